@@ -1,0 +1,143 @@
+"""The seams between the engine and the world: what a carrier is, and what it says.
+
+Law: a carrier never retries, never sleeps for back-off, never sees a member and never logs an address. Each envelope
+gets exactly one `Answer`; receipts follow in any order, any number of times.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from klaroen.core.model import AttemptId, CarrierName, Content, Instant
+
+# --- outcomes: what a carrier said at once (law 6) ------------------------------------------------------------------
+
+
+class Accepted(Struct, frozen=True, gc=False, tag=True):
+    """The carrier took it. One reference a part; empty where the carrier named none (provable only by time)."""
+
+    refs: tuple[str, ...] = ()
+
+
+class Delivered(Struct, frozen=True, gc=False, tag=True):
+    """Taken and proved at once, by a carrier that answers only after the handset did."""
+
+    refs: tuple[str, ...] = ()
+
+
+class Refused(Struct, frozen=True, gc=False, tag=True):
+    """A definite no. `scope` says what it condemns: this address, this content, or this carrier for this message."""
+
+    code: str
+    scope: Literal["address", "content", "carrier"]
+
+
+class Unsent(Struct, frozen=True, gc=False, tag=True):
+    """Certainly not processed: may be tried elsewhere at once. `throttled` where the carrier asked to slow down."""
+
+    reason: str
+    retry_after_s: float | None = None
+    throttled: bool = False
+
+
+class Unknown(Struct, frozen=True, gc=False, tag=True):
+    """May have been processed: only a receipt, or the class's rule after its grace, decides."""
+
+    reason: str
+
+
+Outcome = Accepted | Delivered | Refused | Unsent | Unknown
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """The one answer to one envelope."""
+
+    attempt: AttemptId
+    outcome: Outcome
+
+
+class Receipt(Struct, frozen=True, gc=False):
+    """Later word about an attempt, named by the carrier's `ref`, by our `attempt`, or by `reference` and `address`.
+
+    `buffered` says nothing final; `network` is proof that the carrier's network took it, which is not arrival (R15).
+    `ticket` is the carrier's own, given back in `acknowledge`; it is never stored.
+    """
+
+    state: Literal["buffered", "failed", "network", "reached", "confirmed"]
+    code: str
+    at: Instant | None = None
+    ref: str | None = None
+    alias: str | None = None
+    """A canonical form of `ref` (another radix, another padding), tried when `ref` matches nothing."""
+    attempt: AttemptId | None = None
+    reference: int | None = None
+    """SMPP user_message_reference (0x0204), echoed by the carrier."""
+    address: str | None = None
+    """The handset's number as the carrier wrote it, E.164 with "+" where it can be told."""
+    part: int | None = None
+    ticket: object = None
+
+
+class Link(Struct, frozen=True, gc=False):
+    """The carrier's connection as it stands: `window` is how many envelopes may be unanswered over all binds."""
+
+    up: bool
+    window: int
+    words: str
+
+
+class Fault(Struct, frozen=True, gc=False):
+    """Something odd that the carrier did and that cost nothing, counted by `words`: no member's data in it."""
+
+    words: str
+    count: int = 1
+
+
+Event = Answer | Receipt | Link | Fault
+
+
+class Envelope(Struct, frozen=True, gc=False):
+    """What a carrier gets to see of an attempt."""
+
+    attempt: AttemptId
+    address: str
+    """E.164 with "+", or the mail address."""
+    content: Content
+    deadline_at: Instant
+    """No answer by then: the carrier reports `Unknown`."""
+    reference: int = 0
+    """16 bits, unique among the carrier's unsettled messages as far as 16 bits go (smpp 0x0204)."""
+
+
+class Carrier(Protocol):
+    """One configured account. Built with an outlet for its events; runs until cancelled."""
+
+    name: CarrierName
+
+    async def run(self) -> None:
+        """Connect, keep the links up with back-off, and read, until cancelled."""
+
+    async def hand_over(self, envelopes: Sequence[Envelope]) -> None:
+        """Write these, and return without waiting for answers. Never more than the pace granted.
+
+        Raises CarrierDownError if none was written. If some were, each of them gets its Answer as an event.
+        """
+
+    def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
+        """The receipts are durable (say so to the carrier), or cannot be stored now (ask it to repeat them)."""
+
+    async def drain(self, seconds: float) -> None:
+        """Submit nothing more; return when nothing is unanswered, or after so many seconds."""
+
+
+Emit = Callable[[Sequence[Event]], Awaitable[None]]
+"""Where a carrier puts its events; awaiting it is the back-pressure."""
+
+
+class Clock(Protocol):
+    """Time as one thing: UTC milliseconds that never step back (law 9). Waiting is trio's own."""
+
+    def now(self) -> Instant: ...

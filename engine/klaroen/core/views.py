@@ -1,0 +1,227 @@
+"""What users see as JSON: the shapes that the contract promises, and nothing of how they came about.
+
+Instants leave as RFC 3339 strings in UTC with milliseconds; `rfc3339` is the one place that writes them.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from klaroen.core.model import AlertClass, AlertState, Channel, Instant, Language, Mode
+
+DeliveryState = Literal["pending", "handed_over", "reached", "failed", "expired", "cancelled", "unreachable"]
+
+
+def rfc3339(at: Instant | None) -> str | None:
+    """Return "2026-11-21T08:15:30.123Z"."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+class RefusedNetwork(Struct, frozen=True):
+    network: str
+    rule: str | None
+    reason: str
+
+
+class UnreachableCount(Struct, frozen=True):
+    count: int
+    reasons: Mapping[str, int]
+
+
+class AcceptedView(Struct, frozen=True, rename={"alert_class": "class"}):
+    """The body of 202."""
+
+    id: str
+    alert_class: AlertClass
+    mode: Mode
+    state: AlertState
+    accepted_at: str
+    expires_at: str
+    durability: Literal["disk", "replicated"]
+    members: int
+    networks: int
+    refused: tuple[RefusedNetwork, ...]
+    not_located: tuple[str, ...]
+    unreachable: UnreachableCount
+    content_sha256: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+class ChannelView(Struct, frozen=True):
+    handed_over: int
+    reached: int
+    failed: int
+    attempts: int
+    p50_ms: float | None
+    p99_ms: float | None
+    cost_eur: float
+
+
+class StatusView(Struct, frozen=True, rename={"alert_class": "class"}):
+    """An alert as it stands. The seven counts from `pending` to `unreachable` sum to `members` at every instant."""
+
+    id: str
+    alert_class: AlertClass
+    mode: Mode
+    state: AlertState
+    as_of: str
+    accepted_at: str
+    expires_at: str
+    reference: str | None
+    supersedes: str | None
+    follows: str | None
+    members: int
+    pending: int
+    handed_over: int
+    reached: int
+    failed: int
+    expired: int
+    cancelled: int
+    unreachable: int
+    network_only: int
+    confirmed: int
+    possible_duplicates: int
+    language_fallbacks: int
+    content_sha256: Mapping[str, str]
+    first_handover_at: str | None
+    last_handover_at: str | None
+    eta_s: float | None
+    cost_eur: float
+    channels: Mapping[str, ChannelView]
+
+
+class AlertPage(Struct, frozen=True):
+    items: tuple[StatusView, ...]
+    next: str | None
+
+
+class AttemptView(Struct, frozen=True):
+    id: str
+    carrier: str
+    channel: Channel
+    state: Literal["pending", "unsent", "unknown", "refused", "handed_over", "failed", "network", "reached"]
+    outcome: str | None
+    code: str | None
+    words: str
+    submitted_at: str | None
+    answered_at: str | None
+    receipt_at: str | None
+    segments: int
+    cost_eur: float
+    possible_duplicate: bool
+
+
+class DeliveryView(Struct, frozen=True, omit_defaults=False):
+    member: str
+    networks: tuple[str, ...]
+    language: Language | None
+    state: DeliveryState
+    reached_at: str | None
+    step: str | None
+    next_at: str | None
+    attempts: tuple[AttemptView, ...]
+
+
+class WhyView(Struct, frozen=True):
+    rule: str | None
+    article: str | None
+    words: str
+    at: str | None
+
+
+class DeliveryWhyView(Struct, frozen=True):
+    member: str
+    networks: tuple[str, ...]
+    language: Language | None
+    state: DeliveryState
+    reached_at: str | None
+    step: str | None
+    next_at: str | None
+    attempts: tuple[AttemptView, ...]
+    why: tuple[WhyView, ...]
+
+
+class DeliveryPage(Struct, frozen=True):
+    items: tuple[DeliveryView, ...]
+    next: str | None
+
+
+class NetworkCounts(Struct, frozen=True):
+    network: str
+    members: int
+    pending: int
+    handed_over: int
+    reached: int
+    failed: int
+    expired: int
+    cancelled: int
+    unreachable: int
+
+
+class NetworkCountsPage(Struct, frozen=True):
+    items: tuple[NetworkCounts, ...]
+
+
+class ActedView(Struct, frozen=True):
+    """The answer to pause, resume and cancel."""
+
+    state: AlertState
+    handed_over: int
+    stopped: int
+
+
+class NetworkView(Struct, frozen=True):
+    """A network without a member's data: what any token with a view of it may see."""
+
+    id: str
+    name: str
+    kind: str
+    zone: str
+    municipality: str
+    province: str
+    region: str
+    languages: tuple[Language, ...]
+    recognised: bool
+    stopped: bool
+    members: int
+    streets: tuple[str, ...]
+    centroid: tuple[float, float] | None
+
+
+class NetworkPage(Struct, frozen=True):
+    items: tuple[NetworkView, ...]
+
+
+class CarrierView(Struct, frozen=True):
+    name: str
+    kind: str
+    simulated: bool
+    channels: tuple[Channel, ...]
+    lanes: tuple[AlertClass, ...]
+    up: bool
+    avoided: bool
+    breaker: Literal["closed", "open", "half_open"]
+    rate_per_s: float
+    window: int
+    window_used: int
+    words: str
+
+
+class CarrierPage(Struct, frozen=True):
+    items: tuple[CarrierView, ...]
+
+
+class TokenView(Struct, frozen=True):
+    name: str
+    role: str
+    zones: tuple[str, ...]
+    networks: tuple[str, ...]
+    municipalities: tuple[str, ...]
+    provinces: tuple[str, ...]
+    carrier: str | None
+    created_at: str | None
+    expires_at: str | None
