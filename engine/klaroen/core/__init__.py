@@ -1,1 +1,1 @@
-"""The pure core: no clock, no I/O, no async, no randomness, no logging. Time, chance and configuration come in as values."""
+"""The pure core: no clock, no I/O, no async, no randomness, no logging. Time, chance, configuration come as values."""

@@ -1,0 +1,185 @@
+"""What the store keeps, and the port through which dispatch alone writes it.
+
+Law: every write method runs inside the writer's transaction and commits with it; whatever it says is durable once the
+writer has answered. The store interprets no blob: journals, snapshots and audiences are values of the core.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
+
+BatchState = Literal["ready", "leased", "proving", "done"]
+
+
+class IdempotencyKey(Struct, frozen=True, gc=False):
+    """Scope: the token. `fingerprint` is SHA-256 of content type and raw body."""
+
+    token: str
+    key: str
+    fingerprint: bytes
+
+
+class Entry(Struct, frozen=True, gc=False):
+    """What one commit says of one batch. Fenced: nothing of it is applied unless `epoch` is the batch's own.
+
+    `cursor` runs ahead of the hand-over: deliveries below it may have left. `snapshot` folds every journal row of the
+    batch up to and including this entry's, so that a restart reads only what follows it.
+    """
+
+    batch: BatchId
+    epoch: int
+    cursor: int
+    state: BatchState
+    journal: bytes = b""
+    snapshot: bytes | None = None
+    successors: tuple[Batch, ...] = ()
+
+
+class Orphan(Struct, frozen=True, gc=False):
+    """Receipts that match nothing yet."""
+
+    carrier: CarrierName
+    at: Instant
+    rows: bytes
+
+
+class InboxRow(Struct, frozen=True, gc=False):
+    """Receipts as they came, durable and not yet drained."""
+
+    id: int
+    carrier: CarrierName
+    at: Instant
+    rows: bytes
+
+
+class BatchRow(Struct, frozen=True, gc=False):
+    batch: Batch
+    state: BatchState
+    epoch: int
+    owner: str | None
+    carrier: CarrierName | None
+    cursor: int
+    reference: int
+    """First user_message_reference of the batch: delivery i carries `(reference + i) % 65536`."""
+    snapshot: bytes | None
+
+
+class AlertRow(Struct, frozen=True, gc=False):
+    sequence: int
+    """Grows with acceptance."""
+    alert: Alert
+    state: AlertState
+    changed_at: Instant
+    expanded: int
+    """Deliveries of the audience that stand in batches."""
+    final: bytes | None
+    """The core's closing account, once the state is final and every batch is done."""
+
+
+class Standing(Struct, frozen=True):
+    """Everything that is open, as a restart finds it."""
+
+    alerts: Sequence[AlertRow]
+    """Those without a closing account, oldest first."""
+    batches: Sequence[BatchRow]
+    """All batches of these alerts, done ones included."""
+    journal: Sequence[tuple[BatchId, bytes]]
+    """Rows after each batch's snapshot, in the order of their commit."""
+    inbox: Sequence[InboxRow]
+    orphans: Sequence[tuple[int, Orphan]]
+    last_batch: BatchId
+    last_instant: Instant
+    """The latest instant ever written: the clock never says less (law 9)."""
+
+
+class References(Struct, frozen=True, gc=False):
+    """Carrier ids of a closed batch: sorted 8-byte hashes, then as many u32 rows (delivery << 8 | part)."""
+
+    batch: BatchId
+    alert: AlertId
+    carrier: CarrierName
+    hashes: bytes
+    rows: bytes
+
+
+class Store(Protocol):
+    """Blocking, and bound to no event loop: one writer thread calls the writes, readers have connections of their own.
+
+    Raises StoreUnavailableError (klaroen.core.errors) from any write when the disk is full, read-only or failing.
+    """
+
+    # writes, each within the writer's transaction
+    def accept(self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey) -> None: ...
+    def plan(self, alert: AlertId, expanded: int, batches: Sequence[Batch], now: Instant) -> None: ...
+    def claim(
+        self, batch: BatchId, epoch: int, owner: str, carrier: CarrierName, cursor: int, reference: int, now: Instant
+    ) -> bool:
+        """Turn `ready` with this epoch into `leased` with the next; False where somebody else did."""
+        ...
+
+    def append(
+        self,
+        entries: Sequence[Entry],
+        drained: Sequence[int],
+        orphans: Sequence[Orphan],
+        matched: Sequence[int],
+        now: Instant,
+    ) -> frozenset[BatchId]:
+        """Apply entries, remove drained inbox rows and matched orphans, add orphans; return the batches fenced off."""
+        ...
+
+    def receive(self, carrier: CarrierName, rows: bytes, now: Instant) -> int:
+        """Put receipts into the inbox; return the row's id."""
+        ...
+
+    def change(self, alert: AlertId, state: AlertState, now: Instant) -> None: ...
+    def close(
+        self, alert: AlertId, state: AlertState, final: bytes, references: Sequence[References], now: Instant
+    ) -> None:
+        """Record the closing account; carrier ids are kept four days for late receipts."""
+        ...
+
+    def amend(self, alert: AlertId, final: bytes, batch: BatchId, journal: bytes, now: Instant) -> None:
+        """A late receipt changed a closed alert's account."""
+        ...
+
+    def put_token(self, token: Token) -> None: ...
+    def revoke_token(self, name: str) -> bool: ...
+    def put_register(self, version: int, snapshot: bytes, documents: tuple[bytes, bytes, bytes], now: Instant) -> None:
+        """Keep a register version: its snapshot, and its three files in their canonical form."""
+        ...
+
+    def sweep(self, now: Instant) -> None:
+        """Forget idempotency keys after 30 days, carrier ids after four, orphans after four."""
+        ...
+
+    # reads
+    def standing(self) -> Standing: ...
+    def answer(self, token: str, key: str) -> tuple[bytes, bytes] | None:
+        """(fingerprint, answer) of an earlier acceptance."""
+        ...
+
+    def audience(self, alert: AlertId) -> bytes: ...
+    def alert(self, alert: AlertId) -> AlertRow | None: ...
+    def alerts(
+        self, before: int | None, limit: int, classes: Sequence[AlertClass], states: Sequence[AlertState]
+    ) -> Sequence[AlertRow]:
+        """Newest first, below sequence `before`; empty filters mean all."""
+        ...
+
+    def history(self, alert: AlertId) -> tuple[Sequence[BatchRow], Sequence[tuple[BatchId, bytes]]]:
+        """All batches of an alert, and all their journal rows in the order of their commit."""
+        ...
+
+    def references(self) -> Iterable[References]: ...
+    def tokens(self) -> Sequence[Token]: ...
+    def register(self) -> tuple[int, bytes] | None:
+        """(version, snapshot) of the register in force."""
+        ...
+
+    def register_documents(self, version: int | None) -> tuple[bytes, bytes, bytes] | None: ...
+    def register_snapshot(self, version: int) -> bytes | None: ...
+    def close_connections(self) -> None: ...
