@@ -214,8 +214,8 @@ class Readiness(Struct, frozen=True, tag="readiness"):
 FromClient = Greet | Ask
 FromDispatch = Told | Tokens | Alerts | Readiness
 
-_from_client = msgspec.msgpack.Decoder(FromClient)
-_from_dispatch = msgspec.msgpack.Decoder(FromDispatch)
+_from_client: msgspec.msgpack.Decoder[FromClient] = msgspec.msgpack.Decoder(FromClient)
+_from_dispatch: msgspec.msgpack.Decoder[FromDispatch] = msgspec.msgpack.Decoder(FromDispatch)
 _encoder = msgspec.msgpack.Encoder()
 
 
