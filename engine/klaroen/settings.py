@@ -5,11 +5,37 @@ and never in this one. `config/klaroen.toml` gives every key with its unit and r
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct, field
 
 from klaroen.core.model import AlertClass, CarrierName, Channel
+from klaroen.core.ports import Carrier, Clock, Emit
+
+# --- kinds of value, each with its bounds; `check` names the look at the world that `configuration` takes -------------
+
+Name = Annotated[CarrierName, Meta(pattern=r"^[A-Za-z0-9_.-]{1,40}\Z")]
+"""Stands in paths, labels and files: no character that any of them would have to quote."""
+Listen = Annotated[str, Meta(extra={"check": "listen"})]
+"""`host:port`; port 0 picks a free one, which `data_dir/run/ports.json` then tells."""
+Url = Annotated[str, Meta(max_length=2000, extra={"check": "url"})]
+OpenFile = Annotated[str, Meta(min_length=1, extra={"check": "file"})]
+"""A file that anybody may read: a certificate, a list of authorities."""
+SecretFile = Annotated[str, Meta(min_length=1, extra={"check": "secret"})]
+"""A file that the world may not read; what it holds, less the last line end, is the secret."""
+Host = Annotated[str, Meta(pattern=r"^[^\s/:@]{1,253}\Z|^[0-9A-Fa-f:.]{2,45}\Z")]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+Rate = Annotated[float, Meta(gt=0, le=100_000)]
+"""A second; the limit is fifty times what the largest national account drains [2,000]."""
+Wait = Annotated[float, Meta(gt=0, le=86_400)]
+"""Seconds; a day, since no alert but a cold one lives longer."""
+Days = Annotated[int, Meta(ge=1, le=36_525)]
+Years = Annotated[int, Meta(ge=1, le=100)]
+DataCoding = Annotated[int, Meta(ge=0, le=255)]
+Sender = Annotated[str, Meta(pattern=r"^[ -~]{0,20}\Z")]
+"""SMPP 3.4, 4.4.1: source_addr holds 20 characters."""
+StatusCode = Annotated[str, Meta(pattern=r"^0x(?!0+$)[0-9A-Fa-f]{1,8}\Z")]
+"""An SMPP command_status other than 0, which is success whatever a vendor says."""
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -17,38 +43,40 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
 
 
 class Edge(Section, frozen=True):
-    listen: str = "127.0.0.1:8080"
-    tls_certificate: str | None = None
-    tls_key_file: str | None = None
-    client_ca: str | None = None
-    public_url: str | None = None
-    requests_per_s: float = 50.0
+    listen: Listen = "127.0.0.1:8080"
+    tls_certificate: OpenFile | None = None
+    tls_key_file: SecretFile | None = None
+    client_ca: OpenFile | None = None
+    public_url: Url | None = None
+    requests_per_s: Rate = 50.0
     """Per token; a warm or crisis alert is never refused for it."""
 
 
 class Metrics(Section, frozen=True):
-    edge: str = "127.0.0.1:9101"
-    dispatch: str = "127.0.0.1:9102"
+    edge: Listen = "127.0.0.1:9101"
+    dispatch: Listen = "127.0.0.1:9102"
+    voice: Listen = "127.0.0.1:9103"
 
 
 class Dispatch(Section, frozen=True):
-    unjournaled_max: int = 1000
-    drain_s: float = 15.0
+    unjournaled_max: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+    drain_s: Annotated[float, Meta(ge=0, le=600)] = 15.0
 
 
 class ClassSteps(Section, frozen=True):
     """How long each step of one class waits for proof (R15), and how calls behave."""
 
-    sms_s: float = 60.0
-    call_s: float = 90.0
-    email_s: float = 3600.0
-    whatsapp_s: float = 120.0
-    ring_s: float = 30.0
-    plays: int = 2
-    grace_s: float = 5.0
-    attempts_max: int = 4
+    sms_s: Wait = 60.0
+    call_s: Wait = 90.0
+    email_s: Wait = 3600.0
+    whatsapp_s: Wait = 120.0
+    ring_s: Annotated[float, Meta(gt=0, le=180)] = 30.0
+    """An exchange gives up a call that nobody answers after three minutes at most."""
+    plays: Annotated[int, Meta(ge=1, le=10)] = 2
+    grace_s: Annotated[float, Meta(ge=0, le=3600)] = 5.0
+    attempts_max: Annotated[int, Meta(ge=1, le=100)] = 4
     """Tries of one step over all carriers, the first included, after definite refusals to take it."""
-    retry_s: float = 2.0
+    retry_s: Wait = 2.0
     """First back-off; it doubles, with jitter."""
 
 
@@ -60,12 +88,12 @@ class Steps(Section, frozen=True):
 
 
 class Retention(Section, frozen=True):
-    addresses_days: int = 30
-    texts_days: int = 365
-    recordings_days: int = 30
-    replies_days: int = 30
-    audit_years: int = 10
-    counts_years: int = 10
+    addresses_days: Days = 30
+    texts_days: Days = 365
+    recordings_days: Days = 30
+    replies_days: Days = 30
+    audit_years: Years = 10
+    counts_years: Years = 10
 
 
 class SmppProfile(Section, frozen=True):
@@ -75,66 +103,74 @@ class SmppProfile(Section, frozen=True):
     id_receipt: Literal["opaque", "hex", "dec"] = "opaque"
     receipt_means: Literal["handset", "network"] = "handset"
     multipart_receipt: Literal["all", "first", "last", "any"] = "all"
-    alphabets: Mapping[Literal["gsm7", "latin1", "ucs2"], int] = {"gsm7": 0, "ucs2": 8}
+    alphabets: Mapping[Literal["gsm7", "latin1", "ucs2"], DataCoding] = field(
+        default_factory=lambda: {"gsm7": 0, "ucs2": 8}
+    )
     """Alphabet -> data_coding. `latin1` in place of `gsm7` where the SMSC's default alphabet is Latin-1."""
     long_message: Literal["udh", "sar", "payload"] = "udh"
     validity: Literal["relative", "absolute", "off"] = "relative"
-    source_ton: int | None = None
-    source_npi: int | None = None
+    source_ton: Annotated[int, Meta(ge=0, le=255)] | None = None
+    source_npi: Annotated[int, Meta(ge=0, le=255)] | None = None
     reference: bool = True
     """Send user_message_reference (0x0204)."""
     flash: bool = False
-    statuses: Mapping[str, Literal["ok", "retry", "retry_later", "reroute", "permanent"]] = {}
+    statuses: Mapping[StatusCode, Literal["ok", "retry", "retry_later", "reroute", "permanent"]] = {}
     """Vendor command_status, such as "0x0400" -> what it means; unknown ones are rerouted."""
-    enquire_link_s: float = 30.0
-    response_s: float = 10.0
-    system_type: str = ""
+    enquire_link_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
+    response_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
+    system_type: Annotated[str, Meta(pattern=r"^[!-~]{0,12}\Z")] = ""
+    """SMPP 3.4, 4.1.1: 12 characters."""
 
 
 class CarrierSection(Section, frozen=True):
     """What every carrier has, whatever its kind."""
 
-    name: CarrierName
+    name: Name
     channels: tuple[Channel, ...]
     lanes: tuple[AlertClass, ...] = ()
-    weight: float = 1.0
-    cost_eur: float = 0.0
+    weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+    cost_eur: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    carries: ClassVar[tuple[Channel, ...]] = ()
+    """The channels that this kind can carry; none named means any."""
     keyed: ClassVar[bool] = False
     """The carrier knows attempts by our key: a repeat is not sent again."""
 
 
 class Smpp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="smpp"):
-    host: str
-    system_id: str
-    password_file: str
-    port: int = 2775
-    source: str | Mapping[AlertClass, str] = ""
-    binds: int = 2
-    window: int = 100
-    first_sequence: int = 1
-    rate_per_s: float = 1000.0
+    host: Host
+    system_id: Annotated[str, Meta(pattern=r"^[!-~]{1,15}\Z")]
+    """SMPP 3.4, 4.1.1: 15 characters."""
+    password_file: SecretFile
+    port: Port = 2775
+    source: Sender | Mapping[AlertClass, Sender] = ""
+    binds: Annotated[int, Meta(ge=1, le=64)] = 2
+    window: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    first_sequence: Annotated[int, Meta(ge=1, le=0x7FFFFFFF)] = 1
+    rate_per_s: Rate = 1000.0
     tls: bool = False
-    tls_ca: str | None = None
-    tls_certificate: str | None = None
-    tls_key_file: str | None = None
+    tls_ca: OpenFile | None = None
+    tls_certificate: OpenFile | None = None
+    tls_key_file: SecretFile | None = None
     profile: SmppProfile = SmppProfile()
+    carries: ClassVar[tuple[Channel, ...]] = ("sms",)
 
 
 class SmsHttp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="sms_http"):
-    url: str
-    token_file: str | None = None
+    url: Url
+    token_file: SecretFile | None = None
     profile: Literal["generic", "kannel"] = "generic"
     user: str | None = None
     """Kannel's sendsms username; its password stands in `token_file`."""
-    receipt_secret_file: str | None = None
-    receipt_url: str | None = None
+    receipt_secret_file: SecretFile | None = None
+    receipt_url: Url | None = None
     """Where the carrier posts receipts; by default derived from `edge.public_url` or `edge.listen`."""
-    sender: str = ""
-    batch_max: int = 1000
-    requests_max: int = 8
-    """Requests in flight at once."""
-    rate_per_s: float = 1000.0
-    timeout_s: float = 10.0
+    sender: Sender = ""
+    batch_max: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    requests_max: Annotated[int, Meta(ge=1, le=128)] = 8
+    """Requests in flight at once; the limit is eight pools of sixteen connections."""
+    rate_per_s: Rate = 1000.0
+    timeout_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
+    carries: ClassVar[tuple[Channel, ...]] = ("sms",)
     keyed: ClassVar[bool] = True
 
 
@@ -142,21 +178,35 @@ class Sim(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="sim"
     """In this process: for tests and drills. Shown as "simulated" wherever it appears."""
 
     seed: int = 1
-    latency_ms: float = 20.0
-    loss: float = 0.0
-    rate_per_s: float = 1000.0
-    lines: int | None = None
+    latency_ms: Annotated[float, Meta(ge=0, le=600_000)] = 20.0
+    loss: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    rate_per_s: Rate = 1000.0
+    lines: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     ledger: str | None = None
     """A file to which each copy that a handset would have got is written, for audits."""
     keyed: ClassVar[bool] = True
 
 
-CarrierSettings = Smpp | SmsHttp | Sim
+class Plugged(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="plugged"):
+    """A carrier of a kind that another distribution brings.
+
+    That distribution subclasses this with its own keys and `tag="KIND"`, and names the subclass in its entry-point
+    group `klaroen.carriers` as `KIND`. `kind = "plugged"` itself is none.
+    """
+
+    rate_per_s: Rate = 1000.0
+
+    def build(self, emit: Emit, clock: Clock) -> Carrier:
+        """Return the carrier, which puts its events into `emit`."""
+        raise NotImplementedError
+
+
+CarrierSettings = Smpp | SmsHttp | Sim | Plugged
 
 
 class Settings(Section, frozen=True):
-    data_dir: str = "./klaroen-data"
-    store: str = "sqlite"
+    data_dir: Annotated[str, Meta(min_length=1)] = "./klaroen-data"
+    store: Annotated[str, Meta(extra={"check": "store"})] = "sqlite"
     edge: Edge = Edge()
     metrics: Metrics = Metrics()
     dispatch: Dispatch = Dispatch()
