@@ -14,7 +14,7 @@ from klaroen.core.ports import Carrier, Clock, Emit
 
 # --- kinds of value, each with its bounds; `check` names the look at the world that `configuration` takes -------------
 
-Name = Annotated[CarrierName, Meta(pattern=r"^[A-Za-z0-9_.-]{1,40}\Z")]
+Name = Annotated[CarrierName, Meta(pattern=r"^[A-Za-z0-9_.-]{1,40}\Z", description="1 to 40 of A-Z a-z 0-9 _ . -")]
 """Stands in paths, labels and files: no character that any of them would have to quote."""
 Listen = Annotated[str, Meta(extra={"check": "listen"})]
 """`host:port`; port 0 picks a free one, which `data_dir/run/ports.json` then tells."""
@@ -23,7 +23,9 @@ OpenFile = Annotated[str, Meta(min_length=1, extra={"check": "file"})]
 """A file that anybody may read: a certificate, a list of authorities."""
 SecretFile = Annotated[str, Meta(min_length=1, extra={"check": "secret"})]
 """A file that the world may not read; what it holds, less the last line end, is the secret."""
-Host = Annotated[str, Meta(pattern=r"^[^\s/:@]{1,253}\Z|^[0-9A-Fa-f:.]{2,45}\Z")]
+Host = Annotated[
+    str, Meta(pattern=r"^[^\s/:@]{1,253}\Z|^[0-9A-Fa-f:.]{2,45}\Z", description="a name or an address, without port")
+]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Rate = Annotated[float, Meta(gt=0, le=100_000)]
 """A second; the limit is fifty times what the largest national account drains [2,000]."""
@@ -32,9 +34,11 @@ Wait = Annotated[float, Meta(gt=0, le=86_400)]
 Days = Annotated[int, Meta(ge=1, le=36_525)]
 Years = Annotated[int, Meta(ge=1, le=100)]
 DataCoding = Annotated[int, Meta(ge=0, le=255)]
-Sender = Annotated[str, Meta(pattern=r"^[ -~]{0,20}\Z")]
+Sender = Annotated[str, Meta(pattern=r"^[ -~]{0,20}\Z", description="at most 20 ASCII characters")]
 """SMPP 3.4, 4.4.1: source_addr holds 20 characters."""
-StatusCode = Annotated[str, Meta(pattern=r"^0x(?!0+$)[0-9A-Fa-f]{1,8}\Z")]
+StatusCode = Annotated[
+    str, Meta(pattern=r"^0x(?!0+\Z)[0-9A-Fa-f]{1,8}\Z", description='a status other than 0, such as "0x0400"')
+]
 """An SMPP command_status other than 0, which is success whatever a vendor says."""
 
 
@@ -118,7 +122,7 @@ class SmppProfile(Section, frozen=True):
     """Vendor command_status, such as "0x0400" -> what it means; unknown ones are rerouted."""
     enquire_link_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
     response_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
-    system_type: Annotated[str, Meta(pattern=r"^[!-~]{0,12}\Z")] = ""
+    system_type: Annotated[str, Meta(pattern=r"^[!-~]{0,12}\Z", description="at most 12 ASCII characters")] = ""
     """SMPP 3.4, 4.1.1: 12 characters."""
 
 
@@ -138,11 +142,12 @@ class CarrierSection(Section, frozen=True):
 
 class Smpp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="smpp"):
     host: Host
-    system_id: Annotated[str, Meta(pattern=r"^[!-~]{1,15}\Z")]
+    system_id: Annotated[str, Meta(pattern=r"^[!-~]{1,15}\Z", description="1 to 15 ASCII characters")]
     """SMPP 3.4, 4.1.1: 15 characters."""
     password_file: SecretFile
     port: Port = 2775
     source: Sender | Mapping[AlertClass, Sender] = ""
+    """One for all classes, or one a class; a class without one gets an empty source, which the SMSC then fills in."""
     binds: Annotated[int, Meta(ge=1, le=64)] = 2
     window: Annotated[int, Meta(ge=1, le=10_000)] = 100
     first_sequence: Annotated[int, Meta(ge=1, le=0x7FFFFFFF)] = 1

@@ -1,0 +1,95 @@
+"""What several keys of the configuration must satisfy together.
+
+Law: a value that is `FAULTY` already breaks no rule, so that nothing is said twice.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from klaroen.configuration_tables import Fault, Tree
+from klaroen.settings import CarrierSettings, Edge, Metrics, Smpp, SmsHttp
+
+Carriers = Sequence[tuple[str, type[CarrierSettings] | None, Tree]]
+"""(key of the section, its kind where known, what it means)."""
+
+
+def broken_rules(tree: Tree, carriers: Carriers) -> Iterator[Fault]:
+    """Yield a fault for each rule that the file breaks."""
+    edge = _table(tree, "edge")
+    yield from _pair(edge, "edge", "tls_certificate", "tls_key_file")
+    if "client_ca" in edge and "tls_certificate" not in edge:
+        yield Fault("edge.client_ca", "has no effect without edge.tls_certificate")
+    yield from _ports(edge, _table(tree, "metrics"))
+    names: dict[str, str] = {}
+    for at, kind, section in carriers:
+        name = section.get("name")
+        if isinstance(name, str):
+            if name in names:
+                yield Fault(f"{at}.name", f"{name} is the name of {names[name]} already")
+            names.setdefault(name, at)
+        yield from _carrier(at, kind, section)
+
+
+def _carrier(at: str, kind: type[CarrierSettings] | None, section: Tree) -> Iterator[Fault]:
+    channels, lanes = section.get("channels"), section.get("lanes", ())
+    if channels == ():
+        yield Fault(f"{at}.channels", "names no channel")
+    for key, values in (("channels", channels), ("lanes", lanes)):
+        if isinstance(values, tuple) and len(set(values)) < len(values):
+            yield Fault(f"{at}.{key}", "names one twice")
+    if kind is not None and kind.carries and isinstance(channels, tuple):
+        for channel in channels:
+            if channel not in kind.carries:
+                yield Fault(f"{at}.channels", f"this kind carries {', '.join(kind.carries)}, not {channel}")
+    if kind is Smpp:
+        yield from _smpp(at, section)
+    elif kind is SmsHttp:
+        yield from _sms_http(at, section)
+
+
+def _smpp(at: str, section: Tree) -> Iterator[Fault]:
+    yield from _pair(section, at, "tls_certificate", "tls_key_file")
+    for key in ("tls_ca", "tls_certificate"):
+        if key in section and section.get("tls", False) is False:
+            yield Fault(f"{at}.{key}", "has no effect without tls = true")
+    alphabets = _table(section, "profile").get("alphabets")
+    if isinstance(alphabets, dict):
+        if "gsm7" in alphabets and "latin1" in alphabets:
+            yield Fault(f"{at}.profile.alphabets", "an SMSC has one default alphabet: gsm7 or latin1")
+        if "ucs2" not in alphabets:
+            yield Fault(f"{at}.profile.alphabets", "ucs2 is missing, without which not every text can be sent exactly")
+
+
+def _sms_http(at: str, section: Tree) -> Iterator[Fault]:
+    profile = section.get("profile", "generic")
+    if profile == "kannel" and "user" not in section:
+        yield Fault(f"{at}.user", "is required for the profile kannel")
+    if profile == "generic" and "user" in section:
+        yield Fault(f"{at}.user", "has no effect but for the profile kannel")
+
+
+def _ports(edge: Tree, metrics: Tree) -> Iterator[Fault]:
+    """Each process listens for itself; port 0 collides with nothing."""
+    seen: dict[str, str] = {}
+    defaults = Metrics()
+    listening = [
+        ("edge.listen", edge.get("listen", Edge().listen)),
+        ("metrics.edge", metrics.get("edge", defaults.edge)),
+        ("metrics.dispatch", metrics.get("dispatch", defaults.dispatch)),
+        ("metrics.voice", metrics.get("voice", defaults.voice)),
+    ]
+    for key, address in listening:
+        if isinstance(address, str) and not address.endswith(":0"):
+            if address in seen:
+                yield Fault(key, f"{address} is taken by {seen[address]}")
+            seen.setdefault(address, key)
+
+
+def _pair(section: Tree, at: str, one: str, other: str) -> Iterator[Fault]:
+    for key, partner in ((one, other), (other, one)):
+        if key in section and partner not in section:
+            yield Fault(f"{at}.{key}", f"goes with {partner}, which is missing")
+
+
+def _table(tree: Tree, key: str) -> Tree:
+    found = tree.get(key)
+    return found if isinstance(found, dict) else {}
