@@ -1,0 +1,85 @@
+# Everything here needs Python >= 3.11 with pip, and make. `make help` lists it.
+#
+# .venv is made from the hashed locks alone: first what they name, then this checkout itself, built by the locked
+# build system without a download. A stamp tells when a lock has been installed, so that a second run starts at once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	"$$python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+
+# What must be covered to the last branch: the pure core, and the wires (bytes <-> values).
+COVERED := */klaroen/core/*,*/sms/smpp_pdu.py,*/sms/smpp_receipt.py,*/sms/smpp_session.py,*/sms/gateway.py
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo
+demo: $(VENV)/.installed ## A national warm alert on this machine; ARGS="--storm --members 10000" for more
+	$(BIN)/klaroen demo $(ARGS)
+
+.PHONY: test
+test: check peers ## Every check and test that CI runs; real peers are installed when you are root
+	$(BIN)/coverage erase
+	$(BIN)/pytest --cov --cov-report= $(ARGS)
+	$(BIN)/coverage report --skip-covered --include='$(COVERED)' --fail-under=100
+
+.PHONY: check
+check: $(VENV)/.installed-test ## Format, lint, types, layers and the fast tests: under a minute
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q tests/unit tests/property
+
+.PHONY: bench
+bench: $(VENV)/.installed ## The benchmarks; BENCH="national latency" for some of them, ARGS=--json for machines
+	for bench in $(BENCH); do $(BIN)/klaroen bench "$$bench" $(ARGS); done
+BENCH ?= national latency receipts peers
+
+.PHONY: lock
+lock: $(VENV)/.installed-test ## Resolve the dependencies anew and write both locks
+	$(BIN)/python -m pip install --quiet 'uv>=0.13,<0.14'
+	$(LOCK) --group pyproject.toml:build pyproject.toml --output-file requirements.lock
+	$(LOCK) --group pyproject.toml:build --group pyproject.toml:lint --group pyproject.toml:test pyproject.toml \
+		--constraints requirements.lock --output-file requirements-test.lock
+LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
+.PHONY: clean
+clean: ## Remove what was made here: .venv, caches, demo data
+	rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis \
+		build dist klaroen-demo-* tests/wire/peers/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: peers
+peers:
+	tests/peers.sh
+
+# --- the environment --------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo 'Python >= 3.11 with pip is needed: PYTHON=/path/to/python3 make ...' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || $(PYTHON) -m venv --without-pip --clear $(VENV)
+
+# Debian's Python can make an environment without pip only; then the outer pip installs into it.
+INSTALL = @if [ -x $(BIN)/pip ]; then pip=($(BIN)/python -m pip); \
+	else pip=($(PYTHON) -m pip --python $(BIN)/python); fi; \
+	echo 'Installing $< into $(VENV)'; \
+	"$${pip[@]}" install --quiet --require-hashes -r $<; \
+	"$${pip[@]}" install --quiet --no-deps --no-build-isolation --editable .; \
+	touch $@
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(INSTALL)
+
+$(VENV)/.installed-test: requirements-test.lock pyproject.toml | $(BIN)/python
+	$(INSTALL)
