@@ -1,0 +1,106 @@
+"""The life of a simulated carrier's process: listen, say so, obey, flush, leave.
+
+Law: one line {"port", "control", "conditions"} on standard output when it can be used; it ends on "stop", SIGTERM,
+SIGINT and the end of its standard input, with its ledger flushed.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+import uvloop
+
+from klaroen_bench.carriers.conditions import Conditions
+from klaroen_bench.carriers.control import Control, listen_for_commands, say
+from klaroen_bench.carriers.ledger import FLUSH_S
+
+
+class Carrier(Protocol):
+    def session(self) -> asyncio.Protocol: ...
+    def freeze(self, *, frozen: bool, seconds: float) -> None: ...
+    def drop(self) -> None: ...
+    def brownout(self, factor: float) -> None: ...
+    def counters(self) -> dict[str, int]: ...
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Station:
+    """A carrier at its listening address: what a blackout does to both."""
+
+    def __init__(self, carrier: Carrier, conditions: Conditions) -> None:
+        self._carrier = carrier
+        self._host, self.port = conditions.host, conditions.port
+        self._loop = asyncio.get_running_loop()
+        self._server: asyncio.Server | None = None
+        self._dark = False
+
+    async def open(self) -> None:
+        self._server = await self._loop.create_server(self._carrier.session, self._host, self.port, backlog=512)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def blackout(self, seconds: float, *, reset: bool) -> None:
+        """Go dark for so long: mute with connections open, or with connections reset and new ones refused."""
+        if self._dark:
+            return
+        self._dark = True
+        if reset:
+            assert self._server is not None
+            self._server.close()
+            self._carrier.drop()
+            self._loop.call_later(seconds, self._reopen)
+        else:
+            self._carrier.freeze(frozen=True, seconds=0.0)
+            self._loop.call_later(seconds, self._thaw, seconds)
+
+    def _thaw(self, seconds: float) -> None:
+        self._dark = False
+        self._carrier.freeze(frozen=False, seconds=seconds)
+
+    def _reopen(self) -> None:
+        self._dark = False
+        self._reopening = self._loop.create_task(self.open())
+
+    def brownout(self, factor: float) -> None:
+        self._carrier.brownout(factor)
+
+    def counters(self) -> dict[str, int]:
+        return self._carrier.counters()
+
+    def flush(self) -> None:
+        self._carrier.flush()
+
+    def tick(self) -> None:
+        """Flush the ledger, for ever, every `FLUSH_S`."""
+        self._carrier.flush()
+        self._loop.call_later(FLUSH_S, self.tick)
+
+
+def serve(conditions: Conditions, make: Callable[[], Carrier]) -> None:
+    """Run a carrier until it is told to stop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(conditions, make))
+
+
+async def _serve(conditions: Conditions, make: Callable[[], Carrier]) -> None:
+    carrier = make()
+    try:
+        station = Station(carrier, conditions)
+        await station.open()
+        station.tick()
+        control = Control(station)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, control.stopped.set)
+        await listen_for_commands(control, conditions.control)
+        ready = {
+            "port": station.port,
+            "control": None if conditions.control is None else str(conditions.control),
+            "conditions": conditions.as_dict(),
+        }
+        say(msgspec.json.encode(ready) + b"\n")
+        await control.stopped.wait()
+    finally:
+        carrier.close()
