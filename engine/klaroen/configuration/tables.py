@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct, structs
 
-from klaroen.configuration_checks import CHECKS
+from klaroen.configuration.checks import CHECKS
 from klaroen.settings import Section
 
 Tree = dict[str, object]

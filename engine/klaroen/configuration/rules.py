@@ -5,7 +5,7 @@ Law: a value that is `FAULTY` already breaks no rule, so that nothing is said tw
 
 from collections.abc import Iterator, Sequence
 
-from klaroen.configuration_tables import Fault, Tree
+from klaroen.configuration.tables import Fault, Tree
 from klaroen.settings import CarrierSettings, Edge, Metrics, Smpp, SmsHttp
 
 Carriers = Sequence[tuple[str, type[CarrierSettings] | None, Tree]]

@@ -12,11 +12,9 @@ from typing import Any, Final
 
 from msgspec import Struct, structs
 
-from klaroen.configuration_rules import broken_rules
-from klaroen.configuration_tables import Fault, Tree, build, closest, read_table
+from klaroen.configuration.rules import broken_rules
+from klaroen.configuration.tables import Fault, Tree, build, closest, read_table
 from klaroen.settings import CarrierSection, CarrierSettings, Plugged, Settings, Sim, Smpp, SmsHttp
-
-__all__ = ["ConfigurationFaults", "Fault", "load_settings", "settings_from"]
 
 FILE_BYTES_MAX: Final = 1 << 20
 """A hundred carriers with every key written out take a tenth of it."""
