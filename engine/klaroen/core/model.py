@@ -5,9 +5,9 @@ Law: every record here is frozen and holds values only. Instants are UTC millise
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NewType, get_args
+from typing import Annotated, Final, Literal, NewType, get_args
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 AlertId = NewType("AlertId", str)
 AttemptId = NewType("AttemptId", str)
@@ -39,6 +39,15 @@ ADDRESS_KINDS: Final[tuple[AddressKind, ...]] = get_args(AddressKind)
 
 AlertState = Literal["awaiting_consent", "accepted", "sending", "paused", "done", "cancelled", "superseded", "expired"]
 FINAL_STATES: Final[frozenset[AlertState]] = frozenset({"done", "cancelled", "superseded", "expired"})
+
+TEXT_MAX: Final = 2_000
+"""Characters; longer is refused, never cut. Some 30 parts by SMS, two minutes spoken."""
+SUBJECT_MAX: Final = 200
+"""Characters; a mail's header line holds 998 bytes (RFC 5322, 2.1.1)."""
+LINES: Final = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+"""A pattern of texts: no control character but tab, LF and CR, since none of the others is carried exactly."""
+ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$(?!\n)"
+"""A pattern of names and the like: no control character at all. Python's `$` would let a last LF pass."""
 
 UNREACHABLE_REASONS = Literal["no_address", "no_channel", "no_content", "no_carrier"]
 
@@ -207,8 +216,8 @@ class Cohort(Struct, frozen=True, gc=False):
 class Text(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """An authority's own words, exact to the letter (law 8)."""
 
-    text: str
-    subject: str | None = None
+    text: Annotated[str, Meta(min_length=1, max_length=TEXT_MAX, pattern=LINES)]
+    subject: Annotated[str, Meta(min_length=1, max_length=SUBJECT_MAX, pattern=ONE_LINE)] | None = None
 
 
 class Refusal(Struct, frozen=True, gc=False):
@@ -278,6 +287,8 @@ class Batch(Struct, frozen=True, gc=False):
     only: CarrierName | None = None
     """Set where the resend must go to the carrier that knows the attempt's key."""
     possible_duplicate: bool = False
+    deferrals: int = 0
+    """How often these were handed back unsent: it lengthens the back-off, and burns no try."""
     parts: int = 1
     """Segments of the text on this channel: rows of `parts` bytes in the batch's snapshot."""
 
