@@ -1,0 +1,245 @@
+"""How one alert stands: every member in exactly one of seven states, at every instant.
+
+Law: an account is derived from the alert's audience and the sheets of its batches; what is kept up to date as things
+happen equals what `rebuild` derives, and the seven counts always sum to the audience.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Final, get_args
+
+import msgspec
+from msgspec import Struct
+
+from klaroen.core.audience import Audience
+from klaroen.core.model import Channel
+from klaroen.core.sheet import NEVER, Sheet
+from klaroen.core.state import CANCELLED, ENDED, EXPIRED, HANDED_OVER, MOVED, NETWORK, NONE, OPEN, REACHED
+from klaroen.core.views import DeliveryState
+
+STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
+PENDING, HANDED, REACHED_STATE, FAILED_STATE, EXPIRED_STATE, CANCELLED_STATE, UNREACHABLE = range(7)
+
+_UNREACHABLE_END: Final = 5
+_END_STATES: Final = bytes((PENDING, PENDING, FAILED_STATE, EXPIRED_STATE, CANCELLED_STATE, UNREACHABLE))
+"""Fate -> the delivery's state where no attempt was handed over."""
+assert (OPEN, MOVED, ENDED, EXPIRED, CANCELLED) == (0, 1, 2, 3, 4)
+
+_HOLDS: Final = bytes(state in (HANDED_OVER, NETWORK) for state in range(8))
+"""Attempt states in which a carrier has it and nothing said that it will not arrive."""
+
+BUCKET_GROWTH: Final = 1.1
+"""Latencies are kept in buckets 10 % apart: percentiles are right to within 5 %, in 200 numbers a channel."""
+_BUCKETS: Final = tuple(round(BUCKET_GROWTH**power, 1) for power in range(200))
+
+
+class Tally:
+    """The attempts of one channel: how many stand in each state, how long proof took, what they cost."""
+
+    __slots__ = ("cost_eur", "flown", "reach_ms", "states")
+
+    def __init__(self) -> None:
+        self.states = [0] * 8
+        self.flown = 0
+        self.cost_eur = 0.0
+        self.reach_ms: dict[int, int] = {}
+        """Bucket (see `_bucket`) -> count."""
+
+    def percentile(self, share: float) -> float | None:
+        """Return the latency in ms below which this share of the proofs came, or None without any."""
+        total = sum(self.reach_ms.values())
+        rank = share * total
+        for bucket in sorted(self.reach_ms):
+            rank -= self.reach_ms[bucket]
+            if rank <= 0:
+                return _BUCKETS[bucket]
+        return None
+
+
+def _bucket(ms: int) -> int:
+    return min(bisect_left(_BUCKETS, ms), len(_BUCKETS) - 1)
+
+
+class ChannelTotals(Struct, frozen=True, array_like=True):
+    states: tuple[int, ...]
+    flown: int
+    cost_eur: float
+    reach_ms: dict[int, int]
+
+
+class Closing(Struct, frozen=True, array_like=True):
+    """The account of an alert that is over, as the store keeps it."""
+
+    states: bytes
+    reached: bytes
+    held: bytes
+    network: bytes
+    ends: bytes
+    channels: dict[Channel, ChannelTotals]
+    confirmed: int
+    possible_duplicates: int
+    first_ms: int
+    last_ms: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Closing)
+
+
+class Account:
+    """The standing of one alert's deliveries. `reached` is the bitmap that is read before each hand-over."""
+
+    __slots__ = (
+        "_ends", "_held", "_network", "confirmed", "counts", "first_ms", "last_ms", "network_only",
+        "possible_duplicates", "reached", "states", "tallies",
+    )  # fmt: skip
+
+    def __init__(self, audience: Audience) -> None:
+        size = len(audience)
+        self.states = bytearray(size)
+        self.reached = bytearray(size)
+        self._held = bytearray(size)
+        self._network = bytearray(size)
+        self._ends = bytearray(size)
+        for start, end, group in audience.spans_from(0):
+            if group.reason is not None:
+                self._ends[start:end] = bytes([_UNREACHABLE_END]) * (end - start)
+                self.states[start:end] = bytes([UNREACHABLE]) * (end - start)
+        unreachable = self.states.count(UNREACHABLE)
+        self.counts = [size - unreachable, 0, 0, 0, 0, 0, unreachable]
+        self.tallies: dict[Channel, Tally] = {}
+        self.network_only = 0
+        self.confirmed = 0
+        self.possible_duplicates = 0
+        self.first_ms = NEVER
+        self.last_ms = NEVER
+
+    def tally(self, channel: Channel) -> Tally:
+        return self.tallies.setdefault(channel, Tally())
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def plan(self, sheet: Sheet) -> None:
+        """A batch was inserted."""
+        self.tally(sheet.batch.step.channel).states[NONE] += len(sheet)
+        if sheet.batch.possible_duplicate:
+            self.possible_duplicates += len(sheet)
+
+    def change(self, tally: Tally, delivery: int, old: int, new: int, ms: int, price_eur: float) -> None:
+        """One attempt of the delivery went from `old` to `new`, `ms` after acceptance."""
+        tally.states[old] -= 1
+        tally.states[new] += 1
+        if old < HANDED_OVER <= new:
+            tally.cost_eur += price_eur
+        if new == REACHED:
+            bucket = _bucket(ms)
+            tally.reach_ms[bucket] = tally.reach_ms.get(bucket, 0) + 1
+            self.reached[delivery] = 1
+            if self._network[delivery]:
+                self.network_only -= 1
+                self._network[delivery] = 0
+        elif new == NETWORK and not self.reached[delivery] and not self._network[delivery]:
+            self._network[delivery] = 1
+            self.network_only += 1
+        holds = _HOLDS[new] - _HOLDS[old]
+        if holds:
+            self._held[delivery] += holds
+        self._derive(delivery)
+
+    def end(self, delivery: int, fate: int) -> None:
+        """The delivery's obligation ended with this fate; `MOVED` says that it goes on elsewhere."""
+        if fate != MOVED:
+            self._ends[delivery] = fate
+            self._derive(delivery)
+
+    def handed_over_at(self, first_ms: int, last_ms: int) -> None:
+        """A carrier accepted something between these instants."""
+        self.first_ms = first_ms if self.first_ms == NEVER else min(self.first_ms, first_ms)
+        self.last_ms = max(self.last_ms, last_ms)
+
+    def _derive(self, delivery: int) -> None:
+        if self.reached[delivery]:
+            new = REACHED_STATE
+        elif self._held[delivery]:
+            new = HANDED
+        else:
+            new = _END_STATES[self._ends[delivery]]
+        old = self.states[delivery]
+        if new != old:
+            self.states[delivery] = new
+            self.counts[old] -= 1
+            self.counts[new] += 1
+
+    # --- a restart --------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def rebuild(cls, audience: Audience, sheets: Iterable[Sheet]) -> "Account":
+        """Return the account that these sheets make, in any order."""
+        account = cls(audience)
+        for sheet in sheets:
+            account.add(sheet)
+        return account
+
+    def add(self, sheet: Sheet) -> None:
+        """Count a sheet in as it stands."""
+        self.plan(sheet)
+        tally = self.tally(sheet.batch.step.channel)
+        price_eur = sheet.price_eur
+        times = zip(sheet.answered_ms, sheet.proved_ms, strict=True)
+        accepted = []
+        for delivery, state, fate, (answered, proved) in zip(
+            sheet.deliveries, sheet.states, sheet.fates, times, strict=True
+        ):
+            if state != NONE:
+                self.change(tally, delivery, NONE, state, proved or answered, price_eur)
+            if state >= HANDED_OVER and answered != NEVER:
+                accepted.append(answered)
+            self.end(delivery, fate)
+        tally.flown += sheet.sent
+        if accepted:
+            self.handed_over_at(min(accepted), max(accepted))
+        self.confirmed += len(sheet.confirmed)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def close(self) -> bytes:
+        """Return the account as a blob of five bytes a delivery, able to take a late receipt."""
+        channels = {
+            channel: ChannelTotals(tuple(tally.states), tally.flown, tally.cost_eur, tally.reach_ms)
+            for channel, tally in self.tallies.items()
+        }
+        closing = Closing(
+            bytes(self.states), bytes(self.reached), bytes(self._held), bytes(self._network), bytes(self._ends),
+            channels, self.confirmed, self.possible_duplicates, self.first_ms, self.last_ms,
+        )  # fmt: skip
+        return _encoder.encode(closing)
+
+    @classmethod
+    def reopen(cls, audience: Audience, blob: bytes) -> "Account":
+        """Return a closed alert's account."""
+        closing = _decoder.decode(blob)
+        account = cls(audience)
+        account.states[:] = closing.states
+        account.reached[:] = closing.reached
+        account._held[:] = closing.held
+        account._network[:] = closing.network
+        account._ends[:] = closing.ends
+        account.counts = [closing.states.count(state) for state in range(7)]
+        account.network_only = closing.network.count(1)
+        for channel, totals in closing.channels.items():
+            tally = account.tally(channel)
+            tally.states, tally.reach_ms = list(totals.states), dict(totals.reach_ms)
+            tally.flown, tally.cost_eur = totals.flown, totals.cost_eur
+        account.confirmed, account.possible_duplicates = closing.confirmed, closing.possible_duplicates
+        account.first_ms, account.last_ms = closing.first_ms, closing.last_ms
+        return account
+
+    # --- what users see ---------------------------------------------------------------------------------------------
+
+    def count(self, state: DeliveryState) -> int:
+        return self.counts[STATES.index(state)]
+
+    @property
+    def handed_over_ever(self) -> int:
+        """How many members a carrier took it for: those handed over and those reached."""
+        return self.counts[HANDED] + self.counts[REACHED_STATE]
