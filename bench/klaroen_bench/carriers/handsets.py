@@ -21,7 +21,7 @@ class Handsets:
 
     def arrive(self, submit: Submit, pdu: bytes) -> bytes | None:
         """Return the submit_sms of the message that this one completes, in the order in which they came, or None."""
-        part = submit.part
+        part = submit.tail.part
         if part is None or part.total <= 1:
             return pdu
         key = (submit.number, submit.source, part.reference, part.total)

@@ -52,6 +52,10 @@ DELIVERED: Final = 2
 UNDELIVERABLE: Final = 5
 STATES: Final = {DELIVERED: b"DELIVRD err:000", UNDELIVERABLE: b"UNDELIV err:001"}
 
+TAILS_MAX: Final = 1024
+"""Texts remembered; a chunk of submissions holds a few."""
+
+_ECHO_BYTES: Final = TLV.size + 2
 _ANSWER_WITH_ID: Final = struct.Struct(">IIII17s")
 
 
@@ -68,14 +72,25 @@ class Part(Struct, frozen=True, gc=False):
     """From 1."""
 
 
+class Tail(Struct, frozen=True, gc=False):
+    """What follows the destination in a submit_sm, less the two bytes of a user_message_reference at its end.
+
+    The same for every recipient of a text, and therefore read once.
+    """
+
+    registered: int
+    part: Part | None
+    echoes: bool
+    """The PDU ends with a user_message_reference."""
+
+
 class Submit(Struct, frozen=True, gc=False):
     number: bytes
     source: bytes
     """TON, NPI and the address of the sender: what a receipt is addressed to."""
-    registered: int
-    reference: bytes | None
-    """The user_message_reference, two bytes, echoed in the receipt."""
-    part: Part | None
+    tail: Tail
+    reference: bytes
+    """The user_message_reference TLV, echoed in the receipt; empty if the PDU does not end with one."""
 
 
 class Bind(NamedTuple):
@@ -83,43 +98,50 @@ class Bind(NamedTuple):
     password: str
 
 
-def read_submit(pdu: bytes) -> Submit:
-    """Raises MalformedError."""
+def read_submit(pdu: bytes, tails: dict[bytes, Tail]) -> Submit:
+    """Return what a submit_sm says; `tails` remembers texts between calls.
+
+    Raises MalformedError.
+    """
     try:
         at = pdu.index(0, HEADER.size) + 1
         source_end = pdu.index(0, at + 2)
-        number_at = source_end + 3
-        number_end = pdu.index(0, number_at)
-        esm_class = pdu[number_end + 1]
-        scheduled_end = pdu.index(0, number_end + 4)
-        fields = pdu.index(0, scheduled_end + 1) + 1
-        text = fields + 5
-        tlvs = text + pdu[fields + 4]
-        if tlvs > len(pdu):
-            raise MalformedError("sm_length")
-        reference, part = _read_tlvs(pdu, tlvs)
-        if esm_class & ESM_UDHI:
-            part = _read_udh(pdu[text:tlvs])
+        number_end = pdu.index(0, source_end + 3)
+        rest = pdu[number_end:-2]
+        tail = tails.get(rest)
+        if tail is None:
+            if len(tails) >= TAILS_MAX:
+                tails.clear()
+            tail = tails[rest] = _read_tail(pdu[number_end:])
     except (ValueError, IndexError, struct.error) as fault:
         raise MalformedError("submit_sm") from fault
-    return Submit(pdu[number_at:number_end], pdu[at:source_end], pdu[fields], reference, part)
+    return Submit(
+        pdu[source_end + 3 : number_end], pdu[at:source_end], tail, pdu[-_ECHO_BYTES:] if tail.echoes else b""
+    )
 
 
-def _read_tlvs(pdu: bytes, at: int) -> tuple[bytes | None, Part | None]:
-    reference = None
+def _read_tail(tail: bytes) -> Tail:
+    """Read from the NUL that ends the destination: esm_class, protocol, priority, two times, flags, text, TLVs."""
+    esm_class = tail[1]
+    scheduled_end = tail.index(0, 4)
+    fields = tail.index(0, scheduled_end + 1) + 1
+    text = fields + 5
+    tlvs = text + tail[fields + 4]
+    if tlvs > len(tail):
+        raise MalformedError("sm_length")
+    part = _read_udh(tail[text:tlvs]) if esm_class & ESM_UDHI else None
+    echoes = False
     sar: dict[int, int] = {}
-    end = len(pdu)
-    while at + TLV.size <= end:
-        tag, length = TLV.unpack_from(pdu, at)
-        at += TLV.size
-        if tag == USER_MESSAGE_REFERENCE:
-            reference = pdu[at : at + 2]
-        elif SAR_MSG_REF_NUM <= tag <= SAR_SEGMENT_SEQNUM:
-            sar[tag] = int.from_bytes(pdu[at : at + length])
-        at += length
-    if len(sar) < 3:
-        return reference, None
-    return reference, Part(sar[SAR_MSG_REF_NUM], sar[SAR_TOTAL_SEGMENTS], sar[SAR_SEGMENT_SEQNUM])
+    at = tlvs
+    while at + TLV.size <= len(tail):
+        tag, length = TLV.unpack_from(tail, at)
+        at += TLV.size + length
+        if SAR_MSG_REF_NUM <= tag <= SAR_SEGMENT_SEQNUM:
+            sar[tag] = int.from_bytes(tail[at - length : at])
+        echoes = tag == USER_MESSAGE_REFERENCE and length == 2 and at == len(tail)
+    if len(sar) == 3:
+        part = Part(sar[SAR_MSG_REF_NUM], sar[SAR_TOTAL_SEGMENTS], sar[SAR_SEGMENT_SEQNUM])
+    return Tail(tail[fields], part, echoes)
 
 
 def _read_udh(text: bytes) -> Part | None:
@@ -161,7 +183,6 @@ def receipt_body(submit: Submit, message_id: bytes, state: int, dates: bytes) ->
         dates,
         STATES[state],
     )
-    echo = b"" if submit.reference is None else b"\x02\x04\x00\x02" + submit.reference
     return b"\0\x01\x01%b\0%b\0\x04\0\0\0\0\0\0\0\0%c%b\x00\x1e\x00\x11%b\0\x04\x27\x00\x01%c%b" % (
         submit.number,
         submit.source,
@@ -169,5 +190,5 @@ def receipt_body(submit: Submit, message_id: bytes, state: int, dates: bytes) ->
         text,
         message_id,
         state,
-        echo,
+        submit.reference,
     )

@@ -23,7 +23,6 @@ from klaroen_bench.carriers.handsets import Handsets
 from klaroen_bench.carriers.ledger import ACCEPTED, HANDSET, Heading, LedgerWriter
 from klaroen_bench.carriers.pdu import (
     DELIVERED,
-    HEADER,
     RINVCMDLEN,
     RINVDSTADR,
     RINVPASWD,
@@ -34,6 +33,7 @@ from klaroen_bench.carriers.pdu import (
     UNDELIVERABLE,
     MalformedError,
     Submit,
+    Tail,
     answer_submit,
     read_submit,
     receipt_body,
@@ -72,7 +72,8 @@ class Smsc:
         self._late: Wheel[tuple[Account, Receipt]] = Wheel(self._loop, self._prove_late)
         self._accounts: dict[str, Account] = {}
         # Ids differ between two runs of the same carrier, as they would.
-        self._id_prefix = f"{time.time_ns() >> 20 & 0xFFFFFFFF:08x}"
+        self._id_prefix = b"%08x" % (time.time_ns() >> 20 & 0xFFFFFFFF)
+        self._tails: dict[bytes, Tail] = {}
         self._id_count = 0
         self._slow = 1.0
         self.frozen = False
@@ -97,44 +98,42 @@ class Smsc:
 
     def take(self, session: Session, pdus: list[bytes]) -> None:
         """Accept or refuse a chunk's submissions, in the order in which they came."""
-        now, at_ns = self._loop.time(), time.time_ns()
-        self.counts["submitted"] += len(pdus)
+        now, at_ns, slow = self._loop.time(), time.time_ns(), self._slow
+        fate_of, tails, answer, record = self._fates.of, self._tails, self._answers.add, self._ledger.write
+        door_open, when_drained = self._door.open, self._conditions.answer_when_drained
         accepted = 0
-        when_drained = self._conditions.answer_when_drained
         for pdu in pdus:
-            message = self._judge(session, pdu, now)
-            fate = message.fate
-            answer_at = now if fate is None else now + fate.answer_s * self._slow
-            if message.status == ROK:
-                assert message.submit is not None
-                accepted += 1
-                self._ledger.write(at_ns, ACCEPTED, message.submit.number, pdu)
-                if when_drained and message.drained_at > answer_at:
-                    answer_at = message.drained_at
-            self._answers.add(answer_at, message)
+            sequence = int.from_bytes(pdu[12:16])
+            try:
+                submit = read_submit(pdu, tails)
+            except MalformedError:
+                self._reject("malformed", Message(session, sequence, RINVCMDLEN), now)
+                continue
+            if not self._throttle.open and not self._throttle.grant(now):
+                self._reject("throttled", Message(session, sequence, RTHROTTLED), now)
+                continue
+            fate = fate_of(submit.number)
+            answer_at = now + fate.answer_s * slow
+            if fate.refused:
+                self._reject("refused", Message(session, sequence, RINVDSTADR), answer_at)
+                continue
+            drained_at = now if door_open else self._door.enter(now, slow)
+            if drained_at is None:
+                self._reject("queue_full", Message(session, sequence, RMSGQFUL), now)
+                continue
+            accepted += 1
+            record(at_ns, ACCEPTED, submit.number, pdu)
+            message_id = b"%b%08x" % (self._id_prefix, self._id_count + accepted)
+            if when_drained:
+                answer_at = max(answer_at, drained_at)
+            answer(answer_at, Message(session, sequence, ROK, message_id, drained_at, pdu, submit, fate))
+        self._id_count += accepted
         self.counts["accepted"] += accepted
+        self.counts["submitted"] += len(pdus)
 
-    def _judge(self, session: Session, pdu: bytes, now: float) -> Message:
-        sequence = HEADER.unpack_from(pdu)[3]
-        try:
-            submit = read_submit(pdu)
-        except MalformedError:
-            self.counts["malformed"] += 1
-            return Message(session, sequence, RINVCMDLEN)
-        if not self._throttle.grant(now):
-            self.counts["throttled"] += 1
-            return Message(session, sequence, RTHROTTLED)
-        fate = self._fates.of(submit.number)
-        if fate.refused:
-            self.counts["refused"] += 1
-            return Message(session, sequence, RINVDSTADR, fate=fate)
-        drained_at = self._door.enter(now, self._slow)
-        if drained_at is None:
-            self.counts["queue_full"] += 1
-            return Message(session, sequence, RMSGQFUL)
-        self._id_count += 1
-        message_id = f"{self._id_prefix}{self._id_count:08x}".encode()
-        return Message(session, sequence, ROK, message_id, drained_at, pdu, submit, fate)
+    def _reject(self, why: str, message: Message, answer_at: float) -> None:
+        self.counts[why] += 1
+        self._answers.add(answer_at, message)
 
     # --- what falls due ---
 
@@ -173,7 +172,7 @@ class Smsc:
                 if copy is not None:
                     self._ledger.write(at_ns, HANDSET, submit.number, copy)
                     self.counts["on_handset"] += 1
-            wanted = submit.registered & 3
+            wanted = submit.tail.registered & 3
             if fate.silent or not wanted or (wanted == 2 and state == DELIVERED):
                 continue
             body = receipt_body(submit, message.id, state, dates)
