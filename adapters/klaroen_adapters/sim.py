@@ -1,0 +1,179 @@
+"""A carrier in this process, of kind `sim`: for tests, drills, and channels that have no other carrier yet.
+
+Law: what befalls an attempt is a pure function of (seed, attempt id), so that a world is replayed from its seed however
+the scheduler orders it. A repeated attempt is answered and proved again, and never reaches the handset twice. One task
+and one heap of due times serve all messages; time passes only in `trio.sleep_until`.
+"""
+
+import heapq
+import json
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import trio
+from msgspec import Struct
+
+from klaroen.core.errors import CarrierDownError
+from klaroen.core.model import AttemptId, CarrierName, Channel, Instant
+from klaroen.core.ports import Accepted, Answer, Clock, Emit, Envelope, Event, Link, Receipt
+from klaroen.settings import Sim
+
+WINDOW: Final = 10_000
+"""Ten batches: more is never unanswered at once at any latency that a simulation uses."""
+KNOWN_MAX: Final = 1_000_000
+"""Attempts remembered, so that a repeat is known: ten national alerts [100 bytes each]."""
+CONFIRMED_SHARE: Final = 0.6
+"""Of those who are asked for key 1 (a guess, since nobody has published one)."""
+DELAYS: Final = 8
+"""Distinct proof times: receipts come in lists, one for each."""
+
+# How many latencies pass from acceptance to proof, at the least and at the most: a text message takes a few, a call
+# rings and plays [at 20 ms: 3 to 6 s, a quarter of a real one].
+PROOF_LATENCIES: Final[dict[Channel, tuple[float, float]]] = {
+    "sms": (1.0, 5.0),
+    "voice": (150.0, 300.0),
+    "tts": (150.0, 300.0),
+    "email": (1.0, 10.0),
+    "whatsapp": (1.0, 5.0),
+}
+
+
+class Fate(Struct, frozen=True, gc=False):
+    """Three draws in [0, 1)."""
+
+    proof: float
+    """Below the loss: no receipt comes."""
+    delay: float
+    confirm: float
+
+
+def fate(seed: int, attempt: AttemptId) -> Fate:
+    """Return what befalls an attempt: the same in every run, process and order."""
+    drawn = int.from_bytes(blake2b(attempt.encode(), digest_size=12, key=str(seed).encode()[:64]).digest())
+    scale = 2.0**-32
+    return Fate((drawn >> 64) * scale, (drawn >> 32 & 0xFFFFFFFF) * scale, (drawn & 0xFFFFFFFF) * scale)
+
+
+class SimCarrier:
+    """An account whose messages arrive by arithmetic."""
+
+    def __init__(self, settings: Sim, emit: Emit, clock: Clock) -> None:
+        self.name: CarrierName = settings.name
+        self._settings = settings
+        self._latency_s = settings.latency_ms / 1000
+        self._emit = emit
+        self._clock = clock
+        self._heap: list[tuple[float, int, Callable[[], Sequence[Event]]]] = []
+        """When, a serial number that keeps the order, and what comes due then."""
+        self._serial = 0
+        self._later = trio.Event()
+        """Set when something became due earlier than what the task sleeps for."""
+        self._known: dict[AttemptId, None] = {}
+        self._unanswered = 0
+        self._answered = trio.lowlevel.ParkingLot()
+        self._up = False
+
+    async def run(self) -> None:
+        """Let come due what is due, until cancelled."""
+        self._up = True
+        try:
+            await self._emit([Link(True, WINDOW, "simulated")])
+            while True:
+                await self._sleep()
+                while self._heap and self._heap[0][0] <= trio.current_time():
+                    await self._emit(heapq.heappop(self._heap)[2]())
+        finally:
+            self._up = False
+
+    async def hand_over(self, envelopes: Sequence[Envelope]) -> None:
+        """Take all of these.
+
+        Raises CarrierDownError if the carrier does not run, or drains.
+        """
+        await trio.lowlevel.checkpoint()
+        if not self._up:
+            raise CarrierDownError(self.name)
+        self._unanswered += len(envelopes)
+        answer_at = trio.current_time() + self._latency_s
+        self._schedule(answer_at, partial(self._answers, envelopes))
+        lists: dict[tuple[float, float], list[Envelope]] = {}
+        for envelope in envelopes:
+            delay = int(fate(self._settings.seed, envelope.attempt).delay * DELAYS) / DELAYS
+            low, high = PROOF_LATENCIES[envelope.content.channel]
+            lists.setdefault((low, delay * (high - low)), []).append(envelope)
+        for (low, more), some in lists.items():
+            self._schedule(answer_at + (low + more) * self._latency_s, partial(self._arrivals, some))
+
+    def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
+        """Nothing to do: a lost receipt is part of an attempt's fate."""
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more; wait for what is unanswered."""
+        self._up = False
+        with trio.move_on_after(seconds):
+            while self._unanswered:
+                await self._answered.park()
+
+    # --- what comes due ---------------------------------------------------------------------------------------------
+
+    def _schedule(self, at: float, act: Callable[[], Sequence[Event]]) -> None:
+        self._serial += 1
+        heapq.heappush(self._heap, (at, self._serial, act))
+        if self._heap[0][1] == self._serial:
+            self._later.set()
+
+    async def _sleep(self) -> None:
+        """Until the first is due; what is scheduled before it wakes us."""
+        self._later = trio.Event()
+        with trio.move_on_at(self._heap[0][0] if self._heap else math.inf):
+            await self._later.wait()
+
+    def _answers(self, envelopes: Sequence[Envelope]) -> list[Event]:
+        self._unanswered -= len(envelopes)
+        self._answered.unpark_all()
+        return [Answer(envelope.attempt, Accepted((f"{self.name}.{envelope.attempt}",))) for envelope in envelopes]
+
+    def _arrivals(self, envelopes: Sequence[Envelope]) -> list[Event]:
+        """The copies reach their handsets, once each; proof comes back for all but the lost share."""
+        now = self._clock.now()
+        self._write_ledger([envelope for envelope in envelopes if self._is_new(envelope.attempt)], now)
+        events: list[Event] = []
+        for envelope in envelopes:
+            drawn = fate(self._settings.seed, envelope.attempt)
+            if drawn.proof < self._settings.loss:
+                continue
+            events.append(Receipt("reached", "sim", at=now, attempt=envelope.attempt))
+            if envelope.content.confirm and drawn.confirm < CONFIRMED_SHARE:
+                events.append(Receipt("confirmed", "sim", at=now, attempt=envelope.attempt))
+        return events
+
+    def _is_new(self, attempt: AttemptId) -> bool:
+        if attempt in self._known:
+            return False
+        self._known[attempt] = None
+        if len(self._known) > KNOWN_MAX:
+            del self._known[next(iter(self._known))]
+        return True
+
+    def _write_ledger(self, envelopes: Sequence[Envelope], now: Instant) -> None:
+        if self._settings.ledger is None or not envelopes:
+            return
+        with Path(self._settings.ledger).open("a", encoding="utf-8") as ledger:
+            for envelope in envelopes:
+                copy = {
+                    "at": now / 1000,
+                    "number": envelope.address,
+                    "channel": envelope.content.channel,
+                    "carrier": self.name,
+                    "text": envelope.content.text,
+                }
+                ledger.write(json.dumps(copy, ensure_ascii=False) + "\n")
+
+
+def build(settings: Sim, emit: Emit, clock: Clock) -> SimCarrier:
+    """Return the carrier; its ledger is appended to as copies arrive."""
+    return SimCarrier(settings, emit, clock)
