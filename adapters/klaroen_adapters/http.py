@@ -5,11 +5,12 @@ certainly nothing was written (law 6). Nothing is followed, retried or read from
 wedges under cancellation and scans every connection for each request, hence this one (tests/unit/test_http_wedge.py).
 """
 
+import functools
 import logging
 import re
 import ssl
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import httpx
 import trio
@@ -17,7 +18,6 @@ from msgspec import Struct
 
 from klaroen.core.ports import Refused, Unknown, Unsent
 from klaroen_adapters.http_pool import (
-    Connect,
     Kind,
     Limits,
     NetworkFaultError,
@@ -27,10 +27,9 @@ from klaroen_adapters.http_pool import (
     PoolStatistics,
     Progress,
     bounded,
-    connect_tcp,
-    shared_tls,
 )
 from klaroen_adapters.http_wire import LocalFaultError, encode_request
+from klaroen_adapters.tcp import Connect, connector, tls_context
 
 Client = httpx.AsyncClient
 
@@ -57,6 +56,7 @@ FAULTS: Final[Mapping[tuple[Phase, Kind], type[httpx.TransportError]]] = {
 NO_CONNECTION_IN_TIME: Final = Unsent("no connection in time")
 NO_ANSWER_IN_TIME: Final = Unknown("no answer in time")
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_REFUSED: Final = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
 class Reply(Struct, frozen=True):
@@ -70,9 +70,8 @@ class Reply(Struct, frozen=True):
 class Transport(httpx.AsyncBaseTransport):
     """httpx's seam: one request value in, one response value out."""
 
-    def __init__(self, pool: Pool, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._tls = tls
 
     def statistics(self) -> PoolStatistics:
         return self._pool.statistics()
@@ -90,7 +89,7 @@ class Transport(httpx.AsyncBaseTransport):
         seconds = request.extensions.get("timeout", {})
         try:
             reader = await self._pool.call(
-                _origin(request.url, self._tls),
+                _origin(request.url),
                 wire,
                 Limits(seconds.get("pool"), seconds.get("connect"), seconds.get("write"), seconds.get("read")),
                 request.extensions.get("progress") or Progress(),
@@ -110,9 +109,26 @@ class Transport(httpx.AsyncBaseTransport):
         await self._pool.aclose()
 
 
+def connects(connect: Connect | None = None, tls: ssl.SSLContext | None = None) -> Mapping[str, Connect]:
+    """Return how each scheme opens a stream; `connect`, where given, serves them all (a simulated network)."""
+    if connect is not None:
+        return {"http": connect, "https": connect}
+    return {"http": connector(), "https": _connect_shared if tls is None else connector(tls)}
+
+
+async def _connect_shared(host: str, port: int) -> trio.abc.Stream:
+    return await connector(_shared_tls())(host, port)
+
+
+@functools.cache
+def _shared_tls() -> ssl.SSLContext:
+    """One for the whole process: reading the system's authorities takes 57 ms."""
+    return tls_context(None, None, None)
+
+
 def make_client(
     *,
-    connect: Connect = connect_tcp,
+    connect: Connect | None = None,
     tls: ssl.SSLContext | None = None,
     connections_max: int = CONNECTIONS_MAX,
     connect_s: float = CONNECT_S,
@@ -121,14 +137,15 @@ def make_client(
 ) -> Client:
     """Return a client that follows nothing, reads no environment, and waits for ever but to connect.
 
-    Bound the whole request with `exchange`, or with `trio.fail_after` around it. Without `tls` all clients of the
-    process share one context.
+    Bound the whole request with `exchange`, or with `trio.fail_after` around it.
     """
     # httpx logs each URL at INFO; a URL is the carrier's business and may name a number.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    pool = Pool(connect, connections_max=connections_max, idle_s=idle_s, response_bytes_max=response_bytes_max)
+    pool = Pool(
+        connects(connect, tls), connections_max=connections_max, idle_s=idle_s, response_bytes_max=response_bytes_max
+    )
     return httpx.AsyncClient(
-        transport=Transport(pool, tls),
+        transport=Transport(pool),
         headers={"accept-encoding": "identity", "user-agent": "klaroen"},
         timeout=httpx.Timeout(None, connect=connect_s),
         trust_env=False,
@@ -152,7 +169,7 @@ async def exchange(
             )
         except _UNSENT as error:
             return Unsent(_reason(error))
-        except httpx.LocalProtocolError as error:
+        except _REFUSED as error:
             return Refused(_reason(error), "carrier")
         except httpx.TransportError as error:
             return Unknown(_reason(error))
@@ -160,23 +177,28 @@ async def exchange(
     return NO_ANSWER_IN_TIME if progress.written else NO_CONNECTION_IN_TIME
 
 
-async def reachable(url: str, *, connect: Connect = connect_tcp, tls: ssl.SSLContext | None = None) -> bool:
+async def reachable(url: str, *, connect: Connect | None = None, tls: ssl.SSLContext | None = None) -> bool:
     """Tell whether a connection to the URL's host can be opened, TLS included, within CONNECT_S."""
-    origin = _origin(httpx.URL(url), tls)
+    origin = _origin(httpx.URL(url))
     try:
         with bounded("connect", CONNECT_S):
-            stream = await connect(origin.host, origin.port, origin.tls)
+            stream = await connects(connect, tls)[origin.scheme](origin.host, origin.port)
     except NetworkFaultError:
         return False
     await trio.aclose_forcefully(stream)
     return True
 
 
-def _origin(url: httpx.URL, tls: ssl.SSLContext | None) -> Origin:
-    secure = url.scheme == "https"
-    return Origin(
-        url.raw_host.decode("ascii"), url.port or (443 if secure else 80), (tls or shared_tls()) if secure else None
-    )
+def _origin(url: httpx.URL) -> Origin:
+    """Raises httpx.UnsupportedProtocol for anything but http and https."""
+    scheme: Literal["http", "https"]
+    if url.scheme == "https":
+        scheme = "https"
+    elif url.scheme == "http":
+        scheme = "http"
+    else:
+        raise httpx.UnsupportedProtocol("neither http nor https")
+    return Origin(scheme, url.raw_host.decode("ascii"), url.port or (443 if scheme == "https" else 80))
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -5,18 +5,18 @@ that fails or is cancelled closes its connection and gives back its place in `fi
 a stale connection is found before the first byte, or the request is not replayed. Picking a connection is O(1).
 """
 
-import functools
 import math
 import re
-import ssl
 from collections import deque
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import trio
 from msgspec import Struct
 
 from klaroen_adapters.http_wire import RemoteFaultError, ResponseReader
+from klaroen_adapters.tcp import READ_ERRORS, Connect, ConnectError
 
 RECEIVE_BYTES: Final = 65_536
 WRITE_FIRST_BYTES_MAX: Final = 16_384
@@ -26,31 +26,6 @@ early and stop reading."""
 Phase = Literal["pool", "connect", "write", "read"]
 Kind = Literal["time", "broken", "protocol"]
 _KEEP_ALIVE: Final = re.compile(rb"timeout=(\d{1,6})")
-
-
-class Connect(Protocol):
-    """The network's seam: the one thing that a simulated world replaces."""
-
-    async def __call__(self, host: str, port: int, tls: ssl.SSLContext | None) -> trio.abc.Stream: ...
-
-
-async def connect_tcp(host: str, port: int, tls: ssl.SSLContext | None) -> trio.abc.Stream:
-    stream = await trio.open_tcp_stream(host, port)
-    if tls is None:
-        return stream
-    secured = trio.SSLStream(stream, tls, server_hostname=host, https_compatible=True)
-    try:
-        await secured.do_handshake()
-    except BaseException:
-        await trio.aclose_forcefully(secured)
-        raise
-    return secured
-
-
-@functools.cache
-def shared_tls() -> ssl.SSLContext:
-    """One for the whole process: reading the system's authorities takes 57 ms."""
-    return ssl.create_default_context()
 
 
 class NetworkFaultError(Exception):
@@ -63,9 +38,9 @@ class NetworkFaultError(Exception):
 
 
 class Origin(Struct, frozen=True):
+    scheme: Literal["http", "https"]
     host: str
     port: int
-    tls: ssl.SSLContext | None
 
 
 class Limits(Struct, frozen=True):
@@ -110,8 +85,7 @@ class bounded:  # noqa: N801  a context manager, used as a word
             self._scope.__exit__(kind, error, tb)
             if self._scope.cancelled_caught:
                 raise NetworkFaultError(self._phase, "time") from error
-        # OSError: refused, unreachable, no such name, and ssl.SSLError.
-        if isinstance(error, trio.BrokenResourceError | trio.ClosedResourceError | OSError):
+        if isinstance(error, (ConnectError, *READ_ERRORS)):
             raise NetworkFaultError(self._phase, "broken") from error
         if isinstance(error, RemoteFaultError):
             raise NetworkFaultError(self._phase, "protocol") from error
@@ -144,8 +118,11 @@ def _readable(stream: trio.abc.Stream) -> bool:
 class Pool:
     """At most `connections_max` connections, idle ones included; who waits for a place is served in order."""
 
-    def __init__(self, connect: Connect, *, connections_max: int, idle_s: float, response_bytes_max: int) -> None:
-        self._connect = connect
+    def __init__(
+        self, connects: Mapping[str, Connect], *, connections_max: int, idle_s: float, response_bytes_max: int
+    ) -> None:
+        """`connects`: by scheme, how to open a stream."""
+        self._connects = connects
         self._connections_max = connections_max
         self._idle_s = idle_s
         self._response_bytes_max = response_bytes_max
@@ -199,7 +176,7 @@ class Pool:
         while self._idle and self._connections_max - self._places.value + self._idle_count > self._connections_max:
             await self._pop(*next(iter(self._idle.items())), newest=False).close()
         with bounded("connect", limits.connect_s):
-            return _Connection(origin, await self._connect(origin.host, origin.port, origin.tls))
+            return _Connection(origin, await self._connects[origin.scheme](origin.host, origin.port))
 
     def _keep(self, connection: _Connection, reader: ResponseReader) -> bool:
         if self._closed or not reader.reusable:

@@ -18,8 +18,8 @@ from klaroen.core.model import CarrierName, Instant
 from klaroen.core.ports import Answer, Clock, Emit, Envelope, Event, Fault, Link, Outcome, Receipt, Refused, Unsent
 from klaroen.settings import SmsHttp
 from klaroen_adapters.http import NO_CONNECTION_IN_TIME, Reply, exchange, make_client, reachable
-from klaroen_adapters.http_pool import Connect, connect_tcp
 from klaroen_adapters.sms import gateway
+from klaroen_adapters.tcp import Connect
 
 PROBE_FIRST_S: Final = 0.5
 PROBE_MAX_S: Final = 30.0
@@ -36,7 +36,7 @@ class SmsHttpCarrier:
     """One account at one HTTP gateway."""
 
     def __init__(
-        self, settings: SmsHttp, account: gateway.Account, emit: Emit, clock: Clock, connect: Connect = connect_tcp
+        self, settings: SmsHttp, account: gateway.Account, emit: Emit, clock: Clock, connect: Connect | None = None
     ) -> None:
         self.name: CarrierName = settings.name
         self._settings = settings
