@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 SECRET_BYTES_MAX: Final = 64 * 1024
 """The longest secret is a private key with its chain: some kilobytes."""
 
+SENDER_MAX: Final = 20
+"""SMPP 3.4, 4.4.1: source_addr holds 20 characters."""
+
 _LISTEN: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s/:@\[\]]+):([0-9]{1,5})")
 
 
@@ -58,6 +61,11 @@ def secret(value: str) -> str | None:
     return f"{value} is longer than {SECRET_BYTES_MAX} bytes" if found.st_size > SECRET_BYTES_MAX else None
 
 
+def sender(value: str) -> str | None:
+    fits = value.isascii() and value.isprintable() and len(value) <= SENDER_MAX
+    return None if fits else f"expected at most {SENDER_MAX} ASCII characters"
+
+
 def store(value: str) -> str | None:
     if value == "sqlite":
         return None
@@ -71,5 +79,6 @@ CHECKS: Final[Mapping[str, Callable[[str], str | None]]] = {
     "url": url,
     "file": file,
     "secret": secret,
+    "sender": sender,
     "store": store,
 }

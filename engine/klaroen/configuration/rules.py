@@ -5,7 +5,7 @@ Law: a value that is `FAULTY` already breaks no rule, so that nothing is said tw
 
 from collections.abc import Iterator, Sequence
 
-from klaroen.configuration.tables import Fault, Tree
+from klaroen.configuration.tables import FAULTY, Fault, Tree
 from klaroen.settings import CarrierSettings, Edge, Metrics, Smpp, SmsHttp
 
 Carriers = Sequence[tuple[str, type[CarrierSettings] | None, Tree]]
@@ -16,7 +16,7 @@ def broken_rules(tree: Tree, carriers: Carriers) -> Iterator[Fault]:
     """Yield a fault for each rule that the file breaks."""
     edge = _table(tree, "edge")
     yield from _pair(edge, "edge", "tls_certificate", "tls_key_file")
-    if "client_ca" in edge and "tls_certificate" not in edge:
+    if _sound(edge, "client_ca") and "tls_certificate" not in edge:
         yield Fault("edge.client_ca", "has no effect without edge.tls_certificate")
     yield from _ports(edge, _table(tree, "metrics"))
     names: dict[str, str] = {}
@@ -49,7 +49,7 @@ def _carrier(at: str, kind: type[CarrierSettings] | None, section: Tree) -> Iter
 def _smpp(at: str, section: Tree) -> Iterator[Fault]:
     yield from _pair(section, at, "tls_certificate", "tls_key_file")
     for key in ("tls_ca", "tls_certificate"):
-        if key in section and section.get("tls", False) is False:
+        if _sound(section, key) and section.get("tls", False) is False:
             yield Fault(f"{at}.{key}", "has no effect without tls = true")
     alphabets = _table(section, "profile").get("alphabets")
     if isinstance(alphabets, dict):
@@ -63,7 +63,7 @@ def _sms_http(at: str, section: Tree) -> Iterator[Fault]:
     profile = section.get("profile", "generic")
     if profile == "kannel" and "user" not in section:
         yield Fault(f"{at}.user", "is required for the profile kannel")
-    if profile == "generic" and "user" in section:
+    if profile == "generic" and _sound(section, "user"):
         yield Fault(f"{at}.user", "has no effect but for the profile kannel")
 
 
@@ -86,8 +86,12 @@ def _ports(edge: Tree, metrics: Tree) -> Iterator[Fault]:
 
 def _pair(section: Tree, at: str, one: str, other: str) -> Iterator[Fault]:
     for key, partner in ((one, other), (other, one)):
-        if key in section and partner not in section:
+        if _sound(section, key) and partner not in section:
             yield Fault(f"{at}.{key}", f"goes with {partner}, which is missing")
+
+
+def _sound(section: Tree, key: str) -> bool:
+    return section.get(key, FAULTY) is not FAULTY
 
 
 def _table(tree: Tree, key: str) -> Tree:
