@@ -1,0 +1,358 @@
+"""Who may send what to whom, and who may see or stop it; named after the rules."""
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pytest
+
+from klaroen.core.errors import InputError, Problem
+from klaroen.core.intake import AlertRequest, Near, Targets, Texts
+from klaroen.core.model import (
+    CLASSES,
+    Agreement,
+    Alert,
+    AlertClass,
+    AlertId,
+    Area,
+    Instant,
+    Levels,
+    Network,
+    NetworkId,
+    Refusal,
+    Role,
+    Snapshot,
+    Text,
+    Token,
+    Zone,
+    ZoneId,
+)
+from klaroen.core.policy import ACTIONS, RULES, SENDS, Action, Admitted, admit, may, may_act, may_see, scope_of
+
+ROLES: tuple[Role, ...] = get_args(Role)
+NOON = Instant(int(datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp() * 1000))
+
+
+def network(
+    name: str, zone: str, municipality: str = "Gent", province: str = "Oost-Vlaanderen", **changes: Any
+) -> Network:
+    given: dict[str, Any] = {
+        "id": NetworkId(name), "name": name, "kind": "residents", "zone": ZoneId(zone), "municipality": municipality,
+        "province": province, "region": "Vlaanderen", "languages": ("nl",), "recognised_on": "2020-01-01",
+        "area": Area(), "coordinators": (), "officers": (), "mayor": "", "members_at_signing": 10,
+        "levels": Levels(), "plans": (), "evaluation_months": 12,
+    }  # fmt: skip
+    return Network(**{**given, **changes})
+
+
+NETWORKS = (
+    network("B1", "Z1"),
+    network("B2", "Z2", "Liège", "Liège"),
+    network("B3", "Z2", "Liège", "Liège", recognised=False),
+    network("B4", "Z1", stopped=True),
+    network("B5", "Z3", "Namur", "Namur"),
+    network("B6", "Z1", "Aalst"),
+)
+ZONES = (
+    Zone(ZoneId("Z1"), "Gent", dispatch_centres=("CIC-OVL",)),
+    Zone(
+        ZoneId("Z2"),
+        "Liège",
+        agreements=(
+            Agreement("Z1", ("warm",), "2026-01-01", "2026-11-21"),
+            Agreement("CIC-OVL", ("public_interest",), "2026-06-01"),
+        ),
+    ),
+)
+REGISTER = Snapshot(1, {one.id: one for one in ZONES}, {one.id: one for one in NETWORKS}, (), (), ((), (), (), ()))
+
+
+def token(role: Role, **scope: Any) -> Token:
+    return Token(scope.pop("name", role), b"", role, **scope)
+
+
+def request(alert_class: AlertClass, **targets: Any) -> AlertRequest:
+    return AlertRequest(alert_class, Targets(**targets), Texts(nl=Text("x")))
+
+
+def admitted(sender: Token, alert_class: AlertClass = "warm", now: Instant = NOON, **targets: Any) -> Admitted:
+    return admit(request(alert_class, **targets), sender, REGISTER, now)
+
+
+def problem(sender: Token, alert_class: AlertClass = "warm", now: Instant = NOON, **targets: Any) -> Problem:
+    with pytest.raises(InputError) as caught:
+        admitted(sender, alert_class, now, **targets)
+    return caught.value.problem
+
+
+def refusals(found: Admitted) -> list[tuple[str, str | None]]:
+    return [(one.network, one.rule) for one in found.refused]
+
+
+STRANGER = "It is not the zone's own, and its zone has not agreed to this (art. 8 d)."
+POLICE = token("police", zones=("Z1",))
+POLICE_EVERYWHERE = token("police", zones=("*",))
+CENTRE = token("dispatch_centre", name="CIC-OVL", zones=("Z1", "Z2"))
+GOVERNOR = token("crisis_authority", provinces=("Oost-Vlaanderen",))
+BURGOMASTER = token("crisis_authority", municipalities=("gent",))
+
+
+@pytest.mark.parametrize(
+    ("role", "sends"),
+    [
+        ("police", {"warm", "public_interest", "cold"}),
+        ("dispatch_centre", {"warm", "public_interest"}),
+        ("crisis_authority", {"crisis", "public_interest"}),
+        ("coordinator", set()),
+        ("operator", set()),
+        ("carrier", set()),
+    ],
+)
+def test_R8_each_role_sends_its_classes_and_no_other(role: Role, sends: set[AlertClass]) -> None:
+    """The contract's table of roles; crisis is R10's."""
+    sender = token(role, name="CIC-OVL", zones=("*",), provinces=("Oost-Vlaanderen",))
+    for alert_class in CLASSES:
+        if alert_class in sends:
+            assert "B1" in admitted(sender, alert_class, networks=("B1",)).networks
+        else:
+            found = problem(sender, alert_class, networks=("B1",))
+            rule = "R10" if alert_class == "crisis" else "R8"
+            assert (found.name, found.at, found.rule) == ("not-allowed", "$.class", rule)
+
+
+def test_R8_a_coordinator_is_told_that_consent_comes_first() -> None:
+    """No message on the initiative of a coordinator without the police's prior consent."""
+    assert "prior consent (R8, art. 8 d)" in problem(token("coordinator", networks=("B1",)), networks=("B1",)).detail
+
+
+def test_R8_a_zone_sends_to_its_own_networks_and_the_others_are_named() -> None:
+    """Refused networks are named and the others go out; an unknown one carries no rule."""
+    found = admitted(POLICE, networks=("B1", "B5", "B9"))
+    assert found.networks == ("B1",)
+    assert refusals(found) == [("B5", "R8"), ("B9", None)]
+
+
+@pytest.mark.parametrize(
+    ("alert_class", "day", "allowed"),
+    [
+        ("warm", "2026-11-21T12:00:00+01:00", True),
+        ("warm", "2026-11-21T23:59:59+01:00", True),
+        ("warm", "2026-11-22T00:00:00+01:00", False),
+        ("warm", "2026-01-01T00:00:00+01:00", True),
+        ("warm", "2025-12-31T23:59:59+01:00", False),
+        ("cold", "2026-11-21T12:00:00+01:00", False),
+    ],
+)
+def test_R8_a_dated_agreement_opens_another_zone_for_its_classes(
+    alert_class: AlertClass, day: str, allowed: bool
+) -> None:
+    """From its first day to its last, both included, in Brussels' time."""
+    now = Instant(int(datetime.fromisoformat(day).timestamp() * 1000))
+    if allowed:
+        assert admitted(POLICE, alert_class, now, networks=("B2",)).networks == ("B2",)
+    else:
+        assert problem(POLICE, alert_class, now, networks=("B2",)).rule == "R8"
+
+
+def test_R8_a_dispatch_centre_reaches_the_zones_that_agreed_to_it() -> None:
+    """Named by the zone, or by a dated agreement; the token's scope alone opens nothing."""
+    assert admitted(CENTRE, networks=("B1",)).networks == ("B1",)
+    assert problem(CENTRE, networks=("B2",)).rule == "R8"
+    assert admitted(CENTRE, "public_interest", networks=("B2",)).networks == ("B2",)
+    assert problem(token("dispatch_centre", name="other", zones=("*",)), networks=("B1",)).rule == "R8"
+    assert problem(token("dispatch_centre", name="CIC-OVL"), networks=("B1",)).rule == "R8"
+    assert problem(token("dispatch_centre", name="CIC-OVL", zones=("*",)), networks=("B5",)).rule == "R8"
+
+
+def test_R10_a_crisis_authority_sends_within_its_territory() -> None:
+    """Its municipalities and provinces; no zone's agreement widens or narrows it."""
+    assert admitted(BURGOMASTER, "crisis", networks=("B1", "B6")).networks == ("B1",)
+    assert admitted(GOVERNOR, "crisis", networks=("B1", "B6")).networks == ("B1", "B6")
+    assert problem(GOVERNOR, "crisis", networks=("B2",)).rule == "R8"
+    of_a_zone = token("crisis_authority", zones=("Z1",))
+    assert problem(of_a_zone, "public_interest", networks=("B2",)).rule == "R8"
+
+
+def test_R10_only_crisis_authorities_send_crisis() -> None:
+    """Not even a police token for the whole country."""
+    found = problem(POLICE_EVERYWHERE, "crisis", all=True)
+    assert (found.name, found.rule) == ("not-allowed", "R10")
+
+
+def test_R1_only_a_recognised_network_that_is_not_stopped_receives() -> None:
+    """Of any class; refused networks are named and the others go out."""
+    found = admitted(POLICE_EVERYWHERE, networks=("B2", "B3", "B4"))
+    assert found.networks == ("B2",)
+    assert refusals(found) == [("B3", "R1"), ("B4", "R1")]
+    assert {one.reason for one in found.refused} == {
+        "Its recognition was withdrawn (art. 2).",
+        "It was stopped by the police (art. 3).",
+    }
+
+
+def test_a_stranger_does_not_learn_that_a_network_was_stopped() -> None:
+    """Scope is judged before state."""
+    assert problem(token("police", zones=("Z3",)), networks=("B4",)).rule == "R8"
+
+
+def test_all_is_the_tokens_own_scope_and_names_nobody_beyond_it() -> None:
+    """{"all": true} alone = the token's whole scope."""
+    found = admitted(POLICE, all=True)
+    assert (found.networks, refusals(found)) == (("B1", "B6"), [("B4", "R1")])
+    assert admitted(POLICE_EVERYWHERE, all=True).networks == ("B1", "B2", "B5", "B6")
+    assert admitted(GOVERNOR, "crisis", all=True).networks == ("B1", "B6")
+    assert refusals(admitted(CENTRE, all=True)) == [("B2", "R8"), ("B3", "R8"), ("B4", "R1")]
+
+
+@pytest.mark.parametrize("role", ["police", "dispatch_centre", "crisis_authority"])
+def test_no_scope_grants_nothing(role: Role) -> None:
+    """Neither to named networks nor to all."""
+    assert problem(token(role), "public_interest", networks=("B1",)).name == "nobody"
+    assert problem(token(role), "public_interest", all=True).name == "nobody"
+
+
+def test_each_key_of_a_scope_adds_to_it() -> None:
+    """Zones, networks, municipalities and provinces; names without regard to case."""
+    covers = scope_of(token("police", zones=("Z3",), networks=("B1",), municipalities=("LIÈGE",)))
+    assert [one.id for one in NETWORKS if covers(one)] == ["B1", "B2", "B3", "B5"]
+    covers = scope_of(token("police", provinces=("LIÈGE",)))
+    assert [one.id for one in NETWORKS if covers(one)] == ["B2", "B3"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "at", "rule", "detail"),
+    [
+        ({"networks": ("B5",)}, "$.targets.networks[0]", "R8",
+         f"No network is left to warn: B5 is refused. {STRANGER}"),
+        ({"networks": ("B8", "B9")}, "$.targets.networks[0]", None,
+         "No network is left to warn: all 2 that are targeted are refused."),
+        ({"networks": ("B4", "B5")}, "$.targets.networks[0]", None,
+         "No network is left to warn: all 2 that are targeted are refused."),
+        ({"zones": ("Z7", "Z3")}, "$.targets.zones[0]", "R8", None),
+        ({"zones": ("Z3",)}, "$.targets.zones[0]", "R8", None),
+        ({"municipalities": ("Namur",)}, "$.targets", "R8", None),
+        ({"provinces": ("Liège",), "kinds": ("business_park",)}, "$.targets", None, "The targets name no network."),
+    ],
+)  # fmt: skip
+def test_an_alert_with_nobody_left_is_refused_as_a_whole(
+    targets: dict[str, Any], at: str, rule: str | None, detail: str | None
+) -> None:
+    """It says whom it refused and which target is at fault."""
+    found = problem(POLICE, "cold", **targets)
+    assert (found.name, found.at, found.rule or None) == ("nobody", at, rule)
+    assert detail in (None, found.detail)
+    assert found.unreachable == {"count": 0, "reasons": {}}
+
+
+def test_nobody_carries_the_refusals() -> None:
+    """Both lists: refused and unreachable."""
+    assert problem(POLICE, networks=("B9",)).refused == [
+        {"network": "B9", "rule": None, "reason": "The register holds no such network."}
+    ]
+
+
+def test_what_cannot_be_located_is_named_if_it_would_have_been_warned() -> None:
+    """A network outside the scope, or stopped, is missed by nobody."""
+    near = Near((4.0, 51.0), 10.0)
+    found = admitted(POLICE, networks=("B1",), near=near)
+    assert (found.networks, found.not_located) == (("B1",), ("B2", "B6"))
+    assert problem(POLICE, near=near).detail == "No network is left to warn: 6 have no place on the map."
+
+
+def test_a_target_that_matches_nothing_is_warned_of() -> None:
+    """The others go out."""
+    assert admitted(POLICE, zones=("Z1", "Z9")).warnings == (
+        "$.targets.zones[1] names nothing that a network belongs to.",
+    )
+
+
+# --- seeing and acting ----------------------------------------------------------------------------------------------
+
+ALLOWED: dict[Action, set[Role]] = {
+    "see_counts": {"police", "dispatch_centre", "crisis_authority", "coordinator", "operator"},
+    "see_deliveries": {"police"},
+    "see_members": {"police"},
+    "see_networks": {"police", "dispatch_centre", "crisis_authority", "coordinator", "operator"},
+    "pause": {"police", "dispatch_centre", "crisis_authority", "operator"},
+    "resume": {"police", "dispatch_centre", "crisis_authority", "operator"},
+    "cancel": {"police", "dispatch_centre", "crisis_authority", "operator"},
+    "see_carriers": {"operator"},
+    "switch_carriers": {"operator"},
+    "put_receipts": {"carrier"},
+}
+
+
+@pytest.mark.parametrize("action", get_args(Action))
+def test_R7_each_role_may_do_what_its_row_says(action: Action) -> None:
+    """An operator sees neither numbers nor texts; a carrier brings receipts and nothing else."""
+    assert {role for role in ROLES if may(token(role), action)} == ALLOWED[action]
+
+
+def alert(alert_class: AlertClass, *networks: str, by: str = "somebody") -> Alert:
+    return Alert(
+        AlertId("a"), alert_class, "live", {"nl": Text("x")}, NOON, NOON, by, "police",
+        tuple(map(NetworkId, networks)), (1,) * len(networks), 1, 10, {},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("viewer", "shown", "expected"),
+    [
+        (POLICE, alert("warm", "B1", "B5"), True),
+        (POLICE, alert("crisis", "B1"), True),
+        (POLICE, alert("warm", "B5"), False),
+        (POLICE, alert("warm", "B5", by="police"), True),
+        (POLICE, alert("warm", "B99"), False),
+        (CENTRE, alert("warm", "B2", "B5"), True),
+        (CENTRE, alert("cold", "B2"), False),
+        (GOVERNOR, alert("crisis", "B1", "B2"), True),
+        (GOVERNOR, alert("warm", "B1"), False),
+        (token("coordinator", networks=("B1",)), alert("warm", "B1"), True),
+        (token("coordinator", networks=("B1",)), alert("warm", "B1", "B2"), False),
+        (token("operator"), alert("warm", "B1"), True),
+        (token("carrier", zones=("*",)), alert("warm", "B1", by="carrier"), False),
+    ],
+)
+def test_R7_an_alert_is_seen_by_its_sender_its_police_and_operators(
+    viewer: Token, shown: Alert, expected: bool
+) -> None:
+    """A coordinator sees what concerns their own network alone; the counts of others are not theirs."""
+    assert may_see(viewer, shown, REGISTER) is expected
+
+
+@pytest.mark.parametrize(
+    ("actor", "stopped", "expected"),
+    [
+        (POLICE, alert("warm", "B1", "B6"), True),
+        (POLICE, alert("warm", "B1", "B5"), False),
+        (POLICE, alert("warm", "B1", "B5", by="police"), True),
+        (POLICE, alert("crisis", "B1"), False),
+        (POLICE, alert("warm", "B1", "B99"), False),
+        (GOVERNOR, alert("crisis", "B1"), True),
+        (token("operator"), alert("crisis", "B1"), True),
+        (token("coordinator", networks=("B1",)), alert("warm", "B1", by="coordinator"), False),
+        (token("carrier"), alert("warm", "B1"), False),
+    ],
+)
+def test_R8_an_alert_is_stopped_by_its_sender_an_operator_or_who_could_have_sent_it(
+    actor: Token, stopped: Alert, expected: bool
+) -> None:
+    """A zone that one network of a national alert lies in does not stop the country's alert."""
+    for action in ("pause", "resume", "cancel"):
+        assert may_act(actor, action, stopped, REGISTER) is expected  # type: ignore[arg-type]
+
+
+def test_every_row_cites_its_article_and_every_rule_speaks_four_languages() -> None:
+    """A refusal that cites nothing cannot be argued with."""
+    assert all(row.article.startswith("art. ") for row in (*SENDS, *ACTIONS))
+    assert {row.action for row in ACTIONS} == set(get_args(Action))
+    for rule in RULES.values():
+        assert set(rule.words) == {"nl", "fr", "de", "en"}
+        assert all(words.endswith(".") for words in rule.words.values())
+    assert {"R1", "R4", "R5", "R8", "R10", "R12", "R14", "R15", "R16"} <= RULES.keys()
+
+
+def test_a_refusal_is_a_value_of_the_model() -> None:
+    """It travels into the alert's record as it is."""
+    assert admitted(POLICE, networks=("B1", "B9")).refused == (
+        Refusal(NetworkId("B9"), None, "The register holds no such network."),
+    )
