@@ -1,0 +1,98 @@
+"""Every statement of the store, named for what it does.
+
+Law: values always as parameters; `:rows` stands for one or many of them (`Connection.run_rows`). Fencing stands in the
+statements themselves: what names an epoch changes nothing under any other.
+"""
+
+from typing import Final
+
+# --- writes ---------------------------------------------------------------------------------------------------------
+
+SEE: Final = "UPDATE meta SET value = ? WHERE name = 'last_instant'"
+
+ACCEPT: Final = "INSERT INTO alert (id, class, state, changed_at) VALUES (?, ?, 'accepted', ?)"
+ACCEPT_ONCE: Final = "INSERT INTO acceptance (sequence, alert, audience) VALUES (?, ?, ?)"
+REMEMBER: Final = "INSERT INTO idempotency (token, key, at, fingerprint, answer) VALUES (?, ?, ?, ?, ?)"
+
+EXPAND: Final = "UPDATE alert SET expanded = ? WHERE id = ?"
+PUT_BATCHES: Final = "INSERT INTO batch (id, alert) VALUES :rows"
+PUT_PLANS: Final = "INSERT INTO batch_plan (id, plan) VALUES :rows"
+CLAIM: Final = """
+UPDATE batch SET state = 'leased', epoch = epoch + 1, owner = ?, carrier = ?, cursor = ?, reference = ?
+WHERE id = ? AND epoch = ? AND state = 'ready'"""
+
+ADVANCE: Final = """
+UPDATE batch SET state = new.column1, cursor = new.column2,
+  snapshot = COALESCE(new.column3, snapshot), folded = COALESCE(new.column4, folded)
+FROM (VALUES :rows) AS new WHERE id = new.column5 AND epoch = new.column6"""
+EPOCH: Final = "SELECT epoch FROM batch WHERE id = ?"
+WRITE: Final = "INSERT INTO journal (id, batch, entry) VALUES :rows"
+
+RECEIVE: Final = "INSERT INTO inbox (carrier, at, receipts) VALUES (?, ?, ?)"
+DRAIN: Final = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?))"
+ORPHAN: Final = "INSERT INTO orphan (carrier, at, receipts) VALUES :rows"
+MATCH: Final = "DELETE FROM orphan WHERE id IN (SELECT value FROM json_each(?))"
+
+CHANGE: Final = "UPDATE alert SET state = ?, changed_at = ? WHERE id = ?"
+CLOSE: Final = "UPDATE alert SET state = ?, changed_at = ?, final = ? WHERE id = ? AND final IS NULL"
+REFER: Final = "INSERT INTO reference (batch, at, alert, carrier, hashes, positions) VALUES :rows"
+AMEND: Final = "UPDATE alert SET final = ? WHERE id = ? AND final IS NOT NULL"
+
+ADMIT: Final = """
+INSERT INTO token (name, token) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET token = excluded.token"""
+REVOKE: Final = "DELETE FROM token WHERE name = ?"
+PUT_REGISTER: Final = """
+INSERT INTO register (version, at, snapshot, zones, networks, members) VALUES (?, ?, ?, ?, ?, ?)"""
+
+FORGET_KEYS: Final = """
+DELETE FROM idempotency WHERE (token, key) IN (SELECT token, key FROM idempotency WHERE at < ? LIMIT ?)"""
+FORGET_REFERENCES: Final = """
+DELETE FROM reference WHERE batch IN (SELECT batch FROM reference WHERE at < ? LIMIT ?)"""
+FORGET_ORPHANS: Final = "DELETE FROM orphan WHERE id IN (SELECT id FROM orphan WHERE at < ? LIMIT ?)"
+
+# --- reads ----------------------------------------------------------------------------------------------------------
+
+_ALERT: Final = """
+SELECT alert.sequence, acceptance.alert, state, changed_at, expanded, final
+FROM alert JOIN acceptance ON acceptance.sequence = alert.sequence"""
+OPEN_ALERTS: Final = f"{_ALERT} WHERE final IS NULL ORDER BY alert.sequence"
+ALERT: Final = f"{_ALERT} WHERE id = ?"
+AUDIENCE: Final = """
+SELECT audience FROM acceptance JOIN alert ON alert.sequence = acceptance.sequence WHERE alert.id = ?"""
+
+_BATCH: Final = """
+SELECT plan, batch.state, epoch, owner, carrier, cursor, reference, snapshot
+FROM batch JOIN batch_plan ON batch_plan.id = batch.id"""
+OPEN_BATCHES: Final = f"{_BATCH} JOIN alert ON alert.id = batch.alert WHERE final IS NULL ORDER BY batch.id"
+BATCHES: Final = f"{_BATCH} WHERE batch.alert = ? ORDER BY batch.id"
+
+_JOURNAL: Final = "SELECT journal.batch, entry FROM journal JOIN batch ON batch.id = journal.batch"
+OPEN_JOURNAL: Final = f"""
+{_JOURNAL} JOIN alert ON alert.id = batch.alert
+WHERE final IS NULL AND journal.id > folded ORDER BY journal.id"""
+JOURNAL: Final = f"{_JOURNAL} WHERE batch.alert = ? ORDER BY journal.id"
+LAST_JOURNAL: Final = "SELECT COALESCE(MAX(id), 0) FROM journal"
+
+INBOX: Final = "SELECT id, carrier, at, receipts FROM inbox ORDER BY id"
+ORPHANS: Final = "SELECT id, carrier, at, receipts FROM orphan ORDER BY id"
+LAST_BATCH: Final = "SELECT COALESCE(MAX(id), 0) FROM batch"
+LAST_INSTANT: Final = "SELECT value FROM meta WHERE name = 'last_instant'"
+
+ANSWER: Final = "SELECT fingerprint, answer FROM idempotency WHERE token = ? AND key = ?"
+REFERENCES_AFTER: Final = """
+SELECT batch, alert, carrier, hashes, positions FROM reference WHERE batch > ? ORDER BY batch LIMIT ?"""
+TOKENS: Final = "SELECT token FROM token ORDER BY name"
+REGISTER: Final = "SELECT version, snapshot FROM register ORDER BY version DESC LIMIT 1"
+REGISTER_SNAPSHOT: Final = "SELECT snapshot FROM register WHERE version = ?"
+DOCUMENTS: Final = "SELECT zones, networks, members FROM register WHERE version = ?"
+LAST_DOCUMENTS: Final = "SELECT zones, networks, members FROM register ORDER BY version DESC LIMIT 1"
+
+
+def alerts(class_count: int, state_count: int) -> str:
+    """Newest first, below a sequence; parameters: sequence, classes, states, limit."""
+    filters = ["alert.sequence < ?"]
+    if class_count:
+        filters.append(f"class IN ({', '.join('?' * class_count)})")
+    if state_count:
+        filters.append(f"state IN ({', '.join('?' * state_count)})")
+    return f"{_ALERT} WHERE {' AND '.join(filters)} ORDER BY alert.sequence DESC LIMIT ?"

@@ -1,0 +1,303 @@
+"""The store on SQLite: one writing process, one writing thread, and readers that never wait for it.
+
+Law: a write runs inside the transaction that its caller opened, and is durable when `commit` returns. Rows are
+inserted once and updated narrowly; whatever belongs to one decision stands in one commit.
+No check of the whole file at opening: it reads every page [1.3 s a GB]; SQLite checks each page as it is read.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from klaroen.core.errors import StoreUnavailableError
+from klaroen.core.model import (
+    Alert,
+    AlertClass,
+    AlertId,
+    AlertState,
+    Batch,
+    BatchId,
+    CarrierName,
+    Instant,
+    Token,
+)
+from klaroen.core.records import AlertRow, BatchRow, Entry, IdempotencyKey, Orphan, References, Standing
+from klaroen.store import codec, sql
+from klaroen.store.connection import Connection, Synchronous
+from klaroen.store.lock import FILE_MODE, DirectoryLock
+from klaroen.store.readers import Readers
+from klaroen.store.schema import MIGRATIONS, migrate
+
+FILE: Final = "klaroen.db"
+
+_DAY_MS: Final = 86_400_000
+KEYS_KEPT_MS: Final = 30 * _DAY_MS
+"""The contract's promise for idempotency keys."""
+CARRIER_IDS_KEPT_MS: Final = 4 * _DAY_MS
+"""The longest life of an alert is three days; carriers give up a message, and say so, within the next."""
+SWEEP_ROWS_MAX: Final = 500
+"""Of each table at once, so that no sweep holds up an accept; the next sweep goes on."""
+SEQUENCE_MAX: Final = (1 << 63) - 1
+REFERENCES_PAGE: Final = 32
+"""Rows of 12 kB a read transaction: 0.4 MB."""
+
+
+class SqliteStore:
+    """Implements `klaroen.core.records.Store`, and `klaroen.store.writer.Transactional` for its writer."""
+
+    def __init__(self, lock: DirectoryLock, writing: Connection, readers: Readers) -> None:
+        self._lock = lock
+        self._writing = writing
+        self._readers = readers
+        self._journaled: int = writing.row(sql.LAST_JOURNAL)[0]
+        """The latest id given to a journal row. An undone transaction leaves a gap, which means nothing."""
+        self._written = Instant(writing.row(sql.LAST_INSTANT)[0])
+        self._latest = self._written
+        """The latest instant of this transaction; `_marked` is what it was at the mark."""
+        self._marked: Instant | None = None
+        self._swept = False
+
+    @classmethod
+    def open(
+        cls, directory: Path, *, synchronous: Synchronous = "FULL", migrations: Sequence[str] = MIGRATIONS
+    ) -> "SqliteStore":
+        """Own the directory, and bring its store to this version.
+
+        Raises StoreBusyError, SchemaNewerError, StoreCorruptError, StoreUnavailableError.
+        """
+        lock = DirectoryLock.take(directory)
+        path = directory / FILE
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+            path.chmod(FILE_MODE)
+            writing = Connection(path, synchronous=synchronous)
+            try:
+                migrate(writing, path, migrations)
+                return cls(lock, writing, Readers(partial(Connection, path, read_only=True)))
+            except BaseException:
+                writing.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+
+    def close_connections(self) -> None:
+        """Close everything and give the directory up. What is not committed is undone."""
+        self._readers.close()
+        self._writing.close()
+        self._lock.release()
+
+    # --- the writer's transaction -----------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        self._writing.run("BEGIN IMMEDIATE")
+        self._marked = None
+        self._latest = self._written
+
+    def mark(self) -> None:
+        self._writing.run("SAVEPOINT mark")
+        self._marked = self._latest
+
+    def undo(self) -> None:
+        if self._marked is None:
+            self.rollback()
+            self.begin()
+        else:
+            self._writing.run("ROLLBACK TO mark")
+            self._latest = self._marked
+
+    def commit(self) -> None:
+        if self._latest > self._written:
+            self._writing.run(sql.SEE, (self._latest,))
+        self._writing.run("COMMIT")
+        self._written = self._latest
+        if self._swept:
+            self._swept = False
+            with suppress(StoreUnavailableError):  # the commit stands; the next checkpoint takes these pages along
+                self._writing.row("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def rollback(self) -> None:
+        if self._writing.in_transaction:  # a full or failing disk makes SQLite undo everything by itself
+            self._writing.run("ROLLBACK")
+
+    def _at(self, now: Instant) -> Connection:
+        """Return the writing connection; the commit keeps the latest `now`."""
+        assert self._writing.in_transaction, "a write outside the writer's transaction"
+        if now > self._latest:
+            self._latest = now
+        return self._writing
+
+    # --- writes -----------------------------------------------------------------------------------------------------
+
+    def accept(self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey) -> None:
+        at = alert.accepted_at
+        writing = self._at(at)
+        sequence = writing.insert(sql.ACCEPT, (alert.id, alert.alert_class, at))
+        writing.run(sql.ACCEPT_ONCE, (sequence, codec.encode(alert), audience))
+        writing.run(sql.REMEMBER, (key.token, key.key, at, key.fingerprint, answer))
+
+    def plan(self, alert: AlertId, expanded: int, batches: Sequence[Batch], now: Instant) -> None:
+        changed = self._at(now).run(sql.EXPAND, (expanded, alert))
+        assert changed == 1, f"no alert {alert}"
+        self._put_batches(batches)
+
+    def _put_batches(self, batches: Sequence[Batch]) -> None:
+        self._writing.run_rows(sql.PUT_BATCHES, [(batch.id, batch.alert) for batch in batches])
+        self._writing.run_rows(sql.PUT_PLANS, [(batch.id, codec.encode(batch)) for batch in batches])
+
+    def claim(
+        self, batch: BatchId, epoch: int, owner: str, carrier: CarrierName, cursor: int, reference: int, now: Instant
+    ) -> bool:
+        return self._at(now).run(sql.CLAIM, (owner, carrier, cursor, reference, batch, epoch)) == 1
+
+    def append(
+        self,
+        entries: Sequence[Entry],
+        drained: Sequence[int],
+        orphans: Sequence[Orphan],
+        matched: Sequence[int],
+        now: Instant,
+    ) -> frozenset[BatchId]:
+        writing = self._at(now)
+        advances: dict[tuple[BatchId, int], codec.Advance] = {}
+        numbers = range(self._journaled + 1, self._journaled + 1 + len(entries))
+        for number, entry in zip(numbers, entries, strict=True):
+            advances[entry.batch, entry.epoch] = codec.advance(entry, number, advances.get((entry.batch, entry.epoch)))
+        stale: frozenset[tuple[BatchId, int]] = frozenset()
+        if writing.run_rows(sql.ADVANCE, list(advances.values())) != len(advances):
+            stale = self._stale(advances)
+        applied = [(n, e) for n, e in zip(numbers, entries, strict=True) if (e.batch, e.epoch) not in stale]
+        writing.run_rows(
+            sql.WRITE, [(number, entry.batch, entry.journal) for number, entry in applied if entry.journal]
+        )
+        self._put_batches([batch for _, entry in applied for batch in entry.successors])
+        self._journaled += len(entries)
+        if drained:
+            writing.run(sql.DRAIN, (codec.numbers(drained),))
+        writing.run_rows(sql.ORPHAN, [(orphan.carrier, orphan.at, orphan.rows) for orphan in orphans])
+        if matched:
+            writing.run(sql.MATCH, (codec.numbers(matched),))
+        return frozenset(batch for batch, _ in stale)
+
+    def _stale(self, named: Iterable[tuple[BatchId, int]]) -> frozenset[tuple[BatchId, int]]:
+        """Return those of which the batch has come into another epoch."""
+        stale = set()
+        for batch, epoch in named:
+            row = self._writing.row(sql.EPOCH, (batch,))
+            assert row is not None, f"no batch {batch}"
+            if row[0] != epoch:
+                stale.add((batch, epoch))
+        return frozenset(stale)
+
+    def receive(self, carrier: CarrierName, rows: bytes, now: Instant) -> int:
+        return self._at(now).insert(sql.RECEIVE, (carrier, now, rows))
+
+    def change(self, alert: AlertId, state: AlertState, now: Instant) -> None:
+        changed = self._at(now).run(sql.CHANGE, (state, now, alert))
+        assert changed == 1, f"no alert {alert}"
+
+    def close(
+        self, alert: AlertId, state: AlertState, final: bytes, references: Sequence[References], now: Instant
+    ) -> None:
+        changed = self._at(now).run(sql.CLOSE, (state, now, final, alert))
+        assert changed == 1, f"no open alert {alert}"
+        self._writing.run_rows(
+            sql.REFER, [(each.batch, now, each.alert, each.carrier, each.hashes, each.rows) for each in references]
+        )
+
+    def amend(self, alert: AlertId, final: bytes, batch: BatchId, journal: bytes, now: Instant) -> None:
+        changed = self._at(now).run(sql.AMEND, (final, alert))
+        assert changed == 1, f"no closed alert {alert}"
+        self._journaled += 1
+        self._writing.run_rows(sql.WRITE, [(self._journaled, batch, journal)])
+
+    def put_token(self, token: Token) -> None:
+        self._at(token.created_at).run(sql.ADMIT, (token.name, codec.encode(token)))
+
+    def revoke_token(self, name: str) -> bool:
+        return self._at(Instant(0)).run(sql.REVOKE, (name,)) == 1
+
+    def put_register(self, version: int, snapshot: bytes, documents: tuple[bytes, bytes, bytes], now: Instant) -> None:
+        self._at(now).run(sql.PUT_REGISTER, (version, now, snapshot, *documents))
+
+    def sweep(self, now: Instant) -> None:
+        writing = self._at(now)
+        writing.run(sql.FORGET_KEYS, (now - KEYS_KEPT_MS, SWEEP_ROWS_MAX))
+        writing.run(sql.FORGET_REFERENCES, (now - CARRIER_IDS_KEPT_MS, SWEEP_ROWS_MAX))
+        writing.run(sql.FORGET_ORPHANS, (now - CARRIER_IDS_KEPT_MS, SWEEP_ROWS_MAX))
+        self._swept = True
+
+    # --- reads ------------------------------------------------------------------------------------------------------
+
+    def standing(self) -> Standing:
+        with self._readers.lend() as reading:
+            return Standing(
+                alerts=[codec.alert_row(row) for row in reading.rows(sql.OPEN_ALERTS)],
+                batches=[codec.batch_row(row) for row in reading.rows(sql.OPEN_BATCHES)],
+                journal=reading.rows(sql.OPEN_JOURNAL),
+                inbox=[codec.inbox_row(row) for row in reading.rows(sql.INBOX)],
+                orphans=[codec.orphan_row(row) for row in reading.rows(sql.ORPHANS)],
+                last_batch=reading.row(sql.LAST_BATCH)[0],
+                last_instant=reading.row(sql.LAST_INSTANT)[0],
+            )
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        with self._readers.lend() as reading:
+            return reading.rows(statement, values)
+
+    def _row(self, statement: str, values: Sequence[object] = ()) -> Any:
+        """Return the first row, or None."""
+        with self._readers.lend() as reading:
+            return reading.row(statement, values)
+
+    def answer(self, token: str, key: str) -> tuple[bytes, bytes] | None:
+        row: tuple[bytes, bytes] | None = self._row(sql.ANSWER, (token, key))
+        return row
+
+    def audience(self, alert: AlertId) -> bytes:
+        row = self._row(sql.AUDIENCE, (alert,))
+        assert row is not None, f"no alert {alert}"
+        audience: bytes = row[0]
+        return audience
+
+    def alert(self, alert: AlertId) -> AlertRow | None:
+        row = self._row(sql.ALERT, (alert,))
+        return None if row is None else codec.alert_row(row)
+
+    def alerts(
+        self, before: int | None, limit: int, classes: Sequence[AlertClass], states: Sequence[AlertState]
+    ) -> Sequence[AlertRow]:
+        newest = SEQUENCE_MAX if before is None else before
+        found = self._rows(sql.alerts(len(classes), len(states)), (newest, *classes, *states, limit))
+        return [codec.alert_row(row) for row in found]
+
+    def history(self, alert: AlertId) -> tuple[Sequence[BatchRow], Sequence[tuple[BatchId, bytes]]]:
+        with self._readers.lend() as reading:
+            batches = [codec.batch_row(row) for row in reading.rows(sql.BATCHES, (alert,))]
+            return batches, reading.rows(sql.JOURNAL, (alert,))
+
+    def references(self) -> Iterator[References]:
+        after = -1
+        while page := self._rows(sql.REFERENCES_AFTER, (after, REFERENCES_PAGE)):
+            yield from (codec.references(row) for row in page)
+            after = page[-1][0]
+
+    def tokens(self) -> Sequence[Token]:
+        return [codec.token(row) for row in self._rows(sql.TOKENS)]
+
+    def register(self) -> tuple[int, bytes] | None:
+        row: tuple[int, bytes] | None = self._row(sql.REGISTER)
+        return row
+
+    def register_documents(self, version: int | None) -> tuple[bytes, bytes, bytes] | None:
+        row: tuple[bytes, bytes, bytes] | None = (
+            self._row(sql.LAST_DOCUMENTS) if version is None else self._row(sql.DOCUMENTS, (version,))
+        )
+        return row
+
+    def register_snapshot(self, version: int) -> bytes | None:
+        row = self._row(sql.REGISTER_SNAPSHOT, (version,))
+        return None if row is None else row[0]

@@ -1,0 +1,512 @@
+"""What every store must do, whatever keeps its bytes: the contract of `klaroen.core.records.Store`.
+
+A store joins the suite by an opener in `STORES`: a function of a directory, called again to open the same data anew.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from klaroen.core.model import Alert, AlertId, Batch, BatchId, CarrierName, Instant, Step, Text, Token
+from klaroen.core.records import Entry, IdempotencyKey, Orphan, References
+from klaroen.store import open_store
+from klaroen.store.writer import WritableStore, transact
+
+STORES: Final[dict[str, Callable[[Path], WritableStore]]] = {
+    "sqlite": lambda directory: open_store("sqlite", directory, synchronous="OFF"),
+}
+DAY: Final = 86_400_000
+SMSC: Final = CarrierName("smsc")
+
+
+def alert_of(name: str, *, at: int = 1000, alert_class: str = "warm") -> Alert:
+    return Alert(
+        id=AlertId(name),
+        alert_class=alert_class,  # type: ignore[arg-type]
+        mode="live",
+        content={"nl": Text("Let op een witte bestelwagen.\r\n\u200d  België e\u0301")},
+        accepted_at=Instant(at),
+        expires_at=Instant(at + 3_600_000),
+        token="zone-1",
+        role="police",
+        networks=(),
+        plan_versions=(),
+        register_version=1,
+        members=3,
+        unreachable={"no_address": 1},
+    )
+
+
+def batch_of(number: int, alert: str = "A") -> Batch:
+    return Batch(
+        id=BatchId(number),
+        alert=AlertId(alert),
+        alert_class="warm",
+        mode="live",
+        step=Step("sms", "mobile"),
+        rung=0,
+        attempt_no=1,
+        language="nl",
+        wait_s=60.0,
+        due_at=Instant(1000),
+        deliveries=b"\x01\0\0\0\x02\0\0\0",
+    )
+
+
+class World:
+    """A store, and the writer's side of it for one write at a time."""
+
+    def __init__(self, opener: Callable[[Path], WritableStore], directory: Path) -> None:
+        self._open = partial(opener, directory)
+        self.store = self._open()
+
+    def reopen(self) -> None:
+        self.store.close_connections()
+        self.store = self._open()
+
+    def accept(self, name: str, *, at: int = 1000, alert_class: str = "warm", key: str | None = None) -> Alert:
+        alert = alert_of(name, at=at, alert_class=alert_class)
+        key_ = IdempotencyKey("zone-1", key or name, b"fingerprint of " + name.encode())
+        transact(self.store, lambda: self.store.accept(alert, b"audience", b"answer of " + name.encode(), key_))
+        return alert
+
+    def plan(self, *batches: Batch, alert: str = "A", expanded: int = 2) -> None:
+        transact(self.store, lambda: self.store.plan(AlertId(alert), expanded, batches, Instant(1001)))
+
+    def claim(self, batch: int, epoch: int = 0, *, now: int = 1002) -> bool:
+        return transact(
+            self.store, lambda: self.store.claim(BatchId(batch), epoch, "dispatch-1", SMSC, 5, 700, Instant(now))
+        )
+
+    def append(
+        self,
+        *entries: Entry,
+        drained: tuple[int, ...] = (),
+        orphans: tuple[Orphan, ...] = (),
+        matched: tuple[int, ...] = (),
+        now: int = 1003,
+    ) -> frozenset[BatchId]:
+        return transact(self.store, lambda: self.store.append(entries, drained, orphans, matched, Instant(now)))
+
+
+@pytest.fixture(params=STORES)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    world = World(STORES[request.param], tmp_path / "data")
+    yield world
+    world.store.close_connections()
+
+
+def entry(batch: int, epoch: int = 1, cursor: int = 2, journal: bytes = b"j", **rest: object) -> Entry:
+    return Entry(BatchId(batch), epoch, cursor, "leased", journal, **rest)  # type: ignore[arg-type]
+
+
+def test_an_empty_store_has_nothing_open(world: World) -> None:
+    """A first start finds no alert, and numbers batches from 1."""
+    standing = world.store.standing()
+    assert ([], [], [], [], [], 0, 0) == (
+        standing.alerts,
+        standing.batches,
+        standing.journal,
+        standing.inbox,
+        standing.orphans,
+        standing.last_batch,
+        standing.last_instant,
+    )
+    assert world.store.register() is None
+    assert world.store.register_documents(None) is None
+    assert world.store.register_snapshot(1) is None
+    assert world.store.answer("zone-1", "k") is None
+    assert world.store.alert(AlertId("A")) is None
+    assert list(world.store.references()) == []
+
+
+def test_an_accepted_alert_survives_a_restart_exactly(world: World) -> None:
+    """202 means on disk; the text is kept to the letter (law 8), the audience and the answer as they were."""
+    alert = world.accept("A")
+    world.reopen()
+    (row,) = world.store.standing().alerts
+    assert (alert, "accepted", 1000, 0, None) == (row.alert, row.state, row.changed_at, row.expanded, row.final)
+    assert row == world.store.alert(AlertId("A"))
+    assert world.store.audience(AlertId("A")) == b"audience"
+    assert world.store.answer("zone-1", "A") == (b"fingerprint of A", b"answer of A")
+
+
+def test_a_key_is_its_tokens_own(world: World) -> None:
+    """The scope of an idempotency key is the token."""
+    world.accept("A", key="k")
+    assert world.store.answer("zone-2", "k") is None
+
+
+def test_the_same_key_twice_is_our_own_fault(world: World) -> None:
+    """Dispatch looks before it accepts; a second acceptance under one key would be a second alert."""
+    world.accept("A", key="k")
+    with pytest.raises(AssertionError):
+        world.accept("B", key="k")
+    assert world.store.alert(AlertId("B")) is None
+
+
+def test_a_planned_batch_is_ready(world: World) -> None:
+    """Planning puts batches and how far the alert is expanded into one commit."""
+    world.accept("A")
+    world.plan(batch_of(1), batch_of(2), expanded=4)
+    world.reopen()
+    standing = world.store.standing()
+    assert standing.alerts[0].expanded == 4
+    assert [row.batch for row in standing.batches] == [batch_of(1), batch_of(2)]
+    row = standing.batches[0]
+    assert ("ready", 0, None, None, 0, 0, None) == (
+        row.state,
+        row.epoch,
+        row.owner,
+        row.carrier,
+        row.cursor,
+        row.reference,
+        row.snapshot,
+    )
+    assert standing.last_batch == 2
+
+
+def test_many_batches_in_one_plan(world: World) -> None:
+    """A national alert is some hundreds of batches at once."""
+    world.accept("A")
+    world.plan(*(batch_of(number) for number in range(1, 301)))
+    assert [row.batch.id for row in world.store.standing().batches] == list(range(1, 301))
+
+
+def test_a_batch_number_is_used_once(world: World) -> None:
+    """A batch inserted twice is our own fault, and nothing of that plan is kept."""
+    world.accept("A")
+    world.plan(batch_of(1))
+    with pytest.raises(AssertionError):
+        world.plan(batch_of(2), batch_of(1))
+    assert [row.batch.id for row in world.store.standing().batches] == [1]
+
+
+def test_planning_for_no_alert_is_our_own_fault(world: World) -> None:
+    with pytest.raises(AssertionError):
+        world.plan(batch_of(1))
+
+
+def test_one_claim_wins(world: World) -> None:
+    """A claim turns ready into leased with the next epoch, for the one who named the current epoch."""
+    world.accept("A")
+    world.plan(batch_of(1))
+    assert world.claim(1) is True
+    assert world.claim(1) is False
+    assert world.claim(1, epoch=1) is False, "a leased batch is not there to be claimed"
+    (row,) = world.store.standing().batches
+    assert ("leased", 1, "dispatch-1", "smsc", 5, 700) == (
+        row.state,
+        row.epoch,
+        row.owner,
+        row.carrier,
+        row.cursor,
+        row.reference,
+    )
+
+
+def test_an_entry_moves_its_batch_and_is_kept(world: World) -> None:
+    """Cursor, state and journal of one entry stand in one commit."""
+    world.accept("A")
+    world.plan(batch_of(1))
+    world.claim(1)
+    assert world.append(entry(1, cursor=2, journal=b"one")) == frozenset()
+    assert world.append(Entry(BatchId(1), 1, 2, "proving", b"two")) == frozenset()
+    world.reopen()
+    standing = world.store.standing()
+    assert ("proving", 2) == (standing.batches[0].state, standing.batches[0].cursor)
+    assert [tuple(row) for row in standing.journal] == [(1, b"one"), (1, b"two")]
+
+
+def test_a_stale_epoch_changes_nothing(world: World) -> None:
+    """Fencing: neither cursor nor journal nor successors of an entry under another epoch are kept; others are."""
+    world.accept("A")
+    world.plan(batch_of(1), batch_of(2))
+    world.claim(1)
+    world.claim(2)
+    fenced = world.append(entry(1, epoch=0, cursor=9, successors=(batch_of(3),)), entry(2, journal=b"kept"))
+    assert fenced == frozenset({1})
+    standing = world.store.standing()
+    assert [(row.batch.id, row.cursor) for row in standing.batches] == [(1, 5), (2, 2)]
+    assert [tuple(row) for row in standing.journal] == [(2, b"kept")]
+
+
+def test_an_entry_of_no_batch_is_our_own_fault(world: World) -> None:
+    with pytest.raises(AssertionError):
+        world.append(entry(7))
+
+
+def test_successors_stand_in_the_commit_that_settles(world: World) -> None:
+    """What a batch leaves over goes into new batches, or stays where it was: never both, never neither (law 5)."""
+    world.accept("A")
+    world.plan(batch_of(1))
+    world.claim(1)
+    with pytest.raises(AssertionError):
+        world.append(Entry(BatchId(1), 1, 2, "done", b"x", None, (batch_of(2), batch_of(1))))
+    assert [row.state for row in world.store.standing().batches] == ["leased"]
+    world.append(Entry(BatchId(1), 1, 2, "done", b"x", None, (batch_of(2), batch_of(3))))
+    assert [(r.batch.id, r.state) for r in world.store.standing().batches] == [(1, "done"), (2, "ready"), (3, "ready")]
+
+
+def test_a_snapshot_hides_the_rows_that_it_folds(world: World) -> None:
+    """A restart reads only what follows the snapshot; the history keeps every row."""
+    world.accept("A")
+    world.plan(batch_of(1), batch_of(2))
+    world.claim(1)
+    world.claim(2)
+    world.append(entry(1, journal=b"a"), entry(2, journal=b"b"))
+    world.append(entry(1, journal=b"c", snapshot=b"ac"), entry(2, journal=b"d"))
+    world.append(entry(1, journal=b"e"))
+    world.reopen()
+    standing = world.store.standing()
+    assert [row.snapshot for row in standing.batches] == [b"ac", None]
+    assert [tuple(row) for row in standing.journal] == [(2, b"b"), (2, b"d"), (1, b"e")]
+    batches, journal = world.store.history(AlertId("A"))
+    assert [row.batch.id for row in batches] == [1, 2]
+    assert [row[1] for row in journal] == [b"a", b"b", b"c", b"d", b"e"]
+
+
+def test_two_entries_of_one_batch_in_one_commit(world: World) -> None:
+    """They apply in their order: the later cursor and state, the latest snapshot, and what follows that snapshot."""
+    world.accept("A")
+    world.plan(batch_of(1))
+    world.claim(1)
+    world.append(entry(1, cursor=1, journal=b"a", snapshot=b"S"), entry(1, cursor=2, journal=b"b"))
+    standing = world.store.standing()
+    assert (2, b"S") == (standing.batches[0].cursor, standing.batches[0].snapshot)
+    assert [tuple(row) for row in standing.journal] == [(1, b"b")]
+
+
+def test_an_entry_may_have_no_journal(world: World) -> None:
+    """A cursor that runs ahead of the hand-over says nothing about anybody yet."""
+    world.accept("A")
+    world.plan(batch_of(1))
+    world.claim(1)
+    world.append(entry(1, cursor=2, journal=b""))
+    assert world.store.standing().journal == []
+
+
+def test_many_entries_in_one_append(world: World) -> None:
+    """Batches of many carriers settle together; their rows keep their order."""
+    world.accept("A")
+    world.plan(*(batch_of(number) for number in range(1, 201)))
+    for number in range(1, 201):
+        world.claim(number)
+    world.append(*(entry(number, journal=str(number).encode()) for number in range(1, 201)))
+    assert [row[1] for row in world.store.standing().journal] == [str(n).encode() for n in range(1, 201)]
+
+
+def test_receipts_wait_until_they_are_drained(world: World) -> None:
+    """A carrier's receipt is acknowledged when it is on disk, and leaves the inbox with the entry that used it."""
+    first = transact(world.store, lambda: world.store.receive(SMSC, b"r1", Instant(5000)))
+    second = transact(world.store, lambda: world.store.receive(SMSC, b"r2", Instant(5001)))
+    world.reopen()
+    assert [(first, b"r1", 5000), (second, b"r2", 5001)] == [
+        (row.id, row.rows, row.at) for row in world.store.standing().inbox
+    ]
+    world.append(drained=(first, second))
+    world.reopen()
+    assert world.store.standing().inbox == []
+    third = transact(world.store, lambda: world.store.receive(SMSC, b"r3", Instant(5002)))
+    assert third > second, "an inbox number never comes back"
+
+
+def test_orphans_wait_until_they_match(world: World) -> None:
+    """Half of all receipts may come before their submission's append: they are kept, and leave when they match."""
+    orphans = (Orphan(SMSC, Instant(5), b"o1"), Orphan(CarrierName("other"), Instant(6), b"o2"))
+    world.append(orphans=orphans)
+    found = world.store.standing().orphans
+    assert [orphan for _, orphan in found] == list(orphans)
+    world.append(matched=(found[0][0],))
+    assert [orphan for _, orphan in world.store.standing().orphans] == [orphans[1]]
+
+
+def test_a_changed_state_is_kept(world: World) -> None:
+    world.accept("A")
+    transact(world.store, lambda: world.store.change(AlertId("A"), "paused", Instant(1500)))
+    row = world.store.alert(AlertId("A"))
+    assert row is not None
+    assert ("paused", 1500) == (row.state, row.changed_at)
+    with pytest.raises(AssertionError):
+        transact(world.store, lambda: world.store.change(AlertId("none"), "paused", Instant(1500)))
+
+
+def test_a_closed_alert_is_no_longer_standing(world: World) -> None:
+    """Its account, its carrier ids and its history stay; a restart does not read it."""
+    world.accept("A")
+    world.plan(batch_of(1))
+    world.claim(1)
+    world.append(Entry(BatchId(1), 1, 2, "done", b"x"))
+    references = References(BatchId(1), AlertId("A"), SMSC, b"hashes", b"rows")
+    transact(world.store, lambda: world.store.close(AlertId("A"), "done", b"final", [references], Instant(2000)))
+    world.reopen()
+    standing = world.store.standing()
+    assert ([], [], []) == (standing.alerts, standing.batches, standing.journal)
+    assert standing.last_batch == 1, "its number is not given again"
+    row = world.store.alert(AlertId("A"))
+    assert row is not None
+    assert ("done", b"final", 2000) == (row.state, row.final, row.changed_at)
+    assert list(world.store.references()) == [references]
+    assert len(world.store.history(AlertId("A"))[1]) == 1
+
+
+def test_an_alert_closes_once(world: World) -> None:
+    world.accept("A")
+    transact(world.store, lambda: world.store.close(AlertId("A"), "done", b"final", [], Instant(2000)))
+    with pytest.raises(AssertionError):
+        transact(world.store, lambda: world.store.close(AlertId("A"), "done", b"other", [], Instant(2001)))
+
+
+def test_late_proof_amends_the_account(world: World) -> None:
+    """A receipt after the close changes the account, and is in the history."""
+    world.accept("A")
+    world.plan(batch_of(1))
+    with pytest.raises(AssertionError):
+        transact(world.store, lambda: world.store.amend(AlertId("A"), b"f", BatchId(1), b"late", Instant(2500)))
+    transact(world.store, lambda: world.store.close(AlertId("A"), "done", b"final", [], Instant(2000)))
+    transact(world.store, lambda: world.store.amend(AlertId("A"), b"amended", BatchId(1), b"late", Instant(2500)))
+    row = world.store.alert(AlertId("A"))
+    assert row is not None
+    assert row.final == b"amended"
+    assert [tuple(row) for row in world.store.history(AlertId("A"))[1]] == [(1, b"late")]
+
+
+def test_alerts_are_listed_newest_first(world: World) -> None:
+    """Pages go down from a sequence; no filter means all."""
+    for number, alert_class in enumerate(("warm", "crisis", "cold", "warm")):
+        world.accept(f"A{number}", alert_class=alert_class)
+    transact(world.store, lambda: world.store.change(AlertId("A3"), "paused", Instant(1500)))
+
+    def names(before: int | None, limit: int, classes: tuple[str, ...] = (), states: tuple[str, ...] = ()) -> list[str]:
+        return [row.alert.id for row in world.store.alerts(before, limit, classes, states)]  # type: ignore[arg-type]
+
+    assert names(None, 10) == ["A3", "A2", "A1", "A0"]
+    page = world.store.alerts(None, 2, (), ())
+    assert [row.alert.id for row in page] == ["A3", "A2"]
+    assert names(page[-1].sequence, 2) == ["A1", "A0"]
+    assert names(None, 10, ("warm",)) == ["A3", "A0"]
+    assert names(None, 10, ("crisis", "cold")) == ["A2", "A1"]
+    assert names(None, 10, ("warm",), ("accepted",)) == ["A0"]
+    assert names(None, 10, (), ("paused", "done")) == ["A3"]
+
+
+def test_tokens_are_put_replaced_and_revoked(world: World) -> None:
+    token = Token("zone-1", b"hash", "police", zones=("Z1",), created_at=Instant(10))
+    transact(world.store, lambda: world.store.put_token(token))
+    assert world.store.tokens() == [token]
+    renewed = Token("zone-1", b"other", "police", created_at=Instant(11))
+    transact(world.store, lambda: world.store.put_token(renewed))
+    assert world.store.tokens() == [renewed]
+    assert transact(world.store, lambda: world.store.revoke_token("zone-1")) is True
+    assert transact(world.store, lambda: world.store.revoke_token("zone-1")) is False
+    assert world.store.tokens() == []
+
+
+def test_the_highest_register_version_is_in_force(world: World) -> None:
+    """Earlier versions stay: alerts name the one that they were expanded with (R3)."""
+    for version in (1, 2):
+        snapshot, documents = b"snapshot %d" % version, (b"z%d" % version, b"n", b"m")
+        transact(world.store, partial(world.store.put_register, version, snapshot, documents, Instant(version)))
+    world.reopen()
+    assert world.store.register() == (2, b"snapshot 2")
+    assert world.store.register_documents(None) == (b"z2", b"n", b"m")
+    assert world.store.register_documents(1) == (b"z1", b"n", b"m")
+    assert world.store.register_documents(3) is None
+    assert world.store.register_snapshot(1) == b"snapshot 1"
+    with pytest.raises(AssertionError):
+        transact(world.store, lambda: world.store.put_register(2, b"", (b"", b"", b""), Instant(3)))
+
+
+def test_a_sweep_forgets_what_has_had_its_time(world: World) -> None:
+    """Idempotency keys live 30 days; carrier ids and orphans four."""
+    world.accept("A", at=0)
+    world.plan(batch_of(1))
+    references = References(BatchId(1), AlertId("A"), SMSC, b"h", b"r")
+    transact(world.store, lambda: world.store.close(AlertId("A"), "done", b"f", [references], Instant(0)))
+    world.append(orphans=(Orphan(SMSC, Instant(0), b"o"),))
+    transact(world.store, lambda: world.store.sweep(Instant(4 * DAY)))
+    assert list(world.store.references()) == [references]
+    assert len(world.store.standing().orphans) == 1
+    transact(world.store, lambda: world.store.sweep(Instant(4 * DAY + 1)))
+    assert list(world.store.references()) == []
+    assert world.store.standing().orphans == []
+    assert world.store.answer("zone-1", "A") is not None
+    transact(world.store, lambda: world.store.sweep(Instant(30 * DAY + 1)))
+    assert world.store.answer("zone-1", "A") is None
+    assert world.store.alert(AlertId("A")) is not None
+
+
+def test_references_are_read_in_pages(world: World) -> None:
+    """All of them come, in the order of their batches, however many there are."""
+    world.accept("A")
+    numbers = range(1, 101)
+    world.plan(*(batch_of(number) for number in numbers))
+    each = [References(BatchId(number), AlertId("A"), SMSC, b"h", b"r") for number in numbers]
+    transact(world.store, lambda: world.store.close(AlertId("A"), "done", b"f", each, Instant(0)))
+    assert list(world.store.references()) == each
+
+
+def test_time_never_stands_before_what_was_written(world: World) -> None:
+    """The latest instant survives, whatever wrote it, and a write with an earlier one does not take it back (law 9)."""
+    world.accept("A", at=7000)
+    assert world.store.standing().last_instant == 7000
+    world.plan(batch_of(1))
+    assert world.store.standing().last_instant == 7000
+    world.claim(1, now=8000)
+    world.reopen()
+    assert world.store.standing().last_instant == 8000
+
+
+def test_an_undone_write_leaves_no_trace(world: World) -> None:
+    """A work that raises is undone alone, its instant too; what stood before it in the transaction stays."""
+    store = world.store
+    store.begin()
+    store.receive(SMSC, b"kept", Instant(10))
+    store.mark()
+    store.receive(SMSC, b"undone", Instant(99))
+    store.undo()
+    store.mark()
+    store.receive(SMSC, b"kept too", Instant(11))
+    store.commit()
+    standing = store.standing()
+    assert [row.rows for row in standing.inbox] == [b"kept", b"kept too"]
+    assert standing.last_instant == 11
+
+
+def test_the_first_write_needs_no_mark(world: World) -> None:
+    store = world.store
+    store.begin()
+    store.receive(SMSC, b"undone", Instant(99))
+    store.undo()
+    store.receive(SMSC, b"kept", Instant(11))
+    store.commit()
+    assert [row.rows for row in store.standing().inbox] == [b"kept"]
+    assert store.standing().last_instant == 11
+
+
+def test_a_reader_sees_nothing_before_the_commit(world: World) -> None:
+    """Readers have connections of their own: what is not durable is not there."""
+    store = world.store
+    store.begin()
+    store.receive(SMSC, b"r", Instant(10))
+    assert store.standing().inbox == []
+    store.commit()
+    assert len(store.standing().inbox) == 1
+
+
+def test_a_crash_before_the_commit_keeps_nothing(world: World) -> None:
+    """A connection that drops inside a transaction leaves the store as the last commit left it."""
+    world.accept("A")
+    world.store.begin()
+    world.store.plan(AlertId("A"), 2, [batch_of(1)], Instant(9000))
+    world.reopen()
+    standing = world.store.standing()
+    assert ([], 0, 1000) == (standing.batches, standing.alerts[0].expanded, standing.last_instant)
+
+
+def test_a_write_outside_a_transaction_is_our_own_fault(world: World) -> None:
+    with pytest.raises(AssertionError):
+        world.store.receive(SMSC, b"r", Instant(10))
