@@ -1,0 +1,304 @@
+"""One SMPP account on trio: its binds, kept up, fed and read.
+
+Law: nothing is done per message here; octets go in and out in chunks, events in lists. A bind that is lost answers for
+what it held at once. Reading never waits for writing, so that the peer's questions are answered whatever is stuck.
+"""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from klaroen.core.errors import CarrierDownError
+from klaroen.core.ports import Clock, Emit, Envelope, Event, Link, Receipt
+from klaroen.settings import Smpp
+from klaroen_adapters.sms.smpp_content import Concatenations, Contents
+from klaroen_adapters.sms.smpp_receipt import ReceiptReader
+from klaroen_adapters.sms.smpp_session import Ending, Session, Terms, Ticket
+from klaroen_adapters.sms.smpp_spread import Spread
+from klaroen_adapters.sms.smpp_status import Statuses
+from klaroen_adapters.tcp import READ_ERRORS, Connect, ConnectError, connector, tls_context
+
+READ_BYTES: Final = 256 * 1024
+"""One read takes what thousands of answers need; a checkpoint costs as much as parsing five of them."""
+EVENTS_MAX: Final = 20_000
+"""Events not yet taken by the engine; above it nothing is read, and TCP slows the carrier down."""
+TICK_S: Final = 0.1
+BACK_OFF_S: Final = 0.5
+BACK_OFF_S_MAX: Final = 30.0
+LIVED_S: Final = 10.0
+"""A bind that lived so long resets the back-off."""
+GHOST_S: Final = 30.0
+"""The SMSC still holds our former session (ESME_RALYBND): it needs its own time-out to see that."""
+REFUSED_S: Final = 300.0
+"""After a refused password every bind waits: SMSCs lock accounts that insist."""
+FAREWELL_S: Final = 0.5
+"""For the last octets of a session that ends: the peer's unbind answered, or our own said."""
+
+
+class Bind:
+    """One connection's place; `session` while there is one."""
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+        self.writer = trio.lowlevel.ParkingLot()
+        self.is_writing = False
+        self.lived_s = 0.0
+        """How long the last session was bound."""
+
+
+class SmppCarrier:
+    """klaroen.core.ports.Carrier over SMPP 3.4."""
+
+    def __init__(self, settings: Smpp, emit: Emit, clock: Clock, connect: Connect | None = None) -> None:
+        """Read the password and the certificates.
+
+        Raises: OSError, ValueError: faults of the configuration.
+        """
+        self.name = settings.name
+        self._settings = settings
+        self._emit = emit
+        self._clock = clock
+        self._terms = terms(settings)
+        if connect is None:
+            tls = (
+                tls_context(settings.tls_ca, settings.tls_certificate, settings.tls_key_file) if settings.tls else None
+            )
+            connect = connector(tls)
+        self._connect = connect
+        self._spread = Spread(Contents(settings), Concatenations(secrets.randbelow(256)).draw)
+        self._binds = [Bind() for _ in range(settings.binds)]
+        self._held_until = 0.0
+        self._is_draining = False
+        self._link = Link(up=False, window=0, words="connecting")
+        self._events: list[Event] = [self._link]
+        self._is_emitting = False
+        self._said = trio.lowlevel.ParkingLot()
+        self._heard = trio.lowlevel.ParkingLot()
+
+    # --- the port ---
+
+    async def run(self) -> None:
+        """Keep the binds up until cancelled; then take leave and give out what is left to say."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._speak)
+                nursery.start_soon(self._tick)
+                for bind in self._binds:
+                    nursery.start_soon(self._keep, bind)
+        finally:
+            with trio.move_on_after(FAREWELL_S, shield=True):
+                self._say(self._spread.withdraw("stopped"))
+                await self._flush()
+
+    async def hand_over(self, envelopes: Sequence[Envelope]) -> None:
+        """Encode and queue these: it never waits for a socket; what finds no room soon is answered Unsent."""
+        if self._is_draining or not self._bound():
+            raise CarrierDownError("no bind is up")
+        now = self._clock.now()
+        self._say(self._spread.add(envelopes, now))
+        self._place()
+        await trio.lowlevel.checkpoint()
+
+    def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
+        """Answer these receipts on the binds they came by; a bind that is gone will see them repeated."""
+        waiting: dict[tuple[int, int], tuple[Session, list[int]]] = {}
+        for receipt in receipts:
+            ticket = receipt.ticket
+            assert isinstance(ticket, Ticket), "a receipt is given back as it came"
+            key = (id(ticket.session), ticket.response)
+            if key in waiting:
+                waiting[key][1].append(ticket.sequence)
+            else:
+                waiting[key] = (ticket.session, [ticket.sequence])
+        for (_, response), (session, sequences) in waiting.items():
+            session.acknowledge(response, sequences, stored=stored)
+        self._wake()
+
+    async def drain(self, seconds: float) -> None:
+        """Submit nothing more; return when every message has its answer and every event is taken, or after a time."""
+        self._is_draining = True
+        self._say(self._spread.withdraw("draining"))
+        with trio.move_on_after(seconds):
+            while self._events or self._is_emitting or any(session.unanswered for session in self._open()):
+                await self._heard.park()  # an answer is an event, so that the last one wakes us
+
+    # --- the life of a bind ---
+
+    async def _keep(self, bind: Bind) -> None:
+        back_off_s = BACK_OFF_S
+        while True:
+            await trio.sleep_until(self._held_until)
+            ending = await self._live(bind)
+            if bind.lived_s >= LIVED_S:
+                back_off_s = BACK_OFF_S
+            self._relink(ending.words)
+            match ending.retry:
+                case "refused":
+                    self._held_until = trio.current_time() + REFUSED_S
+                case "ghost":
+                    await trio.sleep(GHOST_S)
+                case "back_off":
+                    await trio.sleep(back_off_s)
+                    back_off_s = min(BACK_OFF_S_MAX, 2 * back_off_s)
+
+    async def _live(self, bind: Bind) -> Ending:
+        """Connect, bind and serve one session; return why it ended."""
+        bind.lived_s = 0.0
+        try:
+            stream = await self._connect(self._settings.host, self._settings.port)
+        except ConnectError as error:
+            return Ending(str(error))
+        session = bind.session = Session(self._terms, self._clock.now())
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write, bind, session, stream, nursery.cancel_scope)
+                await self._read(session, stream)
+                nursery.cancel_scope.cancel()
+        finally:
+            bind.session = None
+            session.unbind()
+            await self._part(bind, session, stream)
+            if session.bound_at is not None:
+                bind.lived_s = (self._clock.now() - session.bound_at) / 1000
+            self._say(session.lose("connection lost"))
+            if not self._bound():
+                self._say(self._spread.withdraw("no bind is up"))
+        assert session.ending is not None, "a lost session knows why"
+        return session.ending
+
+    async def _read(self, session: Session, stream: trio.abc.Stream) -> None:
+        """Read until the session or the connection ends."""
+        while session.state != "closed":
+            try:
+                chunk = await stream.receive_some(READ_BYTES)
+            except READ_ERRORS:
+                return
+            if not chunk:
+                return
+            self._say(session.receive(bytes(chunk), self._clock.now()))
+            self._relink()
+            self._place()
+            while len(self._events) > EVENTS_MAX:
+                await self._heard.park()
+
+    async def _write(self, bind: Bind, session: Session, stream: trio.abc.Stream, scope: trio.CancelScope) -> None:
+        """Write whatever there is to write; a connection that breaks, or a session that closed, ends its life."""
+        while session.state != "closed":
+            octets = session.take()
+            if not octets:
+                await bind.writer.park()
+                continue
+            bind.is_writing = True
+            try:
+                await stream.send_all(octets)
+            except READ_ERRORS:
+                break
+            bind.is_writing = False
+        scope.cancel()
+
+    async def _part(self, bind: Bind, session: Session, stream: trio.abc.Stream) -> None:
+        """Write the last octets, unless a PDU was cut in two or the connection is broken; then close."""
+        with trio.CancelScope(shield=True):
+            with trio.move_on_after(FAREWELL_S), suppress(*READ_ERRORS):  # it may be gone already
+                if not bind.is_writing:
+                    await stream.send_all(session.take())
+            await trio.aclose_forcefully(stream)
+        bind.is_writing = False
+
+    async def _tick(self) -> None:
+        """Let time pass for all binds: deadlines, enquiries, what waits too long."""
+        while True:
+            await trio.sleep(TICK_S)
+            now = self._clock.now()
+            sessions = self._open()
+            for session in sessions:
+                self._say(session.tick(now))
+            if self._spread:
+                self._place()
+                throttled = any(session.is_throttled for session in sessions)
+                self._say(self._spread.overdue(now, throttled=throttled))
+            self._relink()
+            self._wake()
+
+    # --- what all of them use ---
+
+    def _open(self) -> list[Session]:
+        return [bind.session for bind in self._binds if bind.session is not None]
+
+    def _bound(self) -> list[Session]:
+        return [session for session in self._open() if session.state == "bound"]
+
+    def _place(self) -> None:
+        if self._spread:
+            self._spread.place(self._bound(), self._clock.now())
+        self._wake()
+
+    def _wake(self) -> None:
+        """Rouse the writers that have something to do."""
+        for bind in self._binds:
+            session = bind.session
+            if session is not None and (session.has_octets or session.state == "closed"):
+                bind.writer.unpark_all()
+
+    def _relink(self, words: str | None = None) -> None:
+        """Say how the link stands, if that has changed."""
+        sessions = self._bound()
+        window = sum(session.window for session in sessions)
+        up = bool(sessions)
+        words = words or (f"{len(sessions)} of {len(self._binds)} binds" if up else self._link.words)
+        if (up, window) != (self._link.up, self._link.window) or (not up and words != self._link.words):
+            self._link = Link(up=up, window=window, words=words)
+            self._say([self._link])
+
+    def _say(self, events: Sequence[Event]) -> None:
+        if events:
+            self._events += events
+            self._said.unpark_all()
+
+    async def _speak(self) -> None:
+        while True:
+            if self._events:
+                await self._flush()
+            else:
+                await self._said.park()
+
+    async def _flush(self) -> None:
+        """Give the engine what there is to say; awaiting it is the back-pressure."""
+        while self._events:
+            events, self._events = self._events, []
+            self._is_emitting = True
+            try:
+                await self._emit(events)
+            except trio.Cancelled:
+                self._events = events + self._events  # who was cancelled in taking them took none
+                raise
+            finally:
+                self._is_emitting = False
+            self._heard.unpark_all()
+
+
+def terms(settings: Smpp) -> Terms:
+    """Return what every session of the account goes by; the password is read here, once."""
+    profile = settings.profile
+    return Terms(
+        system_id=settings.system_id,
+        password=Path(settings.password_file).read_text(encoding="ascii").rstrip("\r\n"),
+        system_type=profile.system_type,
+        window=settings.window,
+        first_sequence=settings.first_sequence,
+        rate_per_s=settings.rate_per_s / settings.binds,
+        response_ms=int(profile.response_s * 1000),
+        enquire_ms=int(profile.enquire_link_s * 1000),
+        id_form=profile.id_resp,
+        statuses=Statuses(profile.statuses),
+        receipts=ReceiptReader(profile.id_receipt, profile.receipt_means),
+    )
+
+
+def build(settings: Smpp, emit: Emit, clock: Clock) -> SmppCarrier:
+    """Return the carrier that `settings` describe: the entry point of kind `smpp`."""
+    return SmppCarrier(settings, emit, clock)
