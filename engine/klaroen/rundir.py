@@ -1,0 +1,84 @@
+"""`data_dir/run/`: which processes run, and on which ports they listen.
+
+Law: a file there is whole or absent; each process writes its own pid before it serves. The supervisor clears what an
+earlier run left, so that nobody waits on a port that is no longer there.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+RUN: Final = "run"
+PORTS: Final = "ports.json"
+SOCKET: Final = "dispatch.sock"
+MODE: Final = 0o700
+
+
+def run_dir(data_dir: str | Path) -> Path:
+    """Return `data_dir/run`, made if need be."""
+    directory = Path(data_dir, RUN)
+    directory.mkdir(mode=MODE, parents=True, exist_ok=True)
+    return directory
+
+
+def write_pid(data_dir: str | Path, role: str) -> None:
+    """Write this process's pid to `ROLE.pid`."""
+    _replace(run_dir(data_dir) / f"{role}.pid", f"{os.getpid()}\n")
+
+
+def read_pid(data_dir: str | Path, role: str) -> int | None:
+    """Return the pid that stands in `ROLE.pid`, of a process that may be gone."""
+    try:
+        return int(Path(data_dir, RUN, f"{role}.pid").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def remove_pid(data_dir: str | Path, role: str) -> None:
+    Path(data_dir, RUN, f"{role}.pid").unlink(missing_ok=True)
+
+
+def write_port(data_dir: str | Path, name: str, port: int) -> None:
+    """Put `{name: port}` into `ports.json`, beside what the other processes put there."""
+    directory = run_dir(data_dir)
+    with _alone(directory):
+        ports = {**read_ports(data_dir), name: port}
+        _replace(directory / PORTS, json.dumps(ports, indent=1, sort_keys=True) + "\n")
+
+
+def read_ports(data_dir: str | Path) -> dict[str, int]:
+    """Return the ports by name; none before a process wrote one."""
+    try:
+        ports: dict[str, int] = json.loads(Path(data_dir, RUN, PORTS).read_text())
+    except FileNotFoundError:
+        return {}
+    return ports
+
+
+def clear_ports(data_dir: str | Path) -> None:
+    """Forget the ports of an earlier run."""
+    directory = run_dir(data_dir)
+    with _alone(directory):
+        (directory / PORTS).unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keep the other processes out while reading and replacing; the kernel frees the lock with the process."""
+    descriptor = os.open(directory / f".{PORTS}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, content: str) -> None:
+    """Write beside, then rename: a reader sees the old file or the new one. No fsync: it is worth nothing later."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(content)
+    beside.replace(path)
