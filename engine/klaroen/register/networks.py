@@ -14,20 +14,10 @@ from klaroen.register.entries import Told
 from klaroen.register.zones import is_date, judge_id
 
 NAMED_BY_R2: Final = frozenset(
-    [
-        "name",
-        "zone",
-        "municipality",
-        "area",
-        "coordinators",
-        "officers",
-        "mayor",
-        "members_at_signing",
-        "levels",
-        "plans",
-        "evaluation_months",
-        "recognised_on",
-    ]
+    {
+        *("name", "zone", "municipality", "area", "coordinators", "officers", "mayor", "members_at_signing"),
+        *("levels", "plans", "evaluation_months", "recognised_on"),
+    }
 )
 EVALUATION_MONTHS_MAX: Final = 36
 WINDOWS_MAX: Final = 96
