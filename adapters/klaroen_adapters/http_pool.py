@@ -230,9 +230,10 @@ async def _exchange(stream: trio.abc.Stream, wire: bytes, reader: ResponseReader
         async with trio.open_nursery() as nursery:
             nursery.start_soon(write)
             await read()
-    fault = unwritten or unread
-    if fault is not None and not reader.complete:
-        raise fault
+    if unread is not None:
+        raise unwritten or unread
+    if unwritten is not None and not reader.complete:
+        raise unwritten
     reader.excess |= unwritten is not None or writing.cancelled_caught
 
 
