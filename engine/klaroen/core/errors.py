@@ -22,6 +22,7 @@ ProblemName = Literal[
     "nobody",
     "key-reused",
     "too-many-requests",
+    "internal-error",
     "unavailable",
 ]
 
@@ -39,6 +40,7 @@ PROBLEMS: Final[dict[ProblemName, tuple[int, str]]] = {
     "nobody": (422, "Nobody would be warned"),
     "key-reused": (422, "This Idempotency-Key was used for another request"),
     "too-many-requests": (429, "Too many requests"),
+    "internal-error": (500, "Klaroen failed at this; the fault is its own"),
     "unavailable": (503, "Klaroen cannot take this now"),
 }
 

@@ -1,0 +1,94 @@
+"""Alerts over HTTP: accepted, shown, paused, resumed, cancelled.
+
+Law: a submission is parsed once and asked once; its 202 is what dispatch says when it is durable. Warm and crisis
+alerts are refused for no rate.
+"""
+
+import hashlib
+import re
+from typing import Final
+
+from klaroen.core.calls import Act, ShowAlert, Submit, Verb
+from klaroen.core.errors import InputError
+from klaroen.core.intake import read_alert
+from klaroen.core.model import AlertId
+from klaroen.core.views import AcceptedView, ActedView, StatusView
+from klaroen.edge.desk import Desk, as_json
+from klaroen.edge.exchange import Call, Reply
+
+_KEY: Final = re.compile(r"[!-~]{1,128}")
+UNBOUNDED: Final = frozenset({"warm", "crisis"})
+
+
+def read_key(call: Call) -> str:
+    """Return the Idempotency-Key; raises InputError (400)."""
+    key = call.header(b"idempotency-key")
+    if not key:
+        raise InputError("idempotency-key-missing", "each alert is posted with an Idempotency-Key of its own")
+    if _KEY.fullmatch(key) is None:
+        raise InputError("malformed", "the Idempotency-Key is 1 to 128 visible ASCII characters", at="Idempotency-Key")
+    return key
+
+
+def read_media_type(call: Call) -> str:
+    """Return the Content-Type as it was sent; raises InputError (415) where it is none that an alert can have."""
+    sent = call.header(b"content-type") or ""
+    essence = sent.partition(";")[0].strip().lower()
+    if essence != "application/json":
+        words = "CAP is not taken by this version" if essence == "application/cap+xml" else "an alert is JSON"
+        raise InputError("unsupported-media-type", f"{words}: post it as application/json")
+    return sent
+
+
+def fingerprint(media_type: str, body: bytes) -> bytes:
+    """Return what tells two requests with one key apart: SHA-256 of content type and raw body."""
+    digest = hashlib.sha256(media_type.encode())
+    digest.update(b"\0")  # no header holds it: no two pairs run together into the same octets
+    digest.update(body)
+    return digest.digest()
+
+
+async def post_alert(desk: Desk, call: Call) -> Reply:
+    """Accept an alert: 202 once at least one delivery is durable."""
+    started_s = desk.clock()
+    if desk.draining:
+        raise InputError("unavailable", "this edge is stopping")
+    media_type = read_media_type(call)
+    key = read_key(call)
+    body = await call.body()
+    request = read_alert(body)
+    if request.alert_class in UNBOUNDED:
+        desk.rates.wait_s(call.token.name)  # counted, so that other requests make room
+    else:
+        desk.rates.take(call.token.name)
+    accepted = await desk.ask(call.token.name, Submit(request, key, fingerprint(media_type, body)), AcceptedView)
+    desk.metrics.accept.observe(desk.clock() - started_s)
+    return Reply(202, as_json(accepted), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),))
+
+
+async def show_alert(desk: Desk, call: Call) -> Reply:
+    """Show how an alert stands: as last pushed while it is open, else as dispatch reads it."""
+    alert = AlertId(call.parameters["id"])
+    glimpse = desk.mirror.seen(alert, call.token.name)
+    if glimpse is not None:
+        return Reply(200, glimpse.json)
+    return await desk.show(call, ShowAlert(alert), StatusView)
+
+
+async def _act(desk: Desk, call: Call, verb: Verb) -> Reply:
+    alert = AlertId(call.parameters["id"])
+    reply = await desk.show(call, Act(alert, verb), ActedView)
+    desk.mirror.forget(alert)  # whoever looks now must not be shown how it stood before
+    return reply
+
+
+async def pause_alert(desk: Desk, call: Call) -> Reply:
+    return await _act(desk, call, "pause")
+
+
+async def resume_alert(desk: Desk, call: Call) -> Reply:
+    return await _act(desk, call, "resume")
+
+
+async def cancel_alert(desk: Desk, call: Call) -> Reply:
+    return await _act(desk, call, "cancel")

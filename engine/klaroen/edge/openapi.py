@@ -1,0 +1,174 @@
+"""The interface, described (OpenAPI 3.1): made from the table of routes and from the very types that are served.
+
+Law: nothing is described by hand that a type or the table says; every status that a call can answer with stands here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any, Final
+
+import msgspec
+from msgspec import structs
+
+from klaroen.core.errors import PROBLEMS, ProblemName
+from klaroen.edge.problems import TYPES, ProblemView
+from klaroen.edge.queries import Query
+from klaroen.edge.routes import ROUTES, Route
+from klaroen_adapters.sms.gateway import RECEIPTS_MAX
+
+EVERY_CALL: Final[tuple[ProblemName, ...]] = ("malformed", "too-large", "internal-error", "unavailable")
+"""Any request can be one that cannot be read, has too large a head, meets a fault of ours, or comes while we stop."""
+SECURED: Final[tuple[ProblemName, ...]] = ("unauthenticated", "too-many-requests")
+REFS: Final = "#/components/schemas/{name}"
+
+JsonObject = dict[str, Any]
+
+
+def document(routes: Iterable[Route] = ROUTES) -> JsonObject:
+    """Return the whole document."""
+    routes = tuple(routes)
+    types: list[Any] = [ProblemView]
+    for route in routes:
+        types += [one for one in (route.answer, route.body, route.query) if isinstance(one, type)]
+    unique = list(dict.fromkeys(types))
+    schemas, components = msgspec.json.schema_components(unique, ref_template=REFS)
+    described = dict(zip(unique, schemas, strict=True))
+    queries = {one.__name__ for one in unique if issubclass(one, Query)}
+    paths: dict[str, JsonObject] = defaultdict(dict)
+    for route in routes:
+        paths[route.path][route.method.lower()] = _operation(route, described, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Klaroen",
+            "version": version("klaroen"),
+            "description": "Alerts from police and crisis authorities to neighbourhood information networks.",
+        },
+        "paths": dict(paths),
+        "components": {
+            "schemas": {name: schema for name, schema in components.items() if name not in queries},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "From `klaroen token create`."},
+                "certificate": {"type": "mutualTLS", "description": "Its common name is the name of a token."},
+            },
+        },
+    }
+
+
+def _operation(route: Route, described: Mapping[type, JsonObject], components: Mapping[str, Any]) -> JsonObject:
+    operation: JsonObject = {
+        "operationId": route.endpoint.__name__ if route.method == "POST" or route.body is None else route.path,
+        "summary": route.summary,
+        "parameters": [*_path_parameters(route), *_query_parameters(route, components), *_header_parameters(route)],
+        "responses": _responses(route, described),
+        "security": [{"token": []}, {"certificate": []}] if route.secured else _open_security(route),
+    }
+    if route.body is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _body(route, described)}},
+        }
+    return operation
+
+
+def _open_security(route: Route) -> list[JsonObject]:
+    """A carrier's receipts are signed, or show a token; the rest is open."""
+    return [{}, {"token": []}] if "unauthenticated" in route.problems else []
+
+
+def _body(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
+    if isinstance(route.body, type):
+        return described[route.body]
+    return {
+        "type": "array",
+        "maxItems": RECEIPTS_MAX,
+        "items": {"type": "object"},
+        "description": "In the shape of the carrier's profile.",
+    }
+
+
+# --- parameters -----------------------------------------------------------------------------------------------------
+
+
+def _path_parameters(route: Route) -> list[JsonObject]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern}}
+        for name, pattern in route.parameters.items()
+    ]
+
+
+def _query_parameters(route: Route, components: Mapping[str, Any]) -> list[JsonObject]:
+    fields = structs.fields(route.query)
+    properties = components[route.query.__name__]["properties"] if fields else {}
+    return [
+        {"name": field.encode_name, "in": "query", "required": False, "schema": _given(properties[field.encode_name])}
+        for field in fields
+    ]
+
+
+def _given(schema: JsonObject) -> JsonObject:
+    """Return the schema of a parameter that was given: it is absent or something, never null."""
+    choices = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    return choices[0] if len(choices) == 1 else schema
+
+
+def _header_parameters(route: Route) -> list[JsonObject]:
+    parameters = []
+    for name, words in route.headers.items():
+        key = name == "Idempotency-Key"
+        schema: JsonObject = {"type": "string"}
+        if key:
+            schema |= {"pattern": "^[!-~]{1,128}$", "minLength": 1, "maxLength": 128}
+        parameters.append({"name": name, "in": "header", "required": key, "description": words, "schema": schema})
+    return parameters
+
+
+# --- responses ------------------------------------------------------------------------------------------------------
+
+
+def _responses(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
+    responses = {str(route.success): _success(route, described)}
+    if route.media == "text/event-stream":
+        responses["204"] = {"description": "The reader has seen the end: nothing more will come"}
+    by_status: dict[int, list[ProblemName]] = defaultdict(list)
+    for name in (*EVERY_CALL, *(SECURED if route.secured else ()), *route.problems):
+        by_status[PROBLEMS[name][0]].append(name)
+    for status in sorted(by_status):
+        responses[str(status)] = _problem(status, list(dict.fromkeys(by_status[status])), described)
+    return responses
+
+
+def _success(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
+    if route.success == 204:
+        return {"description": "Done; there is nothing to say"}
+    schema: JsonObject = {"type": "string"}
+    if route.answer is not None:
+        schema = described[route.answer]
+    elif route.media == "application/json":
+        schema = {"type": "object"}
+    response: JsonObject = {"description": route.summary, "content": {route.media: {"schema": schema}}}
+    if route.success == 202:
+        response["headers"] = {"Location": _header("Where the alert can be seen", "string")}
+    return response
+
+
+def _problem(status: int, names: list[ProblemName], described: Mapping[type, JsonObject]) -> JsonObject:
+    response: JsonObject = {
+        "description": "; ".join(f"`{TYPES}{name}`: {PROBLEMS[name][1]}" for name in names),
+        "content": {"application/problem+json": {"schema": described[ProblemView]}},
+    }
+    headers = {}
+    if status in {429, 503}:
+        headers["Retry-After"] = _header("Seconds after which to come back", "integer")
+    if status == 401:
+        headers["WWW-Authenticate"] = _header("The scheme that is asked for", "string")
+    if status == 405:
+        headers["Allow"] = _header("The methods that are taken", "string")
+    if headers:
+        response["headers"] = headers
+    return response
+
+
+def _header(words: str, kind: str) -> JsonObject:
+    return {"description": words, "required": True, "schema": {"type": kind}}

@@ -1,0 +1,116 @@
+"""Query strings and languages, read strictly.
+
+Law: a parameter that is not known, comes twice or breaks its bounds is refused: a filter that is silently ignored
+shows more than was asked for.
+"""
+
+import re
+from typing import Annotated, Final, Literal, TypeVar, get_args
+from urllib.parse import parse_qsl
+
+from msgspec import Meta, Struct, structs
+
+from klaroen.core.errors import InputError, Problem
+from klaroen.core.intake import Id, Name
+from klaroen.core.model import AlertClass, AlertState, Channel
+from klaroen.core.posted import shaped
+from klaroen.core.views import DeliveryState
+
+PARAMETERS_MAX: Final = 16
+"""Twice as many as the call that takes most."""
+
+Cursor = Annotated[str, Meta(min_length=1, max_length=200, description="`next` of the page before.")]
+NEAR: Final = (
+    r"^-?(180|1[0-7][0-9]|[1-9]?[0-9])(\.[0-9]{1,9})?,"
+    r"-?(90|[1-8]?[0-9])(\.[0-9]{1,9})?,"
+    r"(50000|[1-4]?[0-9]{1,4})(\.[0-9]{1,3})?$"
+)
+"""lon,lat,m: degrees of WGS 84, and at most 50 km, as wide as an alert's `near`."""
+
+
+class Query(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The parameters of a call: each field is one."""
+
+
+class NoQuery(Query, frozen=True):
+    """A call without parameters."""
+
+
+class AlertsQuery(Query, frozen=True, rename={"alert_class": "class"}):
+    alert_class: AlertClass | None = None
+    state: AlertState | None = None
+    zone: Id | None = None
+    before: Cursor | None = None
+
+
+class DeliveriesQuery(Query, frozen=True):
+    network: Id | None = None
+    state: DeliveryState | None = None
+    channel: Channel | None = None
+    after: Cursor | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class NetworksQuery(Query, frozen=True):
+    street: Name | None = None
+    municipality: Name | None = None
+    near: Annotated[str, Meta(description="lon,lat,metres", extra_json_schema={"pattern": NEAR})] | None = None
+
+
+Q = TypeVar("Q", bound=Query)
+
+
+def read_query(query: bytes, shape: type[Q]) -> Q:
+    """Return the parameters; raises InputError (400 unreadable, 422 unknown, repeated or out of bounds)."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS_MAX)
+    except ValueError as error:
+        raise InputError("malformed", "the query cannot be read") from error
+    values: dict[str, object] = dict(pairs)
+    if len(values) != len(pairs):
+        raise InputError("invalid", "a query parameter comes twice", at="?")
+    for field in structs.fields(shape):
+        value = values.get(field.encode_name)
+        if isinstance(field.default, int) and isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+            values[field.encode_name] = int(value)
+    try:
+        return shaped(values, shape)
+    except InputError as error:
+        problem: Problem = error.problem
+        at = str(problem.at).removeprefix("$").removeprefix(".")
+        raise InputError("invalid", problem.detail, at=f"?{at}") from None
+
+
+def read_near(near: str | None) -> tuple[float, float, float] | None:
+    """Return (lon, lat, metres); raises InputError (422)."""
+    if near is None:
+        return None
+    if re.fullmatch(NEAR, near) is None:
+        raise InputError("invalid", "near must be longitude,latitude,metres, and at most 50 km.", at="?near")
+    longitude, latitude, metres = (float(part) for part in near.split(","))
+    if abs(longitude) > 180 or abs(latitude) > 90 or not 0 < metres <= 50_000:
+        raise InputError("invalid", "near lies outside the world, or is wider than 50 km.", at="?near")
+    return longitude, latitude, metres
+
+
+# --- languages ------------------------------------------------------------------------------------------------------
+
+Spoken = Literal["nl", "fr", "de", "en"]
+SPOKEN: Final[tuple[Spoken, ...]] = get_args(Spoken)
+_RANGE: Final = re.compile(r"([A-Za-z]{2})(?:-[A-Za-z0-9-]{1,30})?(?:\s*;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?")
+_RANGES_MAX: Final = 20
+"""Browsers send five or six."""
+
+
+def read_language(header: str | None) -> Spoken:
+    """Return the language of ours that an Accept-Language prefers; English if it names none of them."""
+    best, weight = SPOKEN[-1], 0.0
+    for part in (header or "").split(",")[:_RANGES_MAX]:
+        found = _RANGE.fullmatch(part.strip())
+        if found is None:
+            continue
+        quality = float(found[2]) if found[2] else 1.0
+        for language in SPOKEN:
+            if language == found[1].lower() and quality > weight:
+                best, weight = language, quality
+    return best

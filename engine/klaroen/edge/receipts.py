@@ -1,0 +1,62 @@
+"""Carriers' webhooks: verified on the raw body, parsed, and acknowledged once they are on disk.
+
+Law: 204 means durable. A carrier with a secret proves each call by it; one without shows a token of role `carrier`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from klaroen.core.calls import PutReceipts
+from klaroen.core.errors import InputError
+from klaroen.edge.desk import Desk, Webhook
+from klaroen.edge.exchange import Call, Reply
+from klaroen.edge.problems import problem_reply
+from klaroen.edge.tokens import authenticate
+from klaroen.settings import Settings, SmsHttp
+from klaroen_adapters.sms.gateway import PROFILES, authentic, parse_receipts
+
+_HEADERS: Final = (b"content-type", b"x-klaroen-timestamp", b"x-klaroen-signature")
+
+
+def read_webhooks(settings: Settings) -> Mapping[str, Webhook]:
+    """Return the carriers that send receipts over HTTP, with the secrets that stand in their files."""
+    return {
+        carrier.name: Webhook(carrier, _secret(carrier.receipt_secret_file))
+        for carrier in settings.carrier
+        if isinstance(carrier, SmsHttp)
+    }
+
+
+def _secret(path: str | None) -> bytes | None:
+    if path is None:
+        return None
+    return Path(path).read_bytes().removesuffix(b"\n").removesuffix(b"\r")
+
+
+async def take_receipts(desk: Desk, call: Call) -> Reply:
+    """Take the receipts of one callback: 204 once they are durable."""
+    webhook = desk.webhooks.get(call.parameters["carrier"])
+    if webhook is None:
+        raise InputError("not-found", "no carrier of this name sends receipts here")
+    by = PROFILES[webhook.carrier.profile].receipts_by
+    if call.method != by:
+        error = InputError("method-not-allowed", f"this carrier's receipts come by {by}")
+        return problem_reply(error.problem, ((b"allow", by.encode()),))
+    principal = None if webhook.secret is not None else _principal(desk, call, webhook)
+    headers = {name.decode(): value for name in _HEADERS if (value := call.header(name)) is not None}
+    body = await call.body()
+    profile = webhook.carrier.profile
+    if webhook.secret is not None and not authentic(profile, webhook.secret, call.query, headers, body, desk.now()):
+        raise InputError("unauthenticated", "the signature does not fit the secret, the time and the raw body")
+    receipts = parse_receipts(profile, call.method, call.query, headers, body)
+    if receipts:
+        await desk.ask(principal, PutReceipts(webhook.carrier.name, tuple(receipts)), type(None))
+    return Reply(204)
+
+
+def _principal(desk: Desk, call: Call, webhook: Webhook) -> str:
+    token = authenticate(call, desk.mirror.tokens, desk.now())
+    if token.role != "carrier" or token.carrier != webhook.carrier.name:
+        raise InputError("not-allowed", "a token of role carrier, for this carrier, is required")
+    return token.name

@@ -1,0 +1,138 @@
+"""Every call that the edge takes, in one table: routes, `/openapi.json` and the labels of metrics come from it.
+
+Law: what stands here is what is served, and nothing else is.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from klaroen.core.errors import ProblemName
+from klaroen.core.intake import AlertRequest
+from klaroen.core.views import (
+    AcceptedView,
+    ActedView,
+    AlertPage,
+    CarrierPage,
+    CarrierView,
+    DeliveryPage,
+    DeliveryWhyView,
+    NetworkCountsPage,
+    NetworkPage,
+    NetworkView,
+    StatusView,
+)
+from klaroen.edge import alerts, events, reads, receipts, vitals
+from klaroen.edge.desk import Desk
+from klaroen.edge.exchange import Call, Reply, Stream
+from klaroen.edge.problems import ProblemKind
+from klaroen.edge.queries import AlertsQuery, DeliveriesQuery, NetworksQuery, NoQuery, Query
+
+Endpoint = Callable[[Desk, Call], Awaitable[Reply | Stream]]
+
+ALERT: Final = {"id": r"^[A-Za-z0-9_]{1,40}$"}
+MEMBER: Final = {"member": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}
+NETWORK: Final = {"id": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}
+CARRIER: Final = r"^[A-Za-z0-9_.-]{1,40}$"
+
+
+class Route(Struct, frozen=True):
+    method: Literal["GET", "POST"]
+    path: str
+    endpoint: Endpoint
+    summary: str
+    answer: type | None = None
+    """The view that a success answers with; None where it is no JSON of ours."""
+    success: int = 200
+    media: str = "application/json"
+    secured: bool = True
+    paced: bool = True
+    """Counted against the token's rate before the endpoint runs."""
+    headed: bool = True
+    """A GET that may be asked for its head alone: it changes nothing and ends."""
+    parameters: Mapping[str, str] = {}
+    """Of the path: name -> pattern; what does not fit is not found."""
+    query: type[Query] = NoQuery
+    headers: Mapping[str, str] = {}
+    """Of the request: name -> what it is for."""
+    body: type | Literal["receipts"] | None = None
+    problems: tuple[ProblemName, ...] = ()
+    """Those that this call can meet, beside those that every call can."""
+
+
+OF_ALERT: Final[tuple[ProblemName, ...]] = ("not-allowed", "not-found")
+
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/v1/alerts",
+        alerts.post_alert,
+        "Accept an alert: 202 once at least one delivery is durable",
+        AcceptedView,
+        202,
+        paced=False,
+        headers={"Idempotency-Key": "1 to 128 visible ASCII characters; a repeat gets the first answer, for 30 days"},
+        body=AlertRequest,
+        problems=(
+            "idempotency-key-missing",
+            "not-allowed",
+            "unsupported-media-type",
+            "invalid",
+            "nobody",
+            "key-reused",
+            "too-many-requests",
+        ),
+    ),
+    Route("GET", "/v1/alerts", reads.list_alerts, "Alerts, newest first", AlertPage, query=AlertsQuery,
+          problems=("not-allowed", "invalid")),
+    Route("GET", "/v1/alerts/{id}", alerts.show_alert, "How an alert stands", StatusView, parameters=ALERT,
+          problems=OF_ALERT),
+    Route("GET", "/v1/alerts/{id}/networks", reads.count_networks, "Counts by network", NetworkCountsPage,
+          parameters=ALERT, problems=OF_ALERT),
+    Route("GET", "/v1/alerts/{id}/deliveries", reads.list_deliveries, "Deliveries, by pages", DeliveryPage,
+          parameters=ALERT, query=DeliveriesQuery, problems=(*OF_ALERT, "invalid")),
+    Route("GET", "/v1/alerts/{id}/deliveries/{member}", reads.show_delivery, "One delivery, and why it is as it is",
+          DeliveryWhyView, parameters=ALERT | MEMBER, problems=OF_ALERT,
+          headers={"Accept-Language": "nl, fr, de or en: the language of the words"}),
+    Route("GET", "/v1/alerts/{id}/events", events.stream_alert,
+          "How an alert stands, as server-sent events until its end; 204 to a reader that has seen the end",
+          media="text/event-stream", headed=False, parameters=ALERT, problems=OF_ALERT,
+          headers={"Last-Event-ID": "The last event that the reader has seen"}),
+    Route("POST", "/v1/alerts/{id}/pause", alerts.pause_alert, "Hand nothing over until resumed", ActedView,
+          parameters=ALERT, problems=(*OF_ALERT, "state")),
+    Route("POST", "/v1/alerts/{id}/resume", alerts.resume_alert, "Hand over again", ActedView,
+          parameters=ALERT, problems=(*OF_ALERT, "state")),
+    Route("POST", "/v1/alerts/{id}/cancel", alerts.cancel_alert, "Hand nothing over any more", ActedView,
+          parameters=ALERT, problems=(*OF_ALERT, "state")),
+    Route("GET", "/v1/networks", reads.list_networks, "Networks within the token's scope", NetworkPage,
+          query=NetworksQuery, problems=("not-allowed", "invalid")),
+    Route("GET", "/v1/networks/{id}", reads.show_network, "One network", NetworkView, parameters=NETWORK,
+          problems=OF_ALERT),
+    Route("GET", "/v1/carriers", reads.list_carriers, "Carriers: health, rate, breaker", CarrierPage,
+          problems=("not-allowed",)),
+    Route("POST", "/v1/carriers/{name}/avoid", reads.avoid_carrier, "Use this carrier for nothing new", CarrierView,
+          parameters={"name": CARRIER}, problems=OF_ALERT),
+    Route("POST", "/v1/carriers/{name}/restore", reads.restore_carrier, "Use this carrier again", CarrierView,
+          parameters={"name": CARRIER}, problems=OF_ALERT),
+    Route("POST", "/v1/receipts/{carrier}", receipts.take_receipts,
+          "A carrier's receipts, signed or with its token: 204 once they are durable", success=204, secured=False,
+          parameters={"carrier": CARRIER}, body="receipts",
+          headers={"X-Klaroen-Timestamp": "Unix seconds, or RFC 3339",
+                   "X-Klaroen-Signature": 'hex(HMAC-SHA256(secret, timestamp + "." + raw body))'},
+          problems=("unauthenticated", "not-allowed", "not-found", "method-not-allowed", "unsupported-media-type",
+                    "invalid")),
+    Route("GET", "/v1/receipts/{carrier}", receipts.take_receipts,
+          "One receipt of a carrier that reports by GET (Kannel), signed in its URL", success=204, secured=False,
+          headed=False, parameters={"carrier": CARRIER},
+          problems=("unauthenticated", "not-allowed", "not-found", "method-not-allowed", "invalid")),
+    Route("GET", "/metrics", vitals.show_metrics, "The edge's metrics, for Prometheus", secured=False,
+          media="text/plain"),
+    Route("GET", "/healthz", vitals.show_health, "The edge answers", vitals.HealthView, secured=False),
+    Route("GET", "/readyz", vitals.show_readiness, "An alert would be accepted, and of each channel a carrier serves",
+          vitals.ReadyView, secured=False),
+    Route("GET", "/openapi.json", vitals.show_openapi, "This document", secured=False),
+    Route("GET", "/docs", vitals.show_docs, "This document, to read", secured=False, media="text/html"),
+    Route("GET", "/problems/{name}", vitals.show_problem, "What a problem's type means", ProblemKind, secured=False,
+          parameters={"name": r"^[a-z-]{1,40}$"}, problems=("not-found",)),
+)  # fmt: skip

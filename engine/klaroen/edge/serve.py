@@ -1,0 +1,167 @@
+"""The edge as a process: one loop that serves, keeps the link, and stops when it is told to.
+
+Law: on SIGTERM no new alert is taken (503) while dispatch hands over no more but still wants receipts and answers
+reads; then streams end, requests under way are finished, and the process exits 0.
+"""
+
+import asyncio
+import signal
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvicorn
+import uvloop
+
+from klaroen.core.model import Instant
+from klaroen.edge.app import Edge
+from klaroen.edge.desk import Desk
+from klaroen.edge.door import KEEP_ALIVE_S, Door
+from klaroen.edge.link import Link
+from klaroen.edge.mirror import Mirror
+from klaroen.edge.pages import make_pages
+from klaroen.edge.receipts import read_webhooks
+from klaroen.settings import Settings
+from klaroen.supervisor import write_pid, write_port
+from klaroen.telemetry import EdgeMetrics, configure_logging, serve_metrics
+from klaroen.telemetry.vitals import BEAT_S
+
+BACKLOG: Final = 2048
+GRACE_S: Final = 0.3
+"""After SIGTERM, until dispatch has said whether it stops as well."""
+FINISH_S: Final = 5
+"""For requests under way: an answer takes 25 ms, and streams have ended before."""
+
+log = structlog.get_logger(__name__)
+
+
+def run_edge(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    configure_logging("edge")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings))
+
+
+async def _run(settings: Settings) -> int:
+    stop = stop_signal()
+    data_dir = Path(settings.data_dir)
+    metrics = EdgeMetrics(certificate_expires_at(settings.edge.tls_certificate))
+    mirror = Mirror(counter=time.time_ns() // 1_000_000)
+    link = Link(data_dir / "run" / "dispatch.sock", mirror)
+    webhooks = read_webhooks(settings)
+    desk = Desk(settings, link, mirror, metrics, webhooks, make_pages(), utc_now, time.monotonic)
+    write_pid(data_dir, "edge")
+    with listening(settings.edge.listen) as door:
+        write_port(data_dir, "metrics_edge", serve_metrics(metrics.registry, settings.metrics.edge))
+        write_port(data_dir, "edge", door.getsockname()[1])
+        async with _beside(link, metrics):
+            await serve(server_config(settings, Edge(desk)), desk, door, stop, settings.dispatch.drain_s)
+    log.info("the edge has stopped")
+    return 0
+
+
+def stop_signal() -> asyncio.Event:
+    """Return what SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def serve(config: uvicorn.Config, desk: Desk, door: socket.socket, stop: asyncio.Event, drain_s: float) -> None:
+    """Serve on the door until told to stop; then drain, finish what is under way, and return."""
+    server = Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[door]))
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
+    if waiting.done():
+        await drain(desk, drain_s)
+    waiting.cancel()
+    server.should_exit = True
+    await serving
+
+
+class Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: stopping has an order here."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def server_config(settings: Settings, app: Edge) -> uvicorn.Config:
+    edge = settings.edge
+    return uvicorn.Config(
+        app,
+        http=Door,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=FINISH_S,
+        ssl_certfile=edge.tls_certificate,
+        ssl_keyfile=edge.tls_key_file,
+        ssl_ca_certs=edge.client_ca,
+        ssl_cert_reqs=ssl.CERT_NONE if edge.client_ca is None else ssl.CERT_OPTIONAL,
+    )
+
+
+@contextmanager
+def listening(listen: str) -> Generator[socket.socket, None, None]:
+    """Yield a socket that listens at `host:port`; port 0 picks one."""
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, int(port)), family=family, backlog=BACKLOG) as door:
+        yield door
+
+
+async def drain(desk: Desk, drain_s: float) -> None:
+    """Refuse new alerts and end streams; stay for receipts and reads while dispatch itself drains."""
+    desk.drain()
+    loop = asyncio.get_running_loop()
+    until = loop.time() + drain_s
+    await asyncio.sleep(GRACE_S)
+    while desk.mirror.connected and desk.mirror.readiness.draining and loop.time() < until:
+        await asyncio.sleep(GRACE_S)  # noqa: ASYNC110 - as often as a child that is gone would be noticed
+
+
+@asynccontextmanager
+async def _beside(link: Link, metrics: EdgeMetrics) -> AsyncIterator[None]:
+    """Keep the link and the heartbeat while the body runs."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(link.run()), group.create_task(_beat(metrics))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def _beat(metrics: EdgeMetrics) -> None:
+    while True:
+        metrics.vitals.beat()
+        await asyncio.sleep(BEAT_S)
+
+
+def utc_now() -> Instant:
+    return Instant(time.time_ns() // 1_000_000)
+
+
+def certificate_expires_at(path: str | None) -> float | None:
+    """Return the Unix time at which the server's certificate expires, if it serves TLS."""
+    if path is None:
+        return None
+    # undocumented since Python 2.6, and still the one way of the standard library to read a certificate from a file
+    certificate = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]
+    return ssl.cert_time_to_seconds(certificate["notAfter"])

@@ -1,0 +1,162 @@
+"""Views and tokens as dispatch would tell them."""
+
+from hashlib import sha256
+
+from msgspec import structs
+
+from klaroen.core.model import AlertState, CarrierName, Instant, Role, Token
+from klaroen.core.views import (
+    AcceptedView,
+    ActedView,
+    AlertPage,
+    AttemptView,
+    CarrierPage,
+    CarrierView,
+    ChannelView,
+    DeliveryPage,
+    DeliveryView,
+    DeliveryWhyView,
+    NetworkCounts,
+    NetworkCountsPage,
+    NetworkPage,
+    NetworkView,
+    RefusedNetwork,
+    StatusView,
+    UnreachableCount,
+    WhyView,
+)
+
+SECRET = "kl_police_secret"
+NOW = Instant(1_795_334_400_000)
+
+
+def token(
+    name: str = "police",
+    secret: str = SECRET,
+    role: Role = "police",
+    carrier: str | None = None,
+    expires_at: Instant | None = None,
+) -> Token:
+    return Token(
+        name,
+        sha256(secret.encode()).digest(),
+        role,
+        zones=("Z1",),
+        carrier=None if carrier is None else CarrierName(carrier),
+        expires_at=expires_at,
+    )
+
+
+ACCEPTED = AcceptedView(
+    id="A1",
+    alert_class="warm",
+    mode="live",
+    state="accepted",
+    accepted_at="2026-11-21T08:00:00.000Z",
+    expires_at="2026-11-21T09:00:00.000Z",
+    durability="disk",
+    members=95,
+    networks=1,
+    refused=(RefusedNetwork("BIN-0002", "R8", "outside the token's scope"),),
+    not_located=(),
+    unreachable=UnreachableCount(1, {"no_address": 1}),
+    content_sha256={"nl": "00" * 32},
+    warnings=(),
+)
+
+STATUS = StatusView(
+    id="A1",
+    alert_class="warm",
+    mode="live",
+    state="sending",
+    as_of="2026-11-21T08:00:01.000Z",
+    accepted_at="2026-11-21T08:00:00.000Z",
+    expires_at="2026-11-21T09:00:00.000Z",
+    reference=None,
+    supersedes=None,
+    follows=None,
+    members=95,
+    pending=50,
+    handed_over=30,
+    reached=14,
+    failed=0,
+    expired=0,
+    cancelled=0,
+    unreachable=1,
+    network_only=0,
+    confirmed=0,
+    possible_duplicates=0,
+    language_fallbacks=0,
+    content_sha256={"nl": "00" * 32},
+    first_handover_at="2026-11-21T08:00:00.100Z",
+    last_handover_at=None,
+    eta_s=1.5,
+    cost_eur=2.42,
+    channels={"sms": ChannelView(44, 14, 0, 44, 120.0, None, 2.42)},
+)
+
+
+def status(state: AlertState = "sending", reached: int = 14) -> StatusView:
+    return structs.replace(STATUS, state=state, reached=reached)
+
+
+ATTEMPT = AttemptView(
+    id="T1",
+    carrier="proximus",
+    channel="sms",
+    state="reached",
+    outcome="accepted",
+    code=None,
+    words="reached",
+    submitted_at="2026-11-21T08:00:00.100Z",
+    answered_at="2026-11-21T08:00:00.120Z",
+    receipt_at=None,
+    segments=1,
+    cost_eur=0.055,
+    possible_duplicate=False,
+)
+DELIVERY = DeliveryView("M1", ("BIN-0001",), "nl", "reached", None, "sms", None, (ATTEMPT,))
+WHY = DeliveryWhyView(
+    "M1", ("BIN-0001",), "nl", "reached", None, "sms", None, (ATTEMPT,), (WhyView("R14", "9b", "by the plan", None),)
+)
+NETWORK = NetworkView(
+    id="BIN-0001",
+    name="Kerkstraat",
+    kind="residents",
+    zone="Z1",
+    municipality="Aalst",
+    province="Oost-Vlaanderen",
+    region="Vlaanderen",
+    languages=("nl",),
+    recognised=True,
+    stopped=False,
+    members=95,
+    streets=("Kerkstraat",),
+    centroid=(4.03, 50.94),
+)
+CARRIER = CarrierView(
+    name="proximus",
+    kind="smpp",
+    simulated=False,
+    channels=("sms",),
+    lanes=(),
+    up=True,
+    avoided=False,
+    breaker="closed",
+    rate_per_s=1000.0,
+    window=200,
+    window_used=3,
+    words="bound",
+)
+ACTED = ActedView("paused", 30, 51)
+ALERTS = AlertPage((STATUS,), "41")
+COUNTS = NetworkCountsPage((NetworkCounts("BIN-0001", 95, 50, 30, 14, 0, 0, 0, 1),))
+DELIVERIES = DeliveryPage((DELIVERY,), None)
+NETWORKS = NetworkPage((NETWORK,))
+CARRIERS = CarrierPage((CARRIER,))
+
+ALERT_BODY = (
+    b'{"class": "warm", "targets": {"networks": ["BIN-0001"]},'
+    b' "content": {"nl": {"text": "Inbraak bezig in de Kerkstraat."}}}'
+)
+COLD_BODY = ALERT_BODY.replace(b'"warm"', b'"cold"')
