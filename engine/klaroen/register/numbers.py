@@ -91,7 +91,7 @@ def read_any(text: str, use: Use) -> str:
     kind = phonenumbers.number_type(number)
     if kind not in (_TEXTED if use == "sms" else _CALLED):
         why = "SMS goes to mobiles only" if use == "sms" else "calls go to mobile, fixed and VoIP numbers only"
-        raise FieldError(f"is {_KINDS.get(kind, 'a number of unknown kind')}: {why}")
+        raise FieldError(f"is {_KINDS[kind]}: {why}")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
