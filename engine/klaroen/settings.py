@@ -136,8 +136,11 @@ class CarrierSection(Section, frozen=True):
     cost_eur: Annotated[float, Meta(ge=0, le=100)] = 0.0
     carries: ClassVar[tuple[Channel, ...]] = ()
     """The channels that this kind can carry; none named means any."""
-    keyed: ClassVar[bool] = False
-    """The carrier knows attempts by our key: a repeat is not sent again."""
+
+    @property
+    def keyed(self) -> bool:
+        """The carrier knows attempts by our key: a repeat is not sent again."""
+        return False
 
 
 class Smpp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="smpp"):
@@ -176,7 +179,11 @@ class SmsHttp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="
     rate_per_s: Rate = 1000.0
     timeout_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
     carries: ClassVar[tuple[Channel, ...]] = ("sms",)
-    keyed: ClassVar[bool] = True
+
+    @property
+    def keyed(self) -> bool:
+        """Kannel knows no key: a repeat is a second message."""
+        return self.profile == "generic"
 
 
 class Sim(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="sim"):
@@ -189,7 +196,11 @@ class Sim(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="sim"
     lines: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     ledger: str | None = None
     """A file to which each copy that a handset would have got is written, for audits."""
-    keyed: ClassVar[bool] = True
+
+    @property
+    def keyed(self) -> bool:
+        """A repeated attempt is known by its id."""
+        return True
 
 
 class Plugged(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="plugged"):
