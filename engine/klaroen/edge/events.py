@@ -35,10 +35,10 @@ async def stream_alert(desk: Desk, call: Call) -> Reply | Stream:
         raise InputError("unavailable", "this edge is stopping")
     first = desk.mirror.seen(alert, call.token.name)
     if first is None:
-        ended_at = desk.mirror.closed_at(alert)
-        status = await desk.ask(call.token.name, ShowAlert(alert), StatusView)
-        if last is not None and ended_at is not None and last >= ended_at:
+        ended = desk.mirror.ended(alert, call.token.name)
+        if ended is not None and last == ended.counter:
             return Reply(204)
+        status = await desk.ask(call.token.name, ShowAlert(alert), StatusView)
         first = desk.mirror.told(status, call.token.name)
     _check_room(desk, call.token.name)
     return Stream(_events(desk, call.token, first, last), MEDIA, ((b"x-accel-buffering", b"no"),))
@@ -112,7 +112,7 @@ async def _passed(told: Glimpse, change_at: float, ping_at: float) -> bool:
 
 async def _current(desk: Desk, token: Token, told: Glimpse) -> Glimpse:
     alert = AlertId(told.status.id)
-    seen = desk.mirror.seen(alert, token.name)
+    seen = desk.mirror.seen(alert, token.name) or desk.mirror.ended(alert, token.name)
     if seen is not None:
         return seen
     return desk.mirror.told(await desk.ask(token.name, ShowAlert(alert), StatusView), token.name)

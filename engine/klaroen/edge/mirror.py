@@ -15,7 +15,7 @@ from klaroen.core.views import StatusView
 from klaroen.edge.tokens import TokenTable
 
 CLOSED_MAX: Final = 1000
-"""Alerts in a final state that are remembered, so that a stream that resumes learns that it has seen the end."""
+"""Alerts in a final state that are remembered, so that streams are told the end once: some 3 MB."""
 STARTING: Final = Readiness(False, False, "dispatch is not connected")
 
 _encoder = msgspec.json.Encoder()
@@ -53,7 +53,7 @@ class Mirror:
         self.connected = False
         self._counter = counter
         self._glimpses: dict[str, Glimpse] = {}
-        self._closed: dict[str, int] = {}
+        self._closed: dict[str, Glimpse] = {}
         self._greeted = False
 
     # --- what the link tells -----------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ class Mirror:
         self.forget(alert)
         if glimpse.final:
             self._closed.pop(alert, None)
-            self._closed[alert] = glimpse.counter
+            self._closed[alert] = glimpse
             if len(self._closed) > CLOSED_MAX:
                 del self._closed[next(iter(self._closed))]
         else:
@@ -124,9 +124,13 @@ class Mirror:
             glimpse.passed.set()
         return glimpse
 
-    def closed_at(self, alert: str) -> int | None:
-        """Return the counter of the alert's end, if it is remembered."""
-        return self._closed.get(alert)
+    def ended(self, alert: str, token: str) -> Glimpse | None:
+        """Return the end of the alert as it was told, if it is remembered and may be shown to this token.
+
+        Late receipts amend a closed alert's account: only for streams is the end as it was told good enough.
+        """
+        glimpse = self._closed.get(alert)
+        return glimpse if glimpse is not None and token in glimpse.tokens else None
 
     def wake(self) -> None:
         """Make every stream look up: the edge is closing, or the tokens have changed."""

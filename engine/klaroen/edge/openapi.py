@@ -58,7 +58,7 @@ def document(routes: Iterable[Route] = ROUTES) -> JsonObject:
 
 def _operation(route: Route, described: Mapping[type, JsonObject], components: Mapping[str, Any]) -> JsonObject:
     operation: JsonObject = {
-        "operationId": route.endpoint.__name__ if route.method == "POST" or route.body is None else route.path,
+        "operationId": route.endpoint.__name__,
         "summary": route.summary,
         "parameters": [*_path_parameters(route), *_query_parameters(route, components), *_header_parameters(route)],
         "responses": _responses(route, described),

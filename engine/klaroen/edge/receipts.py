@@ -55,6 +55,11 @@ async def take_receipts(desk: Desk, call: Call) -> Reply:
     return Reply(204)
 
 
+async def take_receipt(desk: Desk, call: Call) -> Reply:
+    """Take the one receipt that a GET carries."""
+    return await take_receipts(desk, call)
+
+
 def _principal(desk: Desk, call: Call, webhook: Webhook) -> str:
     token = authenticate(call, desk.mirror.tokens, desk.now())
     if token.role != "carrier" or token.carrier != webhook.carrier.name:

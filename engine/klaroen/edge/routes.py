@@ -122,7 +122,7 @@ ROUTES: Final = (
                    "X-Klaroen-Signature": 'hex(HMAC-SHA256(secret, timestamp + "." + raw body))'},
           problems=("unauthenticated", "not-allowed", "not-found", "method-not-allowed", "unsupported-media-type",
                     "invalid")),
-    Route("GET", "/v1/receipts/{carrier}", receipts.take_receipts,
+    Route("GET", "/v1/receipts/{carrier}", receipts.take_receipt,
           "One receipt of a carrier that reports by GET (Kannel), signed in its URL", success=204, secured=False,
           headed=False, parameters={"carrier": CARRIER},
           problems=("unauthenticated", "not-allowed", "not-found", "method-not-allowed", "invalid")),

@@ -26,8 +26,8 @@ from klaroen.edge.link import Link
 from klaroen.edge.mirror import Mirror
 from klaroen.edge.pages import make_pages
 from klaroen.edge.receipts import read_webhooks
+from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
 from klaroen.settings import Settings
-from klaroen.supervisor import write_pid, write_port
 from klaroen.telemetry import EdgeMetrics, configure_logging, serve_metrics
 from klaroen.telemetry.vitals import BEAT_S
 
@@ -52,7 +52,7 @@ async def _run(settings: Settings) -> int:
     data_dir = Path(settings.data_dir)
     metrics = EdgeMetrics(certificate_expires_at(settings.edge.tls_certificate))
     mirror = Mirror(counter=time.time_ns() // 1_000_000)
-    link = Link(data_dir / "run" / "dispatch.sock", mirror)
+    link = Link(run_dir(data_dir) / SOCKET, mirror)
     webhooks = read_webhooks(settings)
     desk = Desk(settings, link, mirror, metrics, webhooks, make_pages(), utc_now, time.monotonic)
     write_pid(data_dir, "edge")
@@ -132,8 +132,8 @@ async def drain(desk: Desk, drain_s: float) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + drain_s
     await asyncio.sleep(GRACE_S)
-    while desk.mirror.connected and desk.mirror.readiness.draining and loop.time() < until:
-        await asyncio.sleep(GRACE_S)  # noqa: ASYNC110 - as often as a child that is gone would be noticed
+    while desk.mirror.connected and desk.mirror.readiness.draining and loop.time() < until:  # noqa: ASYNC110
+        await asyncio.sleep(GRACE_S)
 
 
 @asynccontextmanager

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.unit.edge import samples
 
 from klaroen.core import calls
-from klaroen.core.calls import Alerts, Ask, Greet, Readiness, Seen, Told, Tokens
+from klaroen.core.calls import Alerts, Ask, Greet, Readiness, Seen, Tokens, Told
 from klaroen.core.errors import Problem
-from tests.unit.edge import samples
 
 Script = Callable[[Ask], object]
 

@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 
 import pytest
-
-from klaroen.core.calls import Act, Readiness, Seen, ShowAlert, Submit
-from klaroen.core.errors import Problem
 from tests.unit.edge import samples
 from tests.unit.edge.fake_dispatch import SILENCE
 from tests.unit.edge.virtual import in_virtual_time, until
 from tests.unit.edge.world import edge_world
+
+from klaroen.core.calls import Act, Readiness, Seen, ShowAlert, Submit
+from klaroen.core.errors import Problem
 
 
 @in_virtual_time

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from tests.unit.edge import samples
+from tests.unit.edge.fake_dispatch import FakeDispatch
+from tests.unit.edge.virtual import until
 
 from klaroen.core.model import CarrierName, Instant
 from klaroen.edge.app import Edge
@@ -17,12 +20,9 @@ from klaroen.edge.link import Link
 from klaroen.edge.mirror import Mirror
 from klaroen.edge.pages import make_pages
 from klaroen.edge.receipts import read_webhooks
-from klaroen.settings import Settings, SmsHttp
 from klaroen.settings import Edge as EdgeSettings
+from klaroen.settings import Settings, SmsHttp
 from klaroen.telemetry import EdgeMetrics
-from tests.unit.edge import samples
-from tests.unit.edge.fake_dispatch import FakeDispatch
-from tests.unit.edge.virtual import until
 
 PAGES = make_pages()
 RECEIPT_SECRET = b"receipt secret"
