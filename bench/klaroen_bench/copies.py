@@ -99,7 +99,7 @@ def read_copies(path: Path) -> tuple[list[Copy], int]:
 
 
 def _read_lines(path: Path) -> tuple[list[Copy], int]:
-    """Read {"at", "number", "channel", "carrier", "text"} a line; `at` in UTC ms or RFC 3339."""
+    """Read {"at", "number", "channel", "carrier", "text"} a line; `at` in UTC seconds or RFC 3339."""
     raw = path.read_bytes()
     whole, newline, tail = raw.rpartition(b"\n")
     copies: list[Copy] = []
@@ -107,8 +107,8 @@ def _read_lines(path: Path) -> tuple[list[Copy], int]:
         try:
             row = json.loads(line)
             at = row["at"]
-            at_ms = round(datetime.fromisoformat(at).timestamp() * 1000) if isinstance(at, str) else int(at)
-            copies.append(Copy(at_ms, row["carrier"], row["channel"], e164(row["number"]), row["text"]))
+            at_s = datetime.fromisoformat(at).timestamp() if isinstance(at, str) else at
+            copies.append(Copy(round(at_s * 1000), row["carrier"], row["channel"], e164(row["number"]), row["text"]))
         except (ValueError, KeyError, TypeError) as fault:
             raise LedgerError(f"{path}: line {len(copies) + 1} is not an entry") from fault
     return copies, len(tail)

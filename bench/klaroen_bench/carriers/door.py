@@ -25,7 +25,7 @@ class Door:
             return now
         waits_from = max(now, self._empty_at)
         segment_s = self._segment_s * slow
-        if self._queue_max and waits_from - now >= self._queue_max * segment_s:
+        if self._queue_max and waits_from - now >= (self._queue_max - 0.5) * segment_s:
             return None
         self._empty_at = waits_from + segment_s
         return self._empty_at
