@@ -56,6 +56,7 @@ MESSAGE_STATES: Final = {
 
 _RECEIPT_TYPES: Final = frozenset({0x04, 0x20})
 """esm_class, bits 5 to 2: delivery receipt, intermediate notification."""
+_ESM_UDHI: Final = 0x40
 _UCS2_CODINGS: Final = frozenset({0x08, 0x18})
 _TON_INTERNATIONAL: Final = 1
 _TON_UNKNOWN: Final = 0
@@ -66,9 +67,12 @@ E164_LIKELY: Final = 10
 # case, each with its key as a literal prefix, which the engine finds fast: the look-behind stands after it.
 _VALUE: Final = rb"[\t\n\r ]*:[\t\n\r ]*(?!(?:id|sub|dlvrd|submit|done|stat|err|text)[a-z\t\n\r ]*:)"
 _ID: Final = re.compile(rb"id(?<![a-z0-9_]id)" + _VALUE + rb"([!-~]{1,%d})(?![!-~])" % MESSAGE_ID_MAX).search
-_STAT: Final = re.compile(rb"stat(?<![a-z0-9_]stat)" + _VALUE + rb"([a-z]{1,16})").search
-_ERR: Final = re.compile(rb"err(?<![a-z0-9_]err)" + _VALUE + rb"([a-z0-9]{1,16})").search
-_NO_ERROR: Final = re.compile(rb"0*").fullmatch
+_ERROR: Final = rb"err(?<![a-z0-9_]err)" + _VALUE + rb"0*([a-z0-9]{0,16})"
+_STAT: Final = re.compile(rb"stat(?<![a-z0-9_]stat)" + _VALUE + rb"([a-z]{1,16})(?:[\t\n\r ]+" + _ERROR + rb")?").search
+_ERR: Final = re.compile(_ERROR).search
+# Appendix B of 3.4, as most write it: a short cut through the three searches above, with the same findings [-0.5 µs].
+_USUAL_ID: Final = re.compile(rb"id:([!-9;-~]{1,64})[ ]").match
+_USUAL_STAT: Final = re.compile(rb" stat:([A-Z]{1,16}) err:0*([0-9]{0,16})(?![!-~])").search
 
 
 def is_receipt(inbound: Inbound) -> bool:
@@ -82,27 +86,24 @@ class ReceiptReader:
     def __init__(self, id_form: IdForm, means: Literal["handset", "network"]) -> None:
         self._id_form = id_form
         self._states: dict[bytes, tuple[Literal["buffered", "failed", "network", "reached"], str]] = {
-            stat.lower().encode(): ("network" if state == "reached" and means == "network" else state, stat)
+            word.encode(): ("network" if state == "reached" and means == "network" else state, stat)
             for stat, state in STATES.items()
+            for word in (stat, stat.lower())
         }
 
     def read(self, inbound: Inbound, ticket: object) -> Receipt | None:
         """Return the receipt, or None where it names neither an id nor a reference and so belongs to nothing."""
-        text = words_of(inbound)
-        lowered = text.lower()
-        name = stat = b""
-        error = ""
-        reference = None
-        if inbound.options:
-            name, stat, error, reference = _read_options(inbound.options)
-        if not name and (found := _ID(lowered)):
-            name = text[found.start(1) : found.end(1)]
-        if not name and reference is None:
-            return None
-        if not stat and (found := _STAT(lowered)):
-            stat = found[1]
-        if not error and (found := _ERR(lowered)) and found[1].strip(b"0"):
-            error = found[1].decode("ascii")
+        text = inbound.text
+        if inbound.esm_class & _ESM_UDHI or inbound.data_coding or not text:
+            text = words_of(inbound)
+        if not inbound.options and (usual := _USUAL_ID(text)) and (found := _USUAL_STAT(text)):
+            name = usual[1]
+            stat, err = found.groups()
+            error, reference = err.decode("ascii"), None
+        else:
+            name, stat, error, reference = _search(text, inbound.options)
+            if not name and reference is None:
+                return None
         state, code = self._states.get(stat) or ("buffered", stat.decode("ascii").upper() or "UNKNOWN")
         ref, alias = names(name.decode("latin-1"), self._id_form) if name else (None, None)
         return Receipt(
@@ -114,6 +115,22 @@ class ReceiptReader:
             address=address(inbound.source_ton, inbound.source),
             ticket=ticket,
         )
+
+
+def _search(text: bytes, options: dict[int, bytes]) -> tuple[bytes, bytes, str, int | None]:
+    """Return (id, stat, error, reference), each from the options or else from the text, empty where neither says it.
+
+    An error of zeros is none.
+    """
+    lowered = text.lower()
+    name, state, error, reference = _read_options(options)
+    if not name and (found := _ID(lowered)):
+        name = text[found.start(1) : found.end(1)]
+    found = _STAT(lowered)
+    stat, err = found.groups() if found else (b"", None)
+    if err is None and (found := _ERR(lowered)):  # it does not stand right behind, as it mostly does
+        err = found[1]
+    return name, state or stat, error or (err or b"").decode("ascii"), reference
 
 
 def _read_options(options: dict[int, bytes]) -> tuple[bytes, bytes, str, int | None]:
@@ -132,7 +149,7 @@ def _read_options(options: dict[int, bytes]) -> tuple[bytes, bytes, str, int | N
 def words_of(inbound: Inbound) -> bytes:
     """Return the receipt's text as octets in which ASCII is ASCII: without a user data header, UCS-2 narrowed."""
     text = inbound.text or inbound.options.get(MESSAGE_PAYLOAD, b"")
-    if inbound.esm_class & 0x40 and text:
+    if inbound.esm_class & _ESM_UDHI and text:
         text = text[1 + text[0] :]
     if inbound.data_coding in _UCS2_CODINGS and b"\0" in text:
         text = text.decode("utf-16-be", "replace").encode("latin-1", "replace")
@@ -156,7 +173,7 @@ def names(name: str, form: IdForm) -> tuple[str, str | None]:
     """
     if form != "opaque" and (known := canonical(name, form)) is not None:
         return known, None
-    if name.isdigit() and name[0] != "0":
+    if name[0] != "0" and name.isdigit():
         return name, None
     for other in (name.lstrip("0"), name.lower(), name.upper()):
         if other not in ("", name):
@@ -181,7 +198,7 @@ def address(ton: int, digits: bytes) -> str | None:
     number = digits.decode("latin-1")
     if not digits.isdigit():
         return number
-    if number.startswith("00"):
-        return "+" + number[2:]
-    told = ton == _TON_INTERNATIONAL or (ton == _TON_UNKNOWN and len(number) >= E164_LIKELY and number[0] != "0")
+    if number[0] == "0":
+        return "+" + number[2:] if number.startswith("00") else number
+    told = ton == _TON_INTERNATIONAL or (ton == _TON_UNKNOWN and len(number) >= E164_LIKELY)
     return "+" + number if told else number

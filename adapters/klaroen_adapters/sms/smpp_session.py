@@ -252,19 +252,23 @@ class Session:
         if slot is None:
             self._faults["an answer to nothing in flight"] += 1
             return None
-        return settle(slot, self._outcome(status, body, now))
+        outcome = self._accepted(body) if status == ESME_ROK else self._outcome(status, body, now)
+        return Answer(slot, outcome) if isinstance(slot, str) else settle(slot, outcome)
 
-    def _outcome(self, status: int, body: bytes, now: Instant) -> Outcome:
-        if not self._terms.statuses.is_accepted(status):
-            outcome = self._terms.statuses.outcome(status)
-            if isinstance(outcome, Unsent) and outcome.throttled:
-                self._throttle.complain(now)
-            return outcome
+    def _accepted(self, body: bytes) -> Accepted:
         name = pdu.parse_message_id(body)
         if not name:
             return _NAMELESS
         form = self._terms.id_form
         return Accepted((name if form == "opaque" else canonical(name, form) or name,))
+
+    def _outcome(self, status: int, body: bytes, now: Instant) -> Outcome:
+        if self._terms.statuses.is_accepted(status):
+            return self._accepted(body)
+        outcome = self._terms.statuses.outcome(status)
+        if isinstance(outcome, Unsent) and outcome.throttled:
+            self._throttle.complain(now)
+        return outcome
 
     def _on_nack(self, frame: pdu.Frame, now: Instant) -> Answer | None:
         command, status, sequence, _ = frame
