@@ -20,8 +20,8 @@ Synchronous = Literal["FULL", "OFF"]
 BUSY_TIMEOUT_S: Final = 2.0
 """Nobody of ours ever waits for another; a backup or a shell at work on the file does its part in less."""
 WAL_PAGES: Final = 500
-"""Pages after which a commit also checkpoints, 2 MB: little at once, so that an accept hardly feels it [p99 of accepts beside
-a full load: 6 ms; with 2,000 pages 17 ms, with 8,000 pages 122 ms]."""
+"""Pages after which a commit also checkpoints, 2 MB: little at once, so that an accept hardly feels it [p99 beside a
+full load: 6 ms; with 2,000 pages 17 ms, with 8,000 pages 122 ms]."""
 WAL_KEPT_BYTES: Final = 16 * 1024 * 1024
 """A log that some reader let grow is cut back to this when it is next begun anew."""
 CACHE_KIB: Final = 16 * 1024

@@ -2,7 +2,7 @@
 
 Law: a write runs inside the transaction that its caller opened, and is durable when `commit` returns. Rows are
 inserted once and updated narrowly; whatever belongs to one decision stands in one commit.
-No check of the whole file at opening: it reads every page [0.7 s a GB from memory]; SQLite checks each page as it is read.
+The file is not checked as a whole at opening, which takes 0.7 s a GB or more; SQLite checks each page as it is read.
 """
 
 import os

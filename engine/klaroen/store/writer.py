@@ -94,9 +94,16 @@ class Writer:
     `on_commit` gets the seconds of each commit. Neither it nor a `done` may raise or block: they run in this thread.
     """
 
-    def __init__(self, store: Transactional, *, on_commit: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self,
+        store: Transactional,
+        *,
+        on_commit: Callable[[float], None] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._store = store
         self._on_commit = on_commit
+        self._clock = clock
         self._urgent: deque[_Work] = deque()
         self._bulk: deque[_Work] = deque()
         self._bulk_passed_over = False
@@ -155,14 +162,14 @@ class Writer:
         try:
             self._store.begin()
             self._work_off(taken, results)
-            started = time.perf_counter()
+            started = self._clock()
             self._store.commit()
         except Exception as error:  # each that is concerned hears of it
             self._store.rollback()
             results = [_for_one(error) for _ in taken or self._take_all(taken)]
         else:
             if self._on_commit is not None:
-                self._on_commit(time.perf_counter() - started)
+                self._on_commit(self._clock() - started)
         return zip((each.done for each in taken), results, strict=True)
 
     def _work_off(self, taken: list[_Work], results: list[Any]) -> None:
@@ -170,13 +177,13 @@ class Writer:
 
         Raises StoreUnavailableError or StoreCorruptError where the transaction cannot go on.
         """
-        bulk_until = time.perf_counter() + BULK_S
+        bulk_until = self._clock() + BULK_S
         urgent_count = bulk_count = 0
         while True:
             if urgent_count:
                 bulk_open = self._bulk_passed_over and bulk_count == 0
             else:
-                bulk_open = bulk_count < BULK_MAX and time.perf_counter() < bulk_until
+                bulk_open = bulk_count < BULK_MAX and self._clock() < bulk_until
             each = self._take(urgent_open=urgent_count < URGENT_MAX, bulk_open=bulk_open)
             if each is None:
                 break
