@@ -54,7 +54,7 @@ def read_entries(
     `named_by` is the rule that names required fields, with those fields. With `only`, the others are not judged.
     """
     entries: dict[str, Entry | None] = {}
-    for line_no, line in numbered_lines(source.read(faults), source.name, LINE_BYTES_MAX, faults):
+    for line_no, line in numbered_lines(source, LINE_BYTES_MAX, faults):
         before = len(faults)
         try:
             names = parse_object(line)

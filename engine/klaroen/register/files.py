@@ -9,7 +9,7 @@ from pathlib import Path
 
 from klaroen.core.model import Network, Zone
 from klaroen.register.entries import read_entries
-from klaroen.register.lines import Source
+from klaroen.register.lines import read_source
 from klaroen.register.members import read_members
 from klaroen.register.model import Faults, Register
 from klaroen.register.networks import NAMED_BY_R2, judge_network
@@ -26,7 +26,10 @@ def read_register(
     Raises RegisterFaults.
     """
     faults = Faults()
-    zone_source, network_source = Source(zones, "zones.jsonl"), Source(networks, "networks.jsonl")
+    zone_source = read_source(zones, "zones.jsonl", faults)
+    network_source = read_source(networks, "networks.jsonl", faults)
+    member_source = read_source(members, "members.csv", faults)
+    faults.raise_any()  # a file that is not there would fault every line of the others
     zone_entries = read_entries(zone_source, Zone, judge_zone, faults, named_by=("R8", ()))
     judge = partial(judge_network, zones=zone_entries.keys())
     network_entries = read_entries(
@@ -34,7 +37,7 @@ def read_register(
     )
     for network in sorted((only_networks or set()) - network_entries.keys()):
         faults.add(network_source.name, 0, "id", f"lacks a network that was asked for: {network}")
-    found = read_members(Source(members, "members.csv"), network_entries.keys(), faults, only_networks)
+    found = read_members(member_source, network_entries.keys(), faults, only_networks)
     faults.raise_any()
     kept_networks = tuple(network for network in network_entries.values() if network is not None)
     used_zones = {network.zone for network in kept_networks}

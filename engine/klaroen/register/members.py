@@ -78,7 +78,7 @@ def read_members(
 
     `networks` are the ids in the networks file, faulty entries included. With `only`, rows of others are not judged.
     """
-    lines = numbered_lines(source.read(faults), source.name, LINE_BYTES_MAX, faults)
+    lines = numbered_lines(source, LINE_BYTES_MAX, faults)
     line_no, header = next(lines, (0, ""))
     try:
         pick = read_header(header)

@@ -22,7 +22,7 @@ class Register(Struct, frozen=True):
     members: tuple[Member, ...] = ()
 
 
-class Fault(Struct, frozen=True, order=True):
+class Fault(Struct, frozen=True):
     """One thing wrong in one place; line 0 is the file as a whole."""
 
     file: str
