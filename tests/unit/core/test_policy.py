@@ -338,7 +338,7 @@ def test_R8_an_alert_is_stopped_by_its_sender_an_operator_or_who_could_have_sent
 ) -> None:
     """A zone that one network of a national alert lies in does not stop the country's alert."""
     for action in ("pause", "resume", "cancel"):
-        assert may_act(actor, action, stopped, REGISTER) is expected  # type: ignore[arg-type]
+        assert may_act(actor, action, stopped, REGISTER) is expected
 
 
 def test_every_row_cites_its_article_and_every_rule_speaks_four_languages() -> None:

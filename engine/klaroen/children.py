@@ -1,0 +1,110 @@
+"""The supervisor's hold on the system: starting children, hearing of their deaths, and not outliving each other.
+
+Law: a child asks the kernel to be told of its parent's death (PR_SET_PDEATHSIG), and looks once more whether the parent
+is still there, since it may have died before the asking.
+"""
+
+import ctypes
+import fcntl
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from klaroen.rundir import run_dir
+
+PARENT: Final = "KLAROEN_SUPERVISOR"
+"""In a child's environment: the pid that it must not outlive."""
+PR_SET_PDEATHSIG: Final = 1
+"""prctl(2)."""
+STOP: Final = (signal.SIGTERM, signal.SIGINT)
+WAKE_BYTES_MAX: Final = 4096
+"""Read at once: a byte a signal; what is left wakes once more."""
+
+
+class AlreadyRunningError(Exception):
+    """Another supervisor has this data directory."""
+
+
+def command(role: str, config: Path | None) -> list[str]:
+    """Return the command line of a role, which names it."""
+    chosen = [] if config is None else ["--config", str(config)]
+    return [sys.executable, "-m", "klaroen", role, *chosen]
+
+
+def spawn(line: Sequence[str], environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Start a child that ends with this process."""
+    return subprocess.Popen(line, env={**environ, PARENT: str(os.getpid())})
+
+
+def end_with_parent(environ: Mapping[str, str]) -> None:
+    """Get SIGTERM when the supervisor dies, if there is one; called by a child before anything else."""
+    parent = environ.get(PARENT)
+    if parent is None:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if os.getppid() != int(parent):
+        raise SystemExit(1)
+
+
+@contextmanager
+def only_one(data_dir: str | Path) -> Iterator[None]:
+    """Keep a second supervisor from the same data directory.
+
+    Raises AlreadyRunningError.
+    """
+    descriptor = os.open(run_dir(data_dir) / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError(f"{data_dir} is served by another process already") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class ProcessSignals:
+    """SIGTERM and SIGINT say stop; SIGCHLD only wakes."""
+
+    def __init__(self, woken: socket.socket) -> None:
+        self.stopping = False
+        self._woken = woken
+
+    def wait(self, seconds: float | None) -> None:
+        """A signal that came before the sleep left its byte, so that none is slept through."""
+        if select.select([self._woken], [], [], seconds)[0]:
+            self._woken.recv(WAKE_BYTES_MAX)
+
+    def stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def wake(self, _number: int, _frame: FrameType | None) -> None:
+        """The byte says it all; a handler there must be, or the kernel sends none."""
+
+
+@contextmanager
+def listening_to_signals() -> Iterator[ProcessSignals]:
+    """Take this process's signals until the end of the block."""
+    woken, waking = socket.socketpair()
+    with woken, waking:
+        waking.setblocking(False)
+        heard = ProcessSignals(woken)
+        handlers = dict.fromkeys(STOP, heard.stop) | {signal.SIGCHLD: heard.wake}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        descriptor = signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
+        try:
+            yield heard
+        finally:
+            signal.set_wakeup_fd(descriptor)
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,181 @@
+"""`klaroen demo` and `klaroen bench`: the whole system against simulated carriers, measured and audited."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from cyclopts.types import PositiveInt
+from msgspec import Struct
+
+from klaroen.cli.context import CommandFault, Here
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+bench = App(name="bench", help="Measure the system on this machine, with simulated carriers on loopback.")
+
+
+class DemoOptions(Struct, frozen=True):
+    """What `klaroen_bench.demo.run_demo` gets."""
+
+    members: int
+    networks: int
+    seed: int
+    storm: bool
+    keep: bool
+    json: bool
+
+
+class BenchOptions(Struct, frozen=True):
+    """What `run_national`, `run_latency` and `run_receipts` of the modules of these names get."""
+
+    members: int
+    networks: int
+    seed: int
+    runs: int
+    json: bool
+    keep: bool
+    alerts: int
+    shuffles: int
+
+
+def demo(
+    *,
+    members: PositiveInt = 100_000,
+    networks: PositiveInt = 1_059,
+    seed: int = 1,
+    storm: Flag = False,
+    keep: Flag = False,
+    context: Here,
+) -> int:
+    """Warn a made-up country over real processes and simulated carriers; audit what the handsets got.
+
+    Exit 1 if anything was lost, doubled or altered.
+
+    Parameters
+    ----------
+    members
+        How many people live in it.
+    networks
+        How many networks they form.
+    seed
+        The same seed makes the same country, and the same fates of messages.
+    storm
+        A carrier goes dark and dispatch is killed, in the middle.
+    keep
+        Keep the data directory afterwards.
+    """
+    return _run("demo", DemoOptions(members, networks, seed, storm, keep, context.json))
+
+
+@bench.command
+def national(
+    *,
+    members: PositiveInt = 100_000,
+    networks: PositiveInt = 1_059,
+    seed: int = 1,
+    runs: PositiveInt = 3,
+    keep: Flag = False,
+    context: Here,
+) -> int:
+    """A national alert by SMPP and by HTTP, beside a bare flood and a plain script.
+
+    Parameters
+    ----------
+    members
+        How many members are warned.
+    networks
+        How many networks they form.
+    seed
+        Of the country and of the messages' fates.
+    runs
+        The median of so many is reported.
+    keep
+        Keep the data directories afterwards.
+    """
+    return _run("national", _options(context.json, members, networks, seed, runs, keep=keep))
+
+
+@bench.command
+def latency(
+    *,
+    members: PositiveInt = 100_000,
+    networks: PositiveInt = 1_059,
+    seed: int = 1,
+    runs: PositiveInt = 3,
+    alerts: PositiveInt = 500,
+    keep: Flag = False,
+    context: Here,
+) -> int:
+    """Alerts to one network, idle and beside national loads: accepted, handed over, arrived.
+
+    Parameters
+    ----------
+    members
+        How many members the country has.
+    networks
+        How many networks they form.
+    seed
+        Of the country and of the messages' fates.
+    runs
+        The median of so many is reported.
+    alerts
+        How many are posted in each condition; below 500 no percentile is told.
+    keep
+        Keep the data directories afterwards.
+    """
+    return _run("latency", _options(context.json, members, networks, seed, runs, keep=keep, alerts=alerts))
+
+
+@bench.command
+def receipts(
+    *,
+    members: PositiveInt = 100_000,
+    networks: PositiveInt = 1_059,
+    seed: int = 1,
+    runs: PositiveInt = 3,
+    shuffles: PositiveInt = 1_000,
+    keep: Flag = False,
+    context: Here,
+) -> int:
+    """Receipts in any order, some twice: how many a second, and whether every order ends the same.
+
+    Parameters
+    ----------
+    members
+        How many deliveries they settle.
+    networks
+        How many networks these belong to.
+    seed
+        Of the orders.
+    runs
+        The median of so many is reported.
+    shuffles
+        In how many orders the end state is compared.
+    keep
+        Keep the data directories afterwards.
+    """
+    return _run("receipts", _options(context.json, members, networks, seed, runs, keep=keep, shuffles=shuffles))
+
+
+def _options(
+    json: bool,
+    members: int,
+    networks: int,
+    seed: int,
+    runs: int,
+    *,
+    keep: bool,
+    alerts: int = 500,
+    shuffles: int = 1_000,
+) -> BenchOptions:
+    return BenchOptions(members, networks, seed, runs, json, keep, alerts, shuffles)
+
+
+def _run(name: str, options: DemoOptions | BenchOptions) -> int:
+    """The laboratory is a distribution's own choice: an installation that only serves may leave it out."""
+    module = f"klaroen_bench.{name}"
+    if find_spec("klaroen_bench") is None or find_spec(module) is None:
+        raise CommandFault(f"This installation has no {module}.")
+    run: Any = getattr(import_module(module), f"run_{name}")
+    return int(run(options))

@@ -1,0 +1,70 @@
+"""The processes themselves, and the look at their configuration before they start."""
+
+import time
+from pathlib import Path
+
+from cyclopts import App
+
+from klaroen.cli.context import CommandFault, Context, Here
+
+config = App(name="config", help="Look at the configuration.")
+
+
+def serve(*, context: Here) -> int:
+    """Run edge and dispatch, and start again the one that dies. SIGTERM ends both in order."""
+    from klaroen.children import AlreadyRunningError, command, listening_to_signals, only_one, spawn
+    from klaroen.supervisor import Supervisor
+    from klaroen.telemetry import configure_logging
+
+    settings = context.settings()
+    configure_logging("serve")
+    data_dir = Path(settings.data_dir)
+    try:
+        with only_one(data_dir), listening_to_signals() as signals:
+            return Supervisor(
+                roles=("edge", "dispatch"),
+                data_dir=data_dir,
+                spawn=lambda role: spawn(command(role, context.config), context.environ),
+                signals=signals,
+                clock=time.monotonic,
+                drain_s=settings.dispatch.drain_s,
+            ).run()
+    except AlreadyRunningError as error:
+        raise CommandFault(f"{error}.") from None
+    except PermissionError as error:
+        raise CommandFault(f"{data_dir} cannot be used: {error}") from None
+
+
+def edge(*, context: Here) -> int:
+    """Run the edge alone: HTTP in, alerts and receipts out to dispatch."""
+    _join(context)
+    settings = context.settings()
+    from klaroen.edge.serve import run_edge
+
+    return run_edge(settings)
+
+
+def dispatch(*, context: Here) -> int:
+    """Run dispatch alone: it owns the data directory, and hands over to the carriers."""
+    _join(context)
+    settings = context.settings()
+    from klaroen.dispatch.run import run_dispatch
+
+    return run_dispatch(settings)
+
+
+@config.command
+def check(*, context: Here) -> None:
+    """Read the configuration, and tell every fault in it at once."""
+    settings = context.settings()
+    carriers = [carrier.name for carrier in settings.carrier]
+    source = context.config or context.environ.get("KLAROEN_CONFIG") or None
+    machine = {"ok": True, "config": source and str(source), "data_dir": settings.data_dir, "carriers": carriers}
+    words = f"{source or 'The embedded defaults'}: no fault. Data in {settings.data_dir}; {len(carriers)} carriers."
+    context.answer(machine, words)
+
+
+def _join(context: Context) -> None:
+    from klaroen.children import end_with_parent
+
+    end_with_parent(context.environ)

@@ -1,0 +1,148 @@
+"""`klaroen serve`: the processes of one installation as children of this one, restarted when they die.
+
+Law: the supervisor decides nothing about alerts and holds nothing that a crash could lose. A child that dies comes
+back after 0, 1, 2, 4 … 30 s; one that says its configuration is wrong (78) ends the whole; and if the supervisor goes,
+however it goes, the kernel tells its children.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+from klaroen.rundir import clear_ports, read_pid, remove_pid, write_pid, write_port
+
+__all__ = ["BACKOFF_S", "EX_CONFIG", "Child", "Process", "Supervisor", "write_pid", "write_port"]
+
+EX_CONFIG: Final = os.EX_CONFIG
+"""78, of sysexits.h: the configuration is wrong, and trying again mends nothing."""
+BACKOFF_S: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""The contract's: at once, then doubling to half a minute."""
+STEADY_S: Final = 60.0
+"""A child that ran for so long is well: its next death is a first one again."""
+CALLS_S: Final = 60.0
+"""The contract's: so long, a stopping system waits for calls that are being played."""
+MARGIN_S: Final = 10.0
+"""Beyond what a child promises, for the last journal on a slow disk; then it is killed, which leases make safe."""
+
+log = structlog.get_logger(__name__)
+
+
+class Process(Protocol):
+    """What the supervisor needs of `subprocess.Popen`."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+class Signals(Protocol):
+    """What this process is told from outside."""
+
+    stopping: bool
+
+    def wait(self, seconds: float | None) -> None:
+        """Sleep so long (None: for ever), less if a child died or `stopping` became true."""
+
+
+class Child:
+    """One role: its process, if it runs, and when it is due to start, if it does not."""
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        self.process: Process | None = None
+        self.due_at_s: float | None = 0.0
+        self._deaths = 0
+        self._started_at_s = 0.0
+
+    def started(self, process: Process, now_s: float) -> None:
+        self.process, self.due_at_s, self._started_at_s = process, None, now_s
+
+    def reap(self, now_s: float) -> int | None:
+        """Return the exit code if the process has ended since, and set when the next one is due."""
+        code = None if self.process is None else self.process.poll()
+        if code is None:
+            return None
+        self.process = None
+        if now_s - self._started_at_s >= STEADY_S:
+            self._deaths = 0
+        self.due_at_s = now_s + BACKOFF_S[min(self._deaths, len(BACKOFF_S) - 1)]
+        self._deaths += 1
+        return code
+
+
+class Supervisor:
+    """Runs the roles in this order, and stops them in the same: who takes work in goes before who carries it out."""
+
+    def __init__(
+        self,
+        roles: Sequence[str],
+        data_dir: Path,
+        spawn: Callable[[str], Process],
+        signals: Signals,
+        clock: Callable[[], float],
+        drain_s: float,
+    ) -> None:
+        self.children = [Child(role) for role in roles]
+        self._data_dir, self._spawn, self._signals, self._clock = data_dir, spawn, signals, clock
+        self._patience_s = drain_s + CALLS_S + MARGIN_S
+
+    def run(self) -> int:
+        """Return the exit code once told to stop, or 78 once a child cannot use the configuration."""
+        clear_ports(self._data_dir)
+        while not self._signals.stopping:
+            for child in self.children:
+                if self._reap(child) == EX_CONFIG:
+                    return self._stop(EX_CONFIG)
+                self._start_if_due(child)
+            due = [child.due_at_s for child in self.children if child.due_at_s is not None]
+            self._signals.wait(max(0.0, min(due) - self._clock()) if due else None)
+        return self._stop(0)
+
+    def statistics(self) -> Mapping[str, int | None]:
+        """The pid of each role that runs."""
+        return {child.role: child.process.pid if child.process else None for child in self.children}
+
+    def _start_if_due(self, child: Child) -> None:
+        now_s = self._clock()
+        if child.due_at_s is not None and child.due_at_s <= now_s:
+            child.started(self._spawn(child.role), now_s)
+            log.info("started", role=child.role, pid=self.statistics()[child.role])
+
+    def _reap(self, child: Child) -> int | None:
+        pid = child.process.pid if child.process else None
+        code = child.reap(self._clock())
+        if code is not None:
+            if read_pid(self._data_dir, child.role) == pid:
+                remove_pid(self._data_dir, child.role)
+            log.warning("ended", role=child.role, pid=pid, code=code)
+        return code
+
+    def _stop(self, code: int) -> int:
+        """Tell all to stop, in order, and wait for them together: each drains what it holds while the others can."""
+        for child in self.children:
+            if child.process is not None:
+                child.process.terminate()
+        deadline_s = self._clock() + self._patience_s
+        while any(child.process is not None for child in self.children):
+            left_s = deadline_s - self._clock()
+            if left_s <= 0:
+                code = code or self._kill()
+            self._signals.wait(left_s if left_s > 0 else MARGIN_S)
+            for child in self.children:
+                # One that was told to stop before it could listen held nothing yet.
+                if self._reap(child) not in (None, 0, -signal.SIGTERM):
+                    code = code or 1
+        return code
+
+    def _kill(self) -> int:
+        for child in self.children:
+            if child.process is not None:
+                log.error("does not stop, and is killed", role=child.role)
+                child.process.kill()
+        return 1
