@@ -21,8 +21,8 @@ GRID_DEGREES: Final = 0.012
 """Between the centroids of neighbouring networks of one municipality."""
 
 _STREETS: Final = {
-    "nl": "Kerkstraat Molenstraat Stationsstraat Schoolstraat Nieuwstraat Kapelstraat Dorpsstraat Veldstraat Beukenlaan "
-    "Lindenlaan Kasteelstraat Populierenlaan Groenstraat Bosstraat Hoogstraat Heidestraat Eikenlaan",
+    "nl": "Kerkstraat Molenstraat Stationsstraat Schoolstraat Nieuwstraat Kapelstraat Dorpsstraat Veldstraat "
+    "Beukenlaan Lindenlaan Kasteelstraat Populierenlaan Groenstraat Bosstraat Hoogstraat Heidestraat Eikenlaan",
     "fr": "Rue&de&l'Église Rue&du&Moulin Rue&de&la&Gare Rue&de&l'École Rue&Neuve Rue&de&la&Chapelle Place&Communale "
     "Rue&des&Champs Avenue&des&Hêtres Avenue&des&Tilleuls Rue&du&Château Avenue&des&Peupliers Rue&Verte Rue&du&Bois",
     "de": "Kirchstraße Mühlenweg Bahnhofstraße Schulstraße Neustraße Kapellenweg Dorfstraße Feldstraße Buchenweg "
