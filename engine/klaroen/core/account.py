@@ -36,10 +36,15 @@ _BUCKETS: Final = tuple(round(BUCKET_GROWTH**power, 1) for power in range(200))
 class Tally:
     """The attempts of one channel: how many stand in each state, how long proof took, what they cost."""
 
-    __slots__ = ("cost_eur", "flown", "reach_ms", "states")
+    __slots__ = ("cost_eur", "entered", "flown", "handed_ms", "proved_ms", "reach_ms", "states")
 
     def __init__(self) -> None:
         self.states = [0] * 8
+        self.entered = [0] * 7
+        """How many deliveries came into each of their states by this channel since the metrics last asked."""
+        self.handed_ms: dict[int, int] = {}
+        self.proved_ms: dict[int, int] = {}
+        """Milliseconds since acceptance -> count of hand-overs and proofs since the metrics last asked."""
         self.flown = 0
         self.cost_eur = 0.0
         self.reach_ms: dict[int, int] = {}
@@ -131,8 +136,10 @@ class Account:
         tally.states[new] += 1
         if old < HANDED_OVER <= new:
             tally.cost_eur += price_eur
+            tally.handed_ms[ms] = tally.handed_ms.get(ms, 0) + 1
         if new == REACHED:
             bucket = _bucket(ms)
+            tally.proved_ms[ms] = tally.proved_ms.get(ms, 0) + 1
             tally.reach_ms[bucket] = tally.reach_ms.get(bucket, 0) + 1
             self.reached[delivery] = 1
             if self._network[delivery]:
@@ -144,20 +151,20 @@ class Account:
         holds = _HOLDS[new] - _HOLDS[old]
         if holds:
             self._held[delivery] += holds
-        self._derive(delivery)
+        self._derive(tally, delivery)
 
-    def end(self, delivery: int, fate: int) -> None:
+    def end(self, tally: Tally, delivery: int, fate: int) -> None:
         """The delivery's obligation ended with this fate; `MOVED` says that it goes on elsewhere."""
         if fate != MOVED:
             self._ends[delivery] = fate
-            self._derive(delivery)
+            self._derive(tally, delivery)
 
     def handed_over_at(self, first_ms: int, last_ms: int) -> None:
         """A carrier accepted something between these instants."""
         self.first_ms = first_ms if self.first_ms == NEVER else min(self.first_ms, first_ms)
         self.last_ms = max(self.last_ms, last_ms)
 
-    def _derive(self, delivery: int) -> None:
+    def _derive(self, tally: Tally, delivery: int) -> None:
         if self.reached[delivery]:
             new = REACHED_STATE
         elif self._held[delivery]:
@@ -169,6 +176,7 @@ class Account:
             self.states[delivery] = new
             self.counts[old] -= 1
             self.counts[new] += 1
+            tally.entered[new] += 1
 
     # --- a restart --------------------------------------------------------------------------------------------------
 
@@ -194,7 +202,7 @@ class Account:
                 self.change(tally, delivery, NONE, state, proved or answered, price_eur)
             if state >= HANDED_OVER and answered != NEVER:
                 accepted.append(answered)
-            self.end(delivery, fate)
+            self.end(tally, delivery, fate)
         tally.flown += sheet.sent
         if accepted:
             self.handed_over_at(min(accepted), max(accepted))

@@ -112,7 +112,10 @@ class Store(Protocol):
     """
 
     # writes, each within the writer's transaction
-    def accept(self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey) -> None: ...
+    def accept(self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey) -> int:
+        """Return the alert's sequence."""
+        ...
+
     def plan(self, alert: AlertId, expanded: int, batches: Sequence[Batch], now: Instant) -> None: ...
     def claim(
         self, batch: BatchId, epoch: int, owner: str, carrier: CarrierName, cursor: int, reference: int, now: Instant
@@ -121,14 +124,13 @@ class Store(Protocol):
         ...
 
     def append(
-        self,
-        entries: Sequence[Entry],
-        drained: Sequence[int],
-        orphans: Sequence[Orphan],
-        matched: Sequence[int],
-        now: Instant,
+        self, entries: Sequence[Entry], drained: Sequence[int], matched: Sequence[int], now: Instant
     ) -> frozenset[BatchId]:
-        """Apply entries, remove drained inbox rows and matched orphans, add orphans; return the batches fenced off."""
+        """Apply entries, remove drained inbox rows and matched orphans; return the batches fenced off."""
+        ...
+
+    def put_orphan(self, orphan: Orphan) -> int:
+        """Keep receipts that match nothing yet; return the row's id."""
         ...
 
     def receive(self, carrier: CarrierName, rows: bytes, now: Instant) -> int:

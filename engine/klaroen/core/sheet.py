@@ -95,7 +95,7 @@ class Sheet:
         self.sent = max(self.sent, first + count)
 
     def answer(self, index: int, state: int, ms: int, refs: str, code: str) -> bool:
-        """The outcome of one attempt; False where it changes nothing (answered before)."""
+        """The one outcome of an attempt; False where it was answered before."""
         if self.answered_ms[index] != NEVER:
             return False
         self.answered_ms[index] = ms or 1
@@ -104,7 +104,8 @@ class Sheet:
             self.codes[index] = code
         if refs:
             self.refs[index] = refs
-        return self._join(index, WHOLE, state)
+        self._join(index, WHOLE, state)
+        return True
 
     def prove(self, index: int, part: int, state: int, ms: int, code: str) -> bool:
         """A receipt's word; False where it changes nothing."""

@@ -6,7 +6,7 @@ obligation ended; proof of arrival is never inferred from acceptance, and nothin
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from klaroen.core.views import DeliveryState
 
@@ -27,7 +27,8 @@ NETWORK: Final = 6
 REACHED: Final = 7
 """A handset's receipt, or a call answered with 80 % played (R15)."""
 
-ATTEMPT_STATES: Final = ("pending", "unsent", "unknown", "refused", "handed_over", "failed", "network", "reached")
+AttemptState = Literal["pending", "unsent", "unknown", "refused", "handed_over", "failed", "network", "reached"]
+ATTEMPT_STATES: Final[tuple[AttemptState, ...]] = get_args(AttemptState)
 
 # --- how the obligation of an attempt ended --------------------------------------------------------------------------
 

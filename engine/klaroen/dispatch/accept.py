@@ -1,0 +1,188 @@
+"""From a posted alert to a durable one.
+
+Law: 202 means on disk, whole: the alert, its audience and the answer to its idempotency key go in one commit. The same
+key gets the same answer, also while the first call is still under way.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import trio
+from msgspec import UNSET
+
+from klaroen.core import policy
+from klaroen.core.account import Account
+from klaroen.core.audience import Audience, gather, territories
+from klaroen.core.calls import Submit
+from klaroen.core.errors import InputError, Problem, StoreUnavailableError
+from klaroen.core.expand import Planner
+from klaroen.core.ids import alert_id
+from klaroen.core.model import Alert, Instant, NetworkId, Token
+from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, make_offer, version_at
+from klaroen.core.records import IdempotencyKey
+from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.lifecycle import open_alert
+from klaroen.dispatch.open_alert import OpenAlert, sha256
+
+RETRY_AFTER_S: Final = 2.0
+"""A supervised dispatch is back, and a disk has room again, within seconds."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+async def accept(desk: Desk, token: Token, submit: Submit) -> bytes:
+    """Accept an alert once; return the AcceptedView as msgpack.
+
+    Raises InputError: what policy refuses, `nobody`, `key-reused`, `unavailable`.
+    """
+    if desk.draining or not desk.store_works:
+        raise unavailable("Dispatch is stopping." if desk.draining else "The store cannot write now.")
+    key = (token.name, submit.key)
+    while (other := desk.accepting.get(key)) is not None:
+        await other.wait()
+    earlier = desk.store.answer(*key)
+    if earlier is not None:
+        fingerprint, answer = earlier
+        if fingerprint != submit.fingerprint:
+            raise InputError("key-reused", "This Idempotency-Key came with another body before.")
+        return answer
+    desk.accepting[key] = trio.Event()
+    try:
+        return await _accept_new(desk, token, submit)
+    except StoreUnavailableError as error:
+        raise unavailable("The store cannot write now.") from error
+    finally:
+        desk.accepting.pop(key).set()
+
+
+def unavailable(words: str) -> InputError:
+    return InputError.of(Problem("unavailable", words, retry_after_s=RETRY_AFTER_S))
+
+
+async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
+    request = submit.request
+    now = desk.clock.now()
+    admitted = policy.admit(request, token, desk.register.snapshot, now)
+    plans = plans_of(desk, admitted.networks, now)
+    content = request.content.by_language()
+    drill = request.mode == "drill"
+    offer = make_offer(
+        request.alert_class,
+        text=bool(content),
+        recording=False,
+        narrowed=request.channels,
+        carriers=desk.channels(drill),
+    )
+    audience = gather(
+        desk.register.cohorts(admitted.networks),
+        territories(admitted.networks, desk.register.snapshot.networks, plans),
+        tuple(content),
+        offer,
+        request.is_urgent,
+        now,
+    )
+    unreachable = audience.unreachable
+    refused = tuple(RefusedNetwork(one.network, one.rule, one.reason) for one in admitted.refused)
+    if sum(unreachable.values()) == len(audience):
+        raise nobody(refused, unreachable)
+    fallbacks = audience.fallbacks
+    warnings = admitted.warnings
+    if fallbacks:
+        warnings += (f"{fallbacks} members get another language than the one due (R16).",)
+    alert = Alert(
+        id=alert_id(desk.chance.randbytes(16)),
+        alert_class=request.alert_class,
+        mode=request.mode,
+        content=content,
+        accepted_at=now,
+        expires_at=Instant(now + request.lifetime_s * 1000),
+        token=token.name,
+        role=token.role,
+        networks=admitted.networks,
+        plan_versions=tuple(plans[name].version for name in admitted.networks),
+        register_version=desk.register.snapshot.version,
+        members=len(audience),
+        unreachable=unreachable,
+        refused=admitted.refused,
+        not_located=admitted.not_located,
+        channels=request.channels,
+        confirm=request.confirm,
+        urgent=request.is_urgent,
+        reference=request.reference,
+        author=request.author,
+        warnings=warnings,
+        language_fallbacks=fallbacks,
+    )
+    answer = _encode(accepted_view(alert, refused))
+    record = IdempotencyKey(token.name, submit.key, submit.fingerprint)
+    sequence = await desk.writer.write(desk.store.accept, alert, audience.encode(), answer, record, urgent=True)
+    planner = Planner(tuple(plans[name] for name in admitted.networks), offer.channels, request.is_urgent)
+    begin(desk, alert, audience, planner, sequence)
+    for one in admitted.refused:
+        desk.metrics.refused(one.rule)
+    desk.metrics.alerts_accepted[alert.alert_class, alert.mode].inc()
+    return answer
+
+
+def begin(desk: Desk, alert: Alert, audience: Audience, planner: Planner, sequence: int) -> OpenAlert:
+    """Take an accepted alert into hand: it is expanded and expires."""
+    steps = getattr(desk.settings.steps, alert.alert_class)
+    opened = OpenAlert(alert, audience, Account(audience), planner, steps, "accepted")
+    opened.sequence = sequence
+    open_alert(desk, opened)
+    return opened
+
+
+def plans_of(desk: Desk, networks: tuple[NetworkId, ...], now: Instant) -> dict[NetworkId, CompiledPlan]:
+    """Return the plan in force of each network (R3), compiled once a register version and day."""
+    snapshot = desk.register.snapshot
+    plans = {}
+    for name in networks:
+        network = snapshot.networks[name]
+        plan = version_at(network, now)
+        known = desk.register.compiled.get((name, plan.version))
+        if known is None:
+            social = carries_social_media(network, snapshot.zones[network.zone], plan)
+            known = desk.register.compiled[name, plan.version] = compile_plan(plan, social_media=social)
+        plans[name] = known
+    return plans
+
+
+def accepted_view(alert: Alert, refused: tuple[RefusedNetwork, ...]) -> AcceptedView:
+    return AcceptedView(
+        id=alert.id,
+        alert_class=alert.alert_class,
+        mode=alert.mode,
+        state="accepted",
+        accepted_at=rfc3339(alert.accepted_at) or "",
+        expires_at=rfc3339(alert.expires_at) or "",
+        durability="disk",
+        members=alert.members,
+        networks=len(alert.networks),
+        refused=refused,
+        not_located=alert.not_located,
+        unreachable=UnreachableCount(sum(alert.unreachable.values()), alert.unreachable),
+        content_sha256={language: sha256(text.text) for language, text in alert.content.items()},
+        warnings=alert.warnings,
+    )
+
+
+def nobody(refused: tuple[RefusedNetwork, ...], unreachable: Mapping[str, int]) -> InputError:
+    """Everybody is refused or cannot be reached: the alert is refused as a whole (R1, R10)."""
+    count = sum(unreachable.values())
+    words = (
+        f"None of the {count} members can be reached by a channel that plan, content and carriers allow."
+        if count
+        else "The networks have no active members."
+    )
+    problem = Problem(
+        "nobody",
+        words,
+        at=UNSET,
+        rule="R4" if not count else UNSET,
+        refused=[{"network": one.network, "rule": one.rule, "reason": one.reason} for one in refused],
+        unreachable={"count": count, "reasons": dict(unreachable)},
+    )
+    return InputError.of(problem)

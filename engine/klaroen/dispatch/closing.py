@@ -1,0 +1,188 @@
+"""The end of an alert: its account is closed, and late proof still finds it for four days.
+
+Law: an alert is closed when all of it is expanded and none of its batches waits for anything; what is known of it then
+is in the store alone.
+"""
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Final
+
+from klaroen.core import journal
+from klaroen.core.account import Account
+from klaroen.core.audience import Audience
+from klaroen.core.ids import attempt_ids
+from klaroen.core.model import AlertState, CarrierName
+from klaroen.core.records import References
+from klaroen.core.sheet import WHOLE, Sheet
+from klaroen.core.state import PROOFS
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.kept import Kept, Orphan, OrphanRow
+from klaroen.dispatch.open_alert import OpenAlert
+from klaroen.dispatch.page import Page
+from klaroen.dispatch.station import Station
+
+HASH_BYTES: Final = 8
+
+
+def close_if_over(desk: Desk, opened: OpenAlert) -> None:
+    """Have the alert closed if nothing of it waits for anything."""
+    if opened.fully_expanded and opened.open_pages == 0 and not opened.closing:
+        opened.closing = True
+        desk.over.append(opened)
+        desk.over_bell.ring()
+
+
+def final_state(opened: OpenAlert) -> AlertState:
+    """A cancelled alert stays so; else it expired if nobody was handed it."""
+    if opened.final:
+        return opened.state
+    return "done" if opened.account.handed_over_ever else "expired"
+
+
+async def close_forever(desk: Desk) -> None:
+    """Close the accounts of alerts that are over."""
+    while True:
+        await desk.over_bell.wait()
+        while desk.over:
+            await close(desk, desk.over.popleft())
+
+
+async def close(desk: Desk, opened: OpenAlert) -> None:
+    """Write the closing account, then forget the alert."""
+    state = final_state(opened)
+    references = [found for page in opened.pages.values() if (found := references_of(page)) is not None]
+    await desk.insist(desk.store.close, opened.alert.id, state, opened.account.close(), references, desk.clock.now())
+    opened.state = state
+    opened.closed = True
+    desk.changed.add(opened.alert.id)
+    desk.push_bell.ring()
+    for page in opened.pages.values():
+        forget(page)
+    for one in references:
+        desk.closed.setdefault(one.carrier, []).append(one)
+
+
+def references_of(page: Page) -> References | None:
+    """Return the carrier ids and keys of a batch, as hashes, with where they lead."""
+    sheet, station = page.sheet, page.station
+    if sheet.carrier is None:
+        return None
+    rows = []
+    for index, refs in enumerate(sheet.refs):
+        rows += [(hash_ref(ref), index << 8 | part) for part, ref in enumerate(refs.split(" ")) if ref]
+    if station is not None and station.keyed:
+        ids = attempt_ids(page.batch, station.name, sheet.deliveries)
+        rows += [(hash_ref(attempt), index << 8 | WHOLE) for index, attempt in enumerate(ids)]
+    rows.sort()
+    if not rows:
+        return None
+    hashes = b"".join(digest for digest, _ in rows)
+    places = array("I", [row for _, row in rows]).tobytes()
+    return References(page.batch.id, page.opened.alert.id, sheet.carrier, hashes, places)
+
+
+def forget(page: Page) -> None:
+    """Take the attempts of a closed alert out of the carrier's look-up tables."""
+    station = page.station
+    if station is None:
+        return
+    for refs in page.sheet.refs:
+        for ref in refs.split(" "):
+            station.refs.pop(ref, None)
+    if station.keyed:
+        for attempt in attempt_ids(page.batch, station.name, page.sheet.deliveries):
+            station.attempts.pop(attempt, None)
+    for index in range(len(page.sheet)):
+        reference = (page.reference + index) & 0xFFFF
+        if reference in station.unsettled:
+            left = [one for one in station.unsettled[reference] if one[0] is not page]
+            if left:
+                station.unsettled[reference] = left
+            else:
+                del station.unsettled[reference]
+
+
+def hash_ref(ref: str) -> bytes:
+    return hashlib.blake2b(ref.encode(), digest_size=HASH_BYTES).digest()
+
+
+# --- receipts that match nothing open -------------------------------------------------------------------------------
+
+
+def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int) -> None:
+    """Durable orphans: some belong to a closed alert, the others wait for an answer that is still to come."""
+    held = OrphanRow(row, len(kept))
+    for one in kept:
+        orphan = Orphan(one, held)
+        found = find_closed(desk.closed.get(station.name, ()), one)
+        if found is not None:
+            desk.late.append((found[0], found[1], orphan))
+            desk.late_bell.ring()
+        elif one.ref is not None:
+            station.orphans.setdefault(one.ref, []).append(orphan)
+
+
+def find_closed(closed: Sequence[References], one: Kept) -> tuple[References, int] | None:
+    """Return the closed batch and the row (index << 8 | part) that a receipt speaks of."""
+    for name in (one.ref, one.alias, one.attempt):
+        if name is None:
+            continue
+        digest = hash_ref(name)
+        for references in reversed(closed):
+            hashes = references.hashes
+            place = bisect_left(range(len(hashes) // 8), digest, key=lambda i: hashes[i * 8 : i * 8 + 8])
+            if hashes[place * 8 : place * 8 + 8] == digest:
+                return references, array("I", references.rows)[place]
+    return None
+
+
+async def amend_forever(desk: Desk) -> None:
+    """Apply late proof to closed alerts, one receipt after the other: they are few."""
+    while True:
+        await desk.late_bell.wait()
+        while desk.late:
+            references, row, orphan = desk.late.popleft()
+            await amend(desk, references, row, orphan)
+
+
+async def amend(desk: Desk, references: References, row: int, orphan: Orphan) -> None:
+    """A late receipt changes the account of an alert that is over."""
+    kept, alert_row = orphan.receipt, desk.store.alert(references.alert)
+    state = PROOFS.get(kept.state)
+    if state is not None and alert_row is not None and alert_row.final is not None:
+        batches, rows = desk.store.history(references.alert)
+        batch_row = next(one for one in batches if one.batch.id == references.batch)
+        tail = [blob for batch, blob in rows if batch == references.batch]
+        sheet = Sheet.thaw(batch_row.batch, None, tail)
+        index, part = row >> 8, row & 0xFF
+        if verified(sheet, index, part, kept):
+            now = desk.clock.now()
+            ms = max(1, min(kept.at or now, now) - alert_row.alert.accepted_at)
+            old = sheet.states[index]
+            whole = part if sheet.batch.parts > 1 else WHOLE
+            if sheet.prove(index, whole, state, ms, kept.code):
+                account = Account.reopen(Audience.decode(desk.store.audience(references.alert)), alert_row.final)
+                tally = account.tally(sheet.batch.step.channel)
+                account.change(tally, sheet.deliveries[index], old, sheet.states[index], ms, sheet.price_eur)
+                record = journal.Proved(
+                    array("H", [index]).tobytes(),
+                    bytes([whole]),
+                    bytes([state]),
+                    array("I", [ms]).tobytes(),
+                    (kept.code,),
+                )
+                await desk.insist(
+                    desk.store.amend, references.alert, account.close(), references.batch, journal.encode([record]), now
+                )
+    orphan.match(desk)
+
+
+def verified(sheet: Sheet, index: int, part: int, kept: Kept) -> bool:
+    """A hash that hits is checked against the journal itself."""
+    if part == WHOLE:
+        carrier = sheet.carrier or CarrierName("")
+        return kept.attempt == attempt_ids(sheet.batch, carrier, [sheet.deliveries[index]])[0]
+    return sheet.refs[index].split(" ")[part] in (kept.ref, kept.alias)

@@ -1,0 +1,177 @@
+"""The one path to the disk: what happened since the last commit goes into the next.
+
+Law: one commit is under way at a time, and while it is, the next one fills; so the batch of a commit is as large as
+the disk is slow. What could not be written stays and is tried again: nothing that happened is forgotten.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+import trio
+from msgspec import Struct
+
+from klaroen.core.errors import StoreUnavailableError
+from klaroen.core.model import Batch, Instant
+from klaroen.core.ports import Receipt
+from klaroen.core.records import Entry, Orphan
+from klaroen.core.sheet import Sheet
+from klaroen.dispatch import closing, counting
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.kept import Backlog, Kept, write_kept
+from klaroen.dispatch.lifecycle import take_in
+from klaroen.dispatch.page import Page
+from klaroen.dispatch.settle import drain, keep
+from klaroen.dispatch.station import Station
+
+log = structlog.get_logger()
+
+RETRY_S: Final = 0.2
+"""Pause after a commit that failed: the disk may have room again at any moment, and receipts wait at the carriers."""
+DRAIN_MAX: Final = 500
+"""Receipts drained between two looks at the clock: some 2 ms of work."""
+DRAIN_SHARE: Final = 0.2
+"""While a lane has due work, draining gets at most this share of the time (design 2)."""
+
+
+class Commit(Struct):
+    """What goes to the disk at once."""
+
+    pages: list[Page]
+    entries: list[Entry]
+    successors: list[tuple[Page, tuple[Batch, ...]]]
+    settled: int
+    inbox: list[tuple[Station, list[Receipt], list[Kept]]]
+    drained: list[int]
+    orphans: list[tuple[Station, list[Kept]]]
+    matched: list[int]
+
+
+async def commit_forever(desk: Desk) -> None:
+    """Write what is queued, again and again."""
+    while True:
+        await desk.commit_bell.wait()
+        while desk.something_to_write:
+            await write_once(desk)
+
+
+async def write_once(desk: Desk) -> None:
+    """Write everything that is queued now, however long it takes."""
+    commit = _gather(desk)
+    while True:
+        try:
+            inbox, orphans = await desk.writer.write(_apply, desk, commit, desk.clock.now())
+        except StoreUnavailableError as error:
+            _refuse(desk, commit, error)
+            await trio.sleep(RETRY_S)
+            continue
+        break
+    if not desk.store_works:
+        desk.store_works = True
+        log.info("store works again")
+        desk.push_bell.ring()
+    _committed(desk, commit, inbox, orphans)
+
+
+def _gather(desk: Desk) -> Commit:
+    now = desk.clock.now()
+    pages, desk.queue = desk.queue, []
+    commit = Commit(pages, [], [], 0, [], desk.drained, desk.orphans, desk.matched)
+    desk.drained, desk.orphans, desk.matched = [], [], []
+    for page in pages:
+        entry, successors, settled = page.entry(page.opened.ms(now))
+        commit.entries.append(entry)
+        commit.settled += settled
+        if successors:
+            commit.successors.append((page, successors))
+    for station in desk.all_stations():
+        if station.received:
+            receipts, station.received = station.received, []
+            commit.inbox.append((station, receipts, keep(desk, station, receipts)))
+    return commit
+
+
+def _apply(desk: Desk, commit: Commit, now: Instant) -> tuple[list[int], list[int]]:
+    """In the writer's transaction: receipts first, then everything else; return the rows of inbox and orphans."""
+    store = desk.store
+    inbox = [store.receive(station.name, write_kept(rows), now) for station, _, rows in commit.inbox]
+    orphans = [store.put_orphan(Orphan(station.name, now, write_kept(rows))) for station, rows in commit.orphans]
+    fenced = store.append(commit.entries, commit.drained, commit.matched, now)
+    assert not fenced, f"batches {sorted(fenced)} were fenced off on our own data"
+    return inbox, orphans
+
+
+def _refuse(desk: Desk, commit: Commit, error: StoreUnavailableError) -> None:
+    """The disk does not take it: receipts go back to their carriers, everything else waits here."""
+    if desk.store_works:
+        desk.store_works = False
+        log.error("store cannot write", words=str(error))
+        desk.push_bell.ring()
+    for station, receipts, _ in commit.inbox:
+        station.carrier.acknowledge(receipts, stored=False)
+    commit.inbox.clear()
+    for station in desk.all_stations():
+        if station.received:
+            refused, station.received = station.received, []
+            station.carrier.acknowledge(refused, stored=False)
+
+
+def _committed(desk: Desk, commit: Commit, inbox: Sequence[int], orphan_rows: Sequence[int]) -> None:
+    """All of it is durable: say so, and go on with what follows."""
+    now = desk.clock.now()
+    for (station, receipts, rows), row in zip(commit.inbox, inbox, strict=True):
+        station.carrier.acknowledge(receipts, stored=True)
+        desk.backlog.append(Backlog(station, row, rows, now))
+    if commit.inbox:
+        desk.drain_bell.ring()
+    for (station, kept), row in zip(commit.orphans, orphan_rows, strict=True):
+        closing.hold_orphans(desk, station, kept, row)
+    for page, successors in commit.successors:
+        for new in page.opened.plan_batches([Sheet(batch) for batch in successors]):
+            take_in(desk, new)
+    for page in commit.pages:
+        _settle_exposure(desk, page)
+        if page.state == "done" and not page.closed:
+            page.closed = True
+            page.opened.open_pages -= 1
+    if commit.settled:
+        desk.exposed -= commit.settled
+        desk.ring_stations()
+    for opened in {id(page.opened): page.opened for page in commit.pages}.values():
+        counting.deliveries(desk, opened)
+        closing.close_if_over(desk, opened)
+
+
+def _settle_exposure(desk: Desk, page: Page) -> None:
+    """A page that flies no further has nothing in doubt beyond what left."""
+    if page.grounded and page.cursor > page.sheet.sent:
+        desk.exposed -= page.cursor - page.sheet.sent
+        page.cursor = page.sheet.sent
+        desk.ring_stations()
+
+
+async def drain_forever(desk: Desk) -> None:
+    """Apply durable receipts, at most a fifth of the time while something waits to leave."""
+    while True:
+        await desk.drain_bell.wait()
+        while desk.backlog:
+            started = trio.current_time()
+            _drain_some(desk)
+            spent = trio.current_time() - started
+            pause = spent * (1 / DRAIN_SHARE - 1) if desk.lanes_waiting() else 0.0
+            await trio.sleep(pause)
+
+
+def _drain_some(desk: Desk) -> None:
+    one = desk.backlog[0]
+    now = desk.clock.now()
+    receipts, one.rows = one.rows[:DRAIN_MAX], one.rows[DRAIN_MAX:]
+    orphans = drain(desk, one.station, receipts, now)
+    if orphans:
+        one.orphans += orphans
+    if not one.rows:
+        desk.backlog.popleft()
+        desk.drained.append(one.row)
+        if one.orphans:
+            desk.orphans.append((one.station, one.orphans))
+        desk.commit_bell.ring()

@@ -1,0 +1,109 @@
+"""What happened, in the terms of the metrics: counted per list, with children bound once.
+
+Law: drills are counted as alerts and deliveries of mode `drill`, and never as a carrier's work, cost or outcome.
+"""
+
+import shutil
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from klaroen.core.account import STATES
+from klaroen.core.model import CLASSES, AlertClass, Channel
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.open_alert import OpenAlert
+from klaroen.dispatch.station import Station
+from klaroen.telemetry import CarrierDepth, Depths, LaneDepth
+from klaroen.telemetry.dispatch import OutcomeLabel, ReceiptLabel
+
+log = structlog.get_logger()
+
+FAULT_LOG_EVERY: Final = 100
+"""The first fault of a kind is logged, then every hundredth: a carrier that sends garbage does not fill the disk."""
+
+
+def fault(station: Station, words: str, count: int) -> None:
+    """Something odd that cost nothing."""
+    seen = station.faults.get(words, 0)
+    station.faults[words] = seen + count
+    if seen == 0 or seen // FAULT_LOG_EVERY != (seen + count) // FAULT_LOG_EVERY:
+        log.warning("carrier fault", carrier=station.name, words=words, seen=seen + count)
+
+
+def answers(desk: Desk, station: Station, outcomes: Mapping[tuple[Channel, OutcomeLabel], int]) -> None:
+    counts = desk.metrics.carriers.get(station.name)
+    if counts is None:
+        return
+    for key, count in outcomes.items():
+        counts.attempts[key].inc(count)
+
+
+def receipts(desk: Desk, station: Station, states: Mapping[ReceiptLabel, int]) -> None:
+    counts = desk.metrics.carriers.get(station.name)
+    if counts is None:
+        return
+    for state, count in states.items():
+        counts.receipts[state].inc(count)
+
+
+def possible_duplicates(desk: Desk, station: Station, count: int) -> None:
+    """Counted before they leave."""
+    counts = desk.metrics.carriers.get(station.name)
+    if counts is not None:
+        counts.possible_duplicates.inc(count)
+
+
+def deliveries(desk: Desk, opened: OpenAlert) -> None:
+    """Bring the counters up to the alert's account: what came into each state since the last time."""
+    alert = opened.alert
+    for channel, tally in opened.account.tallies.items():
+        lane = desk.metrics.lanes.get((alert.alert_class, channel))
+        for index, entered in enumerate(tally.entered):
+            counter = desk.metrics.deliveries.get((alert.alert_class, channel, STATES[index], alert.mode))
+            if entered and counter is not None:
+                counter.inc(entered)
+            tally.entered[index] = 0
+        if lane is not None and alert.mode != "drill":
+            for ms, count in tally.handed_ms.items():
+                lane.handover.observe(ms / 1000, count)
+            for ms, count in tally.proved_ms.items():
+                lane.reached.observe(ms / 1000, count)
+        tally.handed_ms.clear()
+        tally.proved_ms.clear()
+
+
+def costs(desk: Desk, station: Station, channel: Channel, euros: float) -> None:
+    counts = desk.metrics.carriers.get(station.name)
+    if counts is not None and euros:
+        counts.cost_euros[channel].inc(euros)
+
+
+def depths(desk: Desk) -> Depths:
+    """Return how deep everything stands, as values: made in dispatch's own loop, read by the scrape's thread."""
+    now = desk.clock.now()
+    lanes: dict[AlertClass, LaneDepth] = {}
+    for lane in CLASSES:
+        alerts = [one for one in desk.alerts.values() if one.alert.alert_class == lane]
+        counts = {"ready": 0, "leased": 0, "proving": 0}
+        oldest = now
+        for opened in alerts:
+            for page in opened.pages.values():
+                if page.state != "done":
+                    counts[page.state] += page.sheet.open
+                    if page.sheet.left and not page.grounded and page.batch.due_at < oldest:
+                        oldest = page.batch.due_at
+        active = sum(not one.final for one in alerts)
+        lanes[lane] = LaneDepth(
+            active,
+            {"ready": counts["ready"], "leased": counts["leased"], "proving": counts["proving"]},
+            (now - oldest) / 1000,
+        )
+    carriers = {
+        station.name: CarrierDepth(station.link_up, station.pace.breaker, station.pace.used)
+        for station in desk.stations.values()
+    }
+    inbox_s = (now - desk.backlog[0].at) / 1000 if desk.backlog else 0.0
+    orphans = sum(len(rows) for station in desk.stations.values() for rows in station.orphans.values())
+    free = shutil.disk_usage(desk.settings.data_dir).free
+    return Depths(lanes, carriers, inbox_s, orphans, free)

@@ -1,0 +1,214 @@
+"""Everything that dispatch holds, in one place: the only state that its tasks share.
+
+Law: dispatch alone decides and writes (law 2). A task that changes something here does it between two checkpoints, so
+that every other task finds it whole.
+"""
+
+import random
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final, Protocol, TypeVar
+
+import trio
+
+from klaroen.core.errors import StoreUnavailableError
+from klaroen.core.lanes import join_turns
+from klaroen.core.model import (
+    AlertId,
+    BatchId,
+    CarrierName,
+    Channel,
+    Cohort,
+    Instant,
+    NetworkId,
+    Snapshot,
+    Token,
+)  # fmt: skip
+from klaroen.core.plan import CompiledPlan
+from klaroen.core.ports import Clock
+from klaroen.core.records import References, Store
+from klaroen.dispatch.agenda import Agenda
+from klaroen.dispatch.bell import Bell
+from klaroen.dispatch.kept import Backlog, Kept, Orphan
+from klaroen.dispatch.open_alert import OpenAlert
+from klaroen.dispatch.page import Page
+from klaroen.dispatch.station import Station
+from klaroen.settings import Settings
+from klaroen.telemetry import DispatchMetrics
+
+T = TypeVar("T")
+
+INSIST_S: Final = 0.5
+"""Pause before a write is tried again on a disk that refuses."""
+
+
+class Writing(Protocol):
+    """The store's one writer, as dispatch awaits it: durable when it returns."""
+
+    async def write(self, method: Callable[..., T], *args: Any, urgent: bool = False) -> T: ...
+
+
+class Desk:
+    """The open alerts, the carriers, the register and the agenda."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        writer: Writing,
+        clock: Clock,
+        metrics: DispatchMetrics,
+        owner: str,
+        address_key: bytes,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.writer = writer
+        self.clock = clock
+        self.metrics = metrics
+        self.owner = owner
+        self.address_key = address_key
+        self.chance = random.Random()
+        self.alerts: OrderedDict[AlertId, OpenAlert] = OrderedDict()
+        self.stations: dict[CarrierName, Station] = {}
+        self.drills: dict[CarrierName, Station] = {}
+        self.agenda = Agenda()
+        self.tokens: dict[str, Token] = {}
+        self.tokens_changed = False
+        self.register = RegisterIndex(Snapshot(0, {}, {}, (), (), ((), (), (), ())))
+        self.last_batch = BatchId(0)
+        self.exposed = 0
+        """Deliveries below a durable cursor whose outcome is not durable: what a crash would leave in doubt."""
+        self.queue: list[Page] = []
+        """Pages with something for the next commit."""
+        self.drained: list[int] = []
+        self.matched: list[int] = []
+        self.accepting: dict[tuple[str, str], trio.Event] = {}
+        """Idempotency keys (token, key) whose first call is under way."""
+        self.changed: set[AlertId] = set()
+        """Alerts whose status is to be pushed."""
+        self.store_works = True
+        self.draining = False
+        self.feed_bell = Bell()
+        self.commit_bell = Bell()
+        self.drain_bell = Bell()
+        self.timer_bell = Bell()
+        self.push_bell = Bell()
+        self.backlog: deque[Backlog] = deque()
+        """Durable receipts that are not drained."""
+        self.orphans: list[tuple[Station, list[Kept]]] = []
+        """Receipts that match nothing, to be written."""
+        self.over: deque[OpenAlert] = deque()
+        """Alerts whose account is to be closed."""
+        self.over_bell = Bell()
+        self.closed: dict[CarrierName, list[References]] = {}
+        """Carrier ids of closed alerts' batches, for late receipts."""
+        self.late: deque[tuple[References, int, Orphan]] = deque()
+        self.late_bell = Bell()
+
+    @property
+    def something_to_write(self) -> bool:
+        return bool(
+            self.queue
+            or self.drained
+            or self.matched
+            or self.orphans
+            or any(station.received for station in self.all_stations())
+        )
+
+    async def insist(self, method: Callable[..., T], *args: Any) -> T:
+        """Write, and try again for as long as the store cannot: for what has happened already."""
+        while True:
+            try:
+                return await self.writer.write(method, *args)
+            except StoreUnavailableError:
+                await trio.sleep(INSIST_S)
+
+    def number_batch(self) -> BatchId:
+        self.last_batch = BatchId(self.last_batch + 1)
+        return self.last_batch
+
+    def all_stations(self) -> Iterator[Station]:
+        yield from self.stations.values()
+        yield from self.drills.values()
+
+    def fleet(self, drill: bool) -> Mapping[CarrierName, Station]:
+        """Return the live carriers or those for drills: no work ever crosses."""
+        return self.drills if drill else self.stations
+
+    def channels(self, drill: bool) -> frozenset[Channel]:
+        return frozenset(channel for station in self.fleet(drill).values() for channel in station.channels)
+
+    def touch(self, page: Page) -> None:
+        """The page has something for the next commit."""
+        if not page.queued:
+            page.queued = True
+            self.queue.append(page)
+            self.commit_bell.ring()
+        self.changed.add(page.opened.alert.id)
+
+    def make_ready(self, page: Page) -> None:
+        """A batch that is durable becomes due now or at its instant."""
+        due = page.batch.due_at
+        if due > self.clock.now():
+            self.call_at(due, lambda: self._come_due(page))
+        else:
+            self._come_due(page)
+
+    def _come_due(self, page: Page) -> None:
+        if page.state != "ready" or page.grounded:
+            return
+        self.agenda.add(page)
+        batch = page.batch
+        for station in self.fleet(batch.mode == "drill").values():
+            served = station.served[batch.alert_class]
+            served.setdefault(batch.alert, join_turns(served))
+            station.bell.ring()
+
+    def call_at(self, at: Instant, what: Callable[[], None]) -> None:
+        self.agenda.call_at(at, what)
+        self.timer_bell.ring()
+
+    def ring_stations(self) -> None:
+        for station in self.all_stations():
+            station.bell.ring()
+
+    def lanes_waiting(self) -> bool:
+        """Whether any lane has work that could leave now."""
+        return any(page.opened.may_fly for page in self.agenda.ready()) or any(
+            page.opened.may_fly and page.sheet.left for station in self.all_stations() for page in station.held.values()
+        )
+
+
+class RegisterIndex:
+    """A register version with what acceptance looks up."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.compiled: dict[tuple[NetworkId, int], CompiledPlan] = {}
+        """By network and plan version."""
+        self._cohorts: dict[NetworkId, list[Cohort]] = {}
+        for cohort in snapshot.cohorts:
+            for network in cohort.networks:
+                self._cohorts.setdefault(network, []).append(cohort)
+
+    def cohorts(self, networks: tuple[NetworkId, ...]) -> Sequence[Cohort]:
+        """Return the cohorts with a membership in any of these, each once, network by network."""
+        if len(networks) == 1:
+            return self._cohorts.get(networks[0], [])
+        if len(networks) == len(self.snapshot.networks):
+            return self.snapshot.cohorts
+        seen: dict[int, Cohort] = {}
+        for network in networks:
+            for cohort in self._cohorts.get(network, ()):
+                seen.setdefault(id(cohort), cohort)
+        return list(seen.values())
+
+    @cached_property
+    def numbers_of(self) -> dict[str, int]:
+        """Member id -> number."""
+        return {member: number for number, member in enumerate(self.snapshot.member_ids)}
+
+    def members(self, network: NetworkId) -> int:
+        return sum(cohort.count for cohort in self._cohorts.get(network, ()))

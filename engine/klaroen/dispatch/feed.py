@@ -1,0 +1,60 @@
+"""Accepted alerts become batches, the most urgent first.
+
+Law: a piece is durable before any of it flies, and the first piece is small, so that the first telephone rings while
+the rest of the country is still being cut into batches.
+"""
+
+from typing import Final
+
+import trio
+
+from klaroen.core.errors import StoreUnavailableError
+from klaroen.core.expand import expand
+from klaroen.core.model import CLASSES
+from klaroen.core.sheet import Sheet
+from klaroen.dispatch import closing
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.lifecycle import take_in
+from klaroen.dispatch.open_alert import OpenAlert
+
+FIRST_PIECE: Final = 1_000
+"""Deliveries of the first piece: one batch, in a few milliseconds."""
+PIECE: Final = 10_000
+"""Deliveries of the others: some 10 ms of work, so that other tasks have their turn."""
+RETRY_S: Final = 0.2
+
+
+async def feed_forever(desk: Desk) -> None:
+    """Expand what is accepted, piece by piece, by class and then by age."""
+    while True:
+        opened = next_to_expand(desk)
+        if opened is None:
+            await desk.feed_bell.wait()
+            continue
+        try:
+            await expand_piece(desk, opened)
+        except StoreUnavailableError:
+            await trio.sleep(RETRY_S)
+
+
+def next_to_expand(desk: Desk) -> OpenAlert | None:
+    """Return the alert whose turn it is: the highest class, and of equals the one with least in batches."""
+    waiting = [one for one in desk.alerts.values() if not one.fully_expanded]
+    return min(waiting, key=lambda one: (CLASSES.index(one.alert.alert_class), one.expanded), default=None)
+
+
+async def expand_piece(desk: Desk, opened: OpenAlert) -> None:
+    """Cut the next piece into batches, and make them ready once they are durable.
+
+    An alert that is over is expanded all the same: its members' end is accounted for in batches that never fly.
+    """
+    alert = opened.alert
+    size = PIECE if opened.expanded else FIRST_PIECE
+    routes, cursor = expand(opened.audience, opened.planner, opened.expanded, size, alert.accepted_at)
+    batches = opened.cargo.batches(routes, desk.number_batch)
+    await desk.writer.write(desk.store.plan, alert.id, cursor, batches, desk.clock.now(), urgent=not opened.expanded)
+    opened.expanded = cursor
+    for page in opened.plan_batches([Sheet(batch) for batch in batches]):
+        take_in(desk, page)
+    desk.changed.add(alert.id)
+    closing.close_if_over(desk, opened)

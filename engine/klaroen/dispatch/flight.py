@@ -1,0 +1,211 @@
+"""How one carrier is fed: whose turn it is, how much, durable first, then out.
+
+Law: every hand-over is covered by a durable lease and cursor before it leaves; each turn is as small as 100 ms of work,
+so that who is more urgent, who pauses and who cancels never waits longer. One carrier, one flight.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import trio
+
+from klaroen.core import pace as paces
+from klaroen.core.errors import CarrierDownError, StoreUnavailableError
+from klaroen.core.ids import attempt_ids
+from klaroen.core.lanes import allowance, choose_alert, choose_lane, serve
+from klaroen.core.model import ADDRESS_KINDS, AlertClass, AlertId, Instant
+from klaroen.core.ports import Answer, Envelope, Unsent
+from klaroen.core.records import Entry
+from klaroen.core.state import ENDED
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.page import Page
+from klaroen.dispatch.settle import settle_answers
+from klaroen.dispatch.station import CALL_CHANNELS, Station
+
+SLICE_MAX: Final = 250
+"""Envelopes of one turn: beyond it nothing is gained, and a pause would wait for it [1 ms of work]."""
+ANSWER_MS: Final = 10_000
+"""An envelope without an answer by then is `Unknown`."""
+TRUST_BATCHES: Final = 1_000
+"""How far, in weighted segments, one carrier may be ahead of another that is free: about one batch."""
+
+
+async def fly(desk: Desk, station: Station) -> None:
+    """Feed one carrier for ever."""
+    while True:
+        now = desk.clock.now()
+        station.pace = paces.refill(station.pace, now)
+        turn = next_turn(desk, station, now)
+        if turn is None:
+            await station.bell.wait(_pause_s(station, now))
+            continue
+        page, count = turn
+        try:
+            if await _cover(desk, station, page, count):
+                await _hand_over(desk, station, page, count)
+        except StoreUnavailableError:
+            await trio.sleep(0.2)  # the commit task says so and retries; nothing may leave meanwhile
+
+
+def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | None:
+    """Return the page that flies next and how many of it, or None."""
+    if not station.usable or desk.draining or not desk.store_works:
+        return None
+    waiting = {lane: alerts for lane in station.lanes if (alerts := dict(_waiting(desk, station, lane)))}
+    while waiting:
+        lane = choose_lane(station.turns, waiting)
+        alert = choose_alert(station.served[lane], waiting[lane])
+        page = waiting[lane][alert]
+        parts = page.batch.parts
+        granted = paces.grant(station.pace, parts, now)
+        segments = allowance(station.turns, lane, waiting, granted * parts)
+        room = desk.settings.dispatch.unjournaled_max - desk.exposed + (page.cursor - page.sheet.sent)
+        count = min(granted, max(1, segments // parts), page.sheet.left, SLICE_MAX, room)
+        if count <= 0:
+            return None
+        if page.state != "ready" or _is_ours(desk, station, page):
+            station.turns = serve(station.turns, lane, count * parts, waiting)
+            station.served[lane][alert] = station.served[lane].get(alert, 0) + count * parts
+            return page, count
+        del waiting[lane][alert]
+        if not waiting[lane]:
+            del waiting[lane]
+    return None
+
+
+def _waiting(desk: Desk, station: Station, lane: AlertClass) -> Iterator[tuple[AlertId, Page]]:
+    """Yield the alerts of a lane that have something for this carrier, in order of arrival, and what."""
+    for alert, page in station.held.items():
+        if page.batch.alert_class == lane and page.opened.may_fly and page.sheet.left and not page.grounded:
+            yield alert, page
+    for channel in station.channels:
+        for alert, pages in desk.agenda.queue(station.drill, channel, lane).items():
+            if alert in station.held:
+                continue
+            for page in pages:
+                if page.opened.may_fly and _fits(page, station):
+                    yield alert, page
+                    break
+
+
+def _fits(page: Page, station: Station) -> bool:
+    batch = page.batch
+    return batch.only == station.name if batch.only is not None else station.name not in batch.passed
+
+
+def _is_ours(desk: Desk, station: Station, page: Page) -> bool:
+    """Say whether this carrier should claim the batch, rather than one that is free and had less for its weight."""
+    batch = page.batch
+    now = desk.clock.now()
+    for other in desk.fleet(station.drill).values():
+        if other is station or batch.step.channel not in other.channels or batch.alert_class not in other.lanes:
+            continue
+        if not other.usable or batch.alert in other.held or not _fits(page, other):
+            continue
+        if other.taken + TRUST_BATCHES < station.taken and paces.grant(paces.refill(other.pace, now), batch.parts, now):
+            other.bell.ring()
+            return False
+    return True
+
+
+def _pause_s(station: Station, now: Instant) -> float | None:
+    """Return how long the pace wants to wait, or None where only a bell changes anything."""
+    if not station.held and station.pace.breaker == "closed":
+        return 0.25
+    wait = paces.wait_ms(station.pace, 1, now)
+    return 0.25 if wait is None else min(wait / 1000, 0.25)
+
+
+async def _cover(desk: Desk, station: Station, page: Page, count: int) -> bool:
+    """Make the lease and cursor durable that cover the next `count`; False where the batch is gone."""
+    cursor = page.sheet.sent + count
+    if page.state == "ready":
+        return await _claim(desk, station, page, cursor)
+    if cursor > page.cursor:
+        desk.exposed += cursor - page.cursor
+        page.cursor = cursor
+        entry = Entry(page.batch.id, page.epoch, page.cursor, page.state)
+        await desk.writer.write(desk.store.append, [entry], (), (), (), desk.clock.now(), urgent=True)
+    return True
+
+
+async def _claim(desk: Desk, station: Station, page: Page, cursor: int) -> bool:
+    batch = page.batch
+    reference = station.take_references(batch.count)
+    desk.agenda.remove(page)
+    epoch = page.epoch
+    page.take(station, reference)
+    page.cursor = cursor
+    desk.exposed += cursor
+    station.held[batch.alert] = page
+    station.taken += batch.count * batch.parts / (station.settings.weight * max(0.05, station.health))
+    try:
+        claimed = await desk.writer.write(
+            desk.store.claim,
+            batch.id,
+            epoch,
+            desk.owner,
+            station.name,
+            cursor,
+            reference,
+            desk.clock.now(),
+            urgent=True,
+        )
+    except StoreUnavailableError:
+        page.ungrasp()
+        desk.exposed -= cursor
+        del station.held[batch.alert]
+        desk.agenda.add(page)
+        raise
+    assert claimed, f"batch {batch.id} was claimed by somebody else on our own data"
+    desk.touch(page)
+    return True
+
+
+async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> None:
+    """Let the next `count` leave, if the alert still may."""
+    opened, sheet, batch = page.opened, page.sheet, page.batch
+    if not opened.may_fly or page.grounded or desk.draining:
+        return
+    now = desk.clock.now()
+    ms = opened.ms(now)
+    first = sheet.sent
+    page.fly(first, count, ms)
+    envelopes = list(_envelopes(desk, station, page, first, count, ms, now))
+    calls = len(envelopes) if batch.step.channel in CALL_CHANNELS and station.pace.lines is not None else 0
+    station.pace = paces.spend(station.pace, len(envelopes), batch.parts, calls, now)
+    desk.touch(page)
+    if not opened.first_handover_seen and envelopes:
+        opened.first_handover_seen = True
+        desk.metrics.first_handover[batch.alert_class].observe((now - opened.alert.accepted_at) / 1000)
+    if opened.state == "accepted":
+        opened.state = "sending"
+    if sheet.left == 0:
+        station.held.pop(batch.alert, None)
+    try:
+        await station.carrier.hand_over(envelopes)
+    except CarrierDownError:
+        unsent = Unsent("carrier down")
+        settle_answers(desk, station, [Answer(envelope.attempt, unsent) for envelope in envelopes])
+
+
+def _envelopes(
+    desk: Desk, station: Station, page: Page, first: int, count: int, ms: int, now: Instant
+) -> Iterator[Envelope]:
+    """Yield an envelope for each who still has to be warned; the others' obligation ends here."""
+    opened, batch = page.opened, page.batch
+    deliveries = page.sheet.deliveries[first : first + count]
+    reached, members = opened.account.reached, opened.audience.members
+    numbers = desk.register.snapshot.addresses[ADDRESS_KINDS.index(batch.step.address)]
+    content = opened.content(batch.step.channel, batch.language)
+    deadline = Instant(now + ANSWER_MS)
+    in_flight, reference = station.in_flight, page.reference
+    for index, (attempt, delivery) in enumerate(
+        zip(attempt_ids(batch, station.name, deliveries), deliveries, strict=True), first
+    ):
+        address = numbers[members[delivery]]
+        if reached[delivery] or address is None:
+            page.withdraw(index, ms, "reached before" if reached[delivery] else "no address any more", ENDED)
+            continue
+        in_flight[attempt] = (page, index)
+        yield Envelope(attempt, address, content, deadline, (reference + index) & 0xFFFF)

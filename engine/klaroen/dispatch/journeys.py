@@ -1,0 +1,172 @@
+"""What became of each delivery, read from the journal: the attempts, their times and reasons, and the rules applied.
+
+Law: this reads the store alone, in a thread of its own and in short transactions, so that an operator who pages
+through a country costs dispatch nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from klaroen.core.account import STATES
+from klaroen.core.audience import Audience
+from klaroen.core.ids import attempt_ids
+from klaroen.core.model import Alert, CarrierName, Instant, MemberId
+from klaroen.core.records import BatchRow, Store
+from klaroen.core.rules import RULES, WordsLanguage
+from klaroen.core.sheet import NEVER, Sheet
+from klaroen.core.state import ATTEMPT_STATES, HANDED_OVER, NETWORK, NONE, OPEN, REACHED
+from klaroen.core.views import AttemptView, DeliveryView, DeliveryWhyView, WhyView, rfc3339
+
+WORDS: Final[Mapping[str, str]] = {
+    "pending": "waits for its turn",
+    "unsent": "not taken by the carrier",
+    "unknown": "handed to the carrier, which did not answer",
+    "refused": "refused by the carrier",
+    "handed_over": "taken by the carrier, no proof of arrival",
+    "failed": "taken by the carrier, did not arrive",
+    "network": "taken by the network, no proof of arrival",
+    "reached": "arrived",
+}
+
+
+class Journeys:
+    """All attempts of one alert, by delivery."""
+
+    def __init__(self, alert: Alert, audience: Audience, member_ids: Sequence[MemberId], history: "History") -> None:
+        self._alert = alert
+        self._audience = audience
+        self._member_ids = member_ids
+        self._rows: list[tuple[BatchRow, Sheet]] = []
+        self._places: dict[int, list[tuple[int, int]]] = {}
+        batches, journal = history
+        tails: dict[int, list[bytes]] = {}
+        for batch, blob in journal:
+            tails.setdefault(batch, []).append(blob)
+        for place, row in enumerate(sorted(batches, key=lambda one: one.batch.id)):
+            sheet = Sheet.thaw(row.batch, None, tails.get(row.batch.id, ()))
+            self._rows.append((row, sheet))
+            for index, delivery in enumerate(sheet.deliveries):
+                self._places.setdefault(delivery, []).append((place, index))
+
+    def used(self, delivery: int, channel: str) -> bool:
+        """Whether the delivery has an attempt on this channel."""
+        return any(self._rows[place][0].batch.step.channel == channel for place, _ in self._places.get(delivery, ()))
+
+    def view(self, delivery: int, state: int) -> DeliveryView:
+        group = self._audience.group(delivery)
+        attempts = self._attempts(delivery)
+        reached = [one.receipt_at or one.answered_at for one in attempts if one.state == "reached"]
+        step, next_at = self._next(delivery)
+        return DeliveryView(
+            member=self._member_ids[self._audience.members[delivery]],
+            networks=tuple(self._alert.networks[index] for index in group.networks),
+            language=None if group.reason else group.language,
+            state=STATES[state],
+            reached_at=min((at for at in reached if at is not None), default=None),
+            step=step,
+            next_at=next_at,
+            attempts=attempts,
+        )
+
+    def _attempts(self, delivery: int) -> tuple[AttemptView, ...]:
+        """A resend after `Unknown` by the same carrier is the same attempt: one row, marked."""
+        views: dict[str, AttemptView] = {}
+        for place, index in self._places.get(delivery, ()):
+            row, sheet = self._rows[place]
+            if row.carrier is None or index >= sheet.sent:
+                continue
+            view = self._attempt(row, row.carrier, sheet, index)
+            earlier = views.get(view.id)
+            views[view.id] = view if earlier is None else merge(earlier, view)
+        return tuple(views.values())
+
+    def _attempt(self, row: BatchRow, carrier: CarrierName, sheet: Sheet, index: int) -> AttemptView:
+        batch, state = row.batch, sheet.states[index]
+        (attempt,) = attempt_ids(batch, carrier, [sheet.deliveries[index]])
+        code = sheet.codes.get(index)
+        word = ATTEMPT_STATES[state]
+        return AttemptView(
+            id=attempt,
+            carrier=carrier,
+            channel=batch.step.channel,
+            state=word,
+            outcome=outcome_of(state, answered=sheet.answered_ms[index] != NEVER),
+            code=code or None,
+            words=WORDS[word] + (f": {code}" if code else ""),
+            submitted_at=self._at(sheet.flown_ms[index]),
+            answered_at=self._at(sheet.answered_ms[index]),
+            receipt_at=self._at(sheet.proved_ms[index]),
+            segments=batch.parts,
+            cost_eur=round(sheet.price_eur, 4) if state >= HANDED_OVER else 0.0,
+            possible_duplicate=batch.possible_duplicate,
+        )
+
+    def _at(self, ms: int) -> str | None:
+        return rfc3339(Instant(self._alert.accepted_at + ms)) if ms != NEVER else None
+
+    def _next(self, delivery: int) -> tuple[str | None, str | None]:
+        """Return the step that is waited for or due, and when it is due or over."""
+        for place, index in reversed(self._places.get(delivery, ())):
+            row, sheet = self._rows[place]
+            if sheet.fates[index] != OPEN or sheet.states[index] == REACHED:
+                continue
+            if sheet.states[index] in (HANDED_OVER, NETWORK):
+                over = sheet.answered_ms[index] + int(row.batch.wait_s * 1000)
+                return row.batch.step.channel, self._at(over)
+            return row.batch.step.channel, rfc3339(row.batch.due_at)
+        return None, None
+
+    def why(self, delivery: int, view: DeliveryView, language: WordsLanguage) -> DeliveryWhyView:
+        return DeliveryWhyView(
+            view.member, view.networks, view.language, view.state, view.reached_at, view.step, view.next_at,
+            view.attempts, tuple(self._chain(delivery, view, language)),
+        )  # fmt: skip
+
+    def _chain(self, delivery: int, view: DeliveryView, language: WordsLanguage) -> Iterator[WhyView]:
+        """Yield the rules that decided, in the order in which they did."""
+        group = self._audience.group(delivery)
+        accepted = rfc3339(self._alert.accepted_at)
+        yield why("R1", language, accepted)
+        yield why("R10" if self._alert.alert_class == "crisis" else "R8", language, accepted)
+        yield why("R4", language, accepted)
+        if len(group.networks) > 1:
+            yield why("R5", language, accepted)
+        yield why("R12", language, accepted)
+        if group.reason is not None:
+            yield WhyView(None, None, group.reason, accepted)
+            return
+        yield why("R16", language, accepted)
+        yield why("R14", language, accepted)
+        for earlier, later in zip(view.attempts, view.attempts[1:], strict=False):
+            if later.channel != earlier.channel:
+                yield why("R15", language, later.submitted_at)
+
+
+History = tuple[Sequence[BatchRow], Sequence[tuple[int, bytes]]]
+
+
+def why(rule: str, language: WordsLanguage, at: str | None) -> WhyView:
+    row = RULES[rule]
+    return WhyView(rule, row.article, row.words[language], at)
+
+
+def merge(earlier: AttemptView, later: AttemptView) -> AttemptView:
+    """Return two flights of one attempt as one: the better state, marked as possibly doubled if either is."""
+    better = max(earlier, later, key=lambda one: ATTEMPT_STATES.index(one.state))
+    return AttemptView(
+        earlier.id, earlier.carrier, earlier.channel, better.state, better.outcome, better.code, better.words,
+        earlier.submitted_at, better.answered_at, better.receipt_at, better.segments, better.cost_eur,
+        earlier.possible_duplicate or later.possible_duplicate,
+    )  # fmt: skip
+
+
+def outcome_of(state: int, *, answered: bool) -> str | None:
+    """Return what the carrier said at once, as far as the state still tells."""
+    if not answered:
+        return None
+    return ATTEMPT_STATES[state] if NONE < state < HANDED_OVER else "accepted"
+
+
+def read_journeys(store: Store, alert: Alert, audience: Audience, member_ids: Sequence[MemberId]) -> Journeys:
+    """Read an alert's journal. Call it from a thread."""
+    return Journeys(alert, audience, member_ids, store.history(alert.id))

@@ -1,0 +1,86 @@
+"""Receipts as inbox and orphans keep them: without the ticket, and the address only as a keyed hash."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from klaroen.core.model import Instant
+from klaroen.telemetry.dispatch import ReceiptLabel
+
+if TYPE_CHECKING:
+    from klaroen.dispatch.desk import Desk
+    from klaroen.dispatch.station import Station
+
+
+class Kept(Struct, frozen=True, array_like=True, gc=False):
+    """A receipt as the inbox and the orphans keep it: the address only as a keyed hash."""
+
+    state: ReceiptLabel
+    code: str
+    at: Instant | None
+    ref: str | None
+    alias: str | None
+    attempt: str | None
+    reference: int | None
+    address: bytes | None
+    part: int | None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Kept]).decode
+
+
+def hash_address(key: bytes, address: str) -> bytes:
+    """Return eight bytes that say whether two addresses are the same, and no more."""
+    return hashlib.blake2b(address.lstrip("+").encode(), key=key, digest_size=8).digest()
+
+
+def write_kept(rows: Sequence[Kept]) -> bytes:
+    return _encode(rows)
+
+
+def read_kept(rows: bytes) -> list[Kept]:
+    return _decode(rows)
+
+
+class Backlog:
+    """One durable inbox row that is being drained."""
+
+    __slots__ = ("at", "orphans", "row", "rows", "station")
+
+    def __init__(self, station: "Station", row: int, rows: list[Kept], at: Instant) -> None:
+        self.station = station
+        self.row = row
+        self.rows = rows
+        self.at = at
+        self.orphans: list[Kept] = []
+
+
+class OrphanRow:
+    """One durable row of receipts that matched nothing: it goes when the last of them is matched."""
+
+    __slots__ = ("left", "row")
+
+    def __init__(self, row: int, left: int) -> None:
+        self.row = row
+        self.left = left
+
+
+class Orphan:
+    """A receipt that waits for its answer."""
+
+    __slots__ = ("_row", "receipt")
+
+    def __init__(self, receipt: Kept, row: OrphanRow) -> None:
+        self.receipt = receipt
+        self._row = row
+
+    def match(self, desk: "Desk") -> None:
+        """Its attempt is known now."""
+        self._row.left -= 1
+        if self._row.left == 0:
+            desk.matched.append(self._row.row)
+            desk.commit_bell.ring()

@@ -1,0 +1,143 @@
+"""What a batch leaves over goes into successor batches, in the commit that says so.
+
+Law: `core/verdict` judges, the plan is asked anew at the hour when a step falls due, and nobody is in two batches of
+one rung. A page is looked at when something in it may have changed, never by polling.
+"""
+
+from array import array
+from typing import Final
+
+from klaroen.core.expand import Route
+from klaroen.core.model import Instant, Step
+from klaroen.core.sheet import NEVER, Sheet
+from klaroen.core.state import ENDED, HANDED_OVER, MOVED, NETWORK, NONE, REFUSED, UNKNOWN, UNSENT
+from klaroen.core.verdict import Again, Attempt, NextStep, Verdict, Wait, judge
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.page import Page, Unsentness
+from klaroen.dispatch.station import Station
+
+GRAIN_MS: Final = 250
+"""Proof deadlines of one batch are met in steps of this size: its deliveries leave within seconds of each other."""
+
+LOOK_MS: Final = 100
+"""Leftovers are gathered this long before they are regrouped: many go into one successor batch."""
+
+_DEFAULT = Unsentness(None, False)
+
+
+def ground_station(desk: Desk, station: Station) -> None:
+    """Nothing more goes to this carrier: what it has not taken yet goes elsewhere at once."""
+    for page in list(station.held.values()):
+        ground(desk, page)
+
+
+def ground(desk: Desk, page: Page) -> None:
+    """Nothing more of this page leaves: look at what it leaves over."""
+    page.grounded = True
+    if page.station is not None:
+        page.station.held.pop(page.batch.alert, None)
+    look_soon(desk, page, desk.clock.now())
+
+
+def look_soon(desk: Desk, page: Page, at: Instant) -> None:
+    """Have the page's leftovers judged at that instant, unless they will be sooner."""
+    if page.look_at is not None and page.look_at <= at:
+        return
+    page.look_at = at
+    desk.call_at(at, lambda: look(desk, page, at))
+
+
+def look(desk: Desk, page: Page, at: Instant) -> None:
+    """Judge what the page leaves over, and plan its successors."""
+    if page.look_at != at:
+        return  # an earlier look came between
+    page.look_at = None
+    if page.state == "done":
+        return
+    now = desk.clock.now()
+    routes: dict[Route, array[int]] = {}
+    wait_until: int | None = None
+    for index in list(page.sheet.unproved()):
+        verdict = _judge(desk, page, index, now)
+        if isinstance(verdict, Wait):
+            if verdict.until is not None:
+                wait_until = verdict.until if wait_until is None else min(wait_until, verdict.until)
+        else:
+            _follow(page, index, verdict, routes, now)
+    page.unsent = {index: why for index, why in page.unsent.items() if page.sheet.fates[index] == 0}
+    if routes:
+        page.succeed(page.opened.cargo.batches(routes, desk.number_batch))
+    desk.touch(page)
+    if wait_until is not None:
+        look_soon(desk, page, Instant(max(wait_until, now + GRAIN_MS)))
+
+
+def _judge(desk: Desk, page: Page, index: int, now: Instant) -> Verdict:
+    """Return the verdict on one unproved attempt; a Wait for ever where only an event will change it."""
+    opened, sheet, batch = page.opened, page.sheet, page.batch
+    state = sheet.states[index]
+    if state == NONE and sheet.flown_ms[index] != NEVER:
+        return Wait(None)  # its answer, or its deadline, will come
+    ending = opened.ending
+    if ending is not None and state not in (HANDED_OVER, NETWORK):
+        return NextStep()
+    if state == NONE and not page.grounded:
+        return Wait(None)
+    station = page.station
+    if state == NONE or station is None:  # it was never offered to a carrier: nothing speaks against anyone
+        stranded = station is None and batch.only is not None
+        only = None if stranded else batch.only
+        duplicate = stranded or batch.possible_duplicate
+        return Again(now, batch.attempt_no, batch.deferrals, batch.passed, only, duplicate)
+    why = page.unsent.get(index, _DEFAULT)
+    attempt = Attempt(
+        state=state,
+        answered_at=opened.at(sheet.answered_ms[index]),
+        address_fault=state == REFUSED and not sheet.codes.get(index, "").startswith("carrier"),
+        retry_after_s=why.retry_after_s,
+        throttled=why.throttled,
+    )
+    others = [
+        other.name
+        for other in desk.fleet(station.drill).values()
+        if other is not station and other.usable and batch.step.channel in other.channels
+    ]
+    keyed = station.keyed and station.usable
+    return judge(attempt, batch, station.name, keyed, others, opened.patience, now, desk.chance.random())
+
+
+def _follow(page: Page, index: int, verdict: Again | NextStep, routes: dict[Route, array[int]], now: Instant) -> None:
+    """Move one obligation to its successor route, or end it."""
+    opened, batch = page.opened, page.batch
+    delivery = page.sheet.deliveries[index]
+    if opened.ending is not None:
+        page.leave(index, _final_fate(page.sheet, index, opened.ending))
+        return
+    if isinstance(verdict, Again):
+        route = Route(
+            batch.step, batch.language, verdict.due_at, batch.rung, verdict.attempt_no, verdict.deferrals,
+            batch.tried, verdict.passed, verdict.only, verdict.possible_duplicate,
+        )  # fmt: skip
+    else:
+        tried: tuple[Step, ...] = (*batch.tried, batch.step)
+        group = opened.audience.group(delivery)
+        step = opened.planner.step(group, tried, now)
+        if step is None:
+            page.leave(index, ENDED)
+            return
+        route = Route(step, group.language, now, batch.rung + 1, tried=tried)
+    page.leave(index, MOVED)
+    routes.setdefault(route, array("I")).append(delivery)
+
+
+def _final_fate(sheet: Sheet, index: int, ending: int) -> int:
+    """What had failed stays so; what never left, or may not have, expires or is cancelled."""
+    return ending if sheet.states[index] in (NONE, UNSENT, UNKNOWN) else ENDED
+
+
+def free_stranded(desk: Desk, station: Station) -> None:
+    """Batches that only this carrier may fly go elsewhere, marked, once it has been away for the class's grace."""
+    for page in list(desk.agenda.ready()):
+        if page.batch.only == station.name:
+            desk.agenda.remove(page)
+            ground(desk, page)

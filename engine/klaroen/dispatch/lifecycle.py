@@ -1,0 +1,45 @@
+"""An alert from hand to end: opened, expired, stopped.
+
+Law: what is over ends page by page through `leftovers`, so that every delivery's end is journaled like any other.
+"""
+
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.leftovers import ground
+from klaroen.dispatch.open_alert import OpenAlert
+from klaroen.dispatch.page import Page
+
+
+def open_alert(desk: Desk, opened: OpenAlert) -> None:
+    """An alert is in hand from now on, until its account is closed."""
+    desk.alerts[opened.alert.id] = opened
+    desk.call_at(opened.alert.expires_at, lambda: expire(desk, opened))
+    desk.changed.add(opened.alert.id)
+    desk.feed_bell.ring()
+
+
+def expire(desk: Desk, opened: OpenAlert) -> None:
+    """After `expires_at` nothing is handed over."""
+    opened.expired = True
+    stop(desk, opened)
+
+
+def stop(desk: Desk, opened: OpenAlert) -> None:
+    """Nothing more of the alert leaves: what has not left ends now."""
+    for page in opened.pages.values():
+        end(desk, page)
+    desk.changed.add(opened.alert.id)
+
+
+def take_in(desk: Desk, page: Page) -> None:
+    """A batch is durable: it will fly, unless its alert is over meanwhile."""
+    if page.opened.ending is not None:
+        end(desk, page)
+    else:
+        desk.make_ready(page)
+
+
+def end(desk: Desk, page: Page) -> None:
+    """Nothing more of this page leaves."""
+    if page.state != "done":
+        desk.agenda.remove(page)
+        ground(desk, page)

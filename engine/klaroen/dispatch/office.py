@@ -1,0 +1,300 @@
+"""Every question that the edge and the command line may ask, and who may ask it.
+
+Law: policy is asked here, whatever the edge has checked; what a token may not see does not exist for it. Reads of
+deliveries go to a thread; everything else is answered from the desk.
+"""
+
+import dataclasses
+from collections import OrderedDict
+from typing import Final, TypeVar
+
+import msgspec
+import trio
+
+from klaroen.core import calls, policy
+from klaroen.core.account import Account
+from klaroen.core.audience import Audience
+from klaroen.core.errors import InputError, StoreUnavailableError
+from klaroen.core.model import Alert, AlertId, AlertState, Token
+from klaroen.core.views import (
+    ActedView,
+    AlertPage,
+    CarrierPage,
+    CarrierView,
+    DeliveryPage,
+    DeliveryView,
+    DeliveryWhyView,
+    StatusView,
+)
+from klaroen.dispatch import fleet, readings, rolls
+from klaroen.dispatch.accept import accept, unavailable
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.journeys import Journeys, read_journeys
+from klaroen.dispatch.kept import Backlog, write_kept
+from klaroen.dispatch.lifecycle import stop
+from klaroen.dispatch.settle import keep
+from klaroen.dispatch.station import Station
+
+T = TypeVar("T")
+_encode = msgspec.msgpack.Encoder().encode
+
+JOURNEYS_MAX: Final = 2
+"""Alerts whose journeys are kept between two pages: a national one is some 60 MB."""
+JOURNEYS_MS: Final = 5_000
+"""How long they are kept: paging through a country takes a second or two."""
+SCAN_MAX: Final = 2_000
+"""Alerts looked at for one page of a list: a token that sees few of them pages on from there."""
+
+
+@dataclasses.dataclass
+class Subject:
+    """One alert as a reader needs it, open or over."""
+
+    alert: Alert
+    state: AlertState
+    audience: Audience
+    account: Account
+
+
+class Office:
+    """Answers questions."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._journeys: OrderedDict[AlertId, tuple[int, Journeys]] = OrderedDict()
+        self._reading = trio.CapacityLimiter(1)
+
+    async def answer(self, principal: str | None, question: calls.Question) -> bytes:
+        """Return the view that the question names, as msgpack.
+
+        Raises InputError. A question without principal comes from the command line of this machine's operator.
+        """
+        desk = self._desk
+        if principal is None:
+            return await rolls.answer(desk, question)
+        token = desk.tokens.get(principal)
+        if token is None:
+            raise InputError("unauthenticated", "This token was revoked.")
+        match question:
+            case calls.Submit():
+                return await accept(desk, token, question)
+            case calls.PutReceipts():
+                await self._receive(question)
+                return _encode(None)
+            case calls.Act():
+                return _encode(await self._act(token, question))
+            case calls.ShowAlert():
+                return _encode(self._show(token, question.alert))
+            case calls.ListAlerts():
+                return _encode(await self._list(token, question))
+            case calls.CountNetworks():
+                subject = self._subject(token, question.alert)
+                return _encode(readings.network_counts(subject.alert, subject.audience, subject.account))
+            case calls.ListDeliveries():
+                return _encode(await self._deliveries(token, question))
+            case calls.ShowDelivery():
+                return _encode(await self._why(token, question))
+            case calls.ListCarriers() | calls.SwitchCarrier():
+                return _encode(self._carriers(token, question))
+            case calls.ListNetworks() | calls.ShowNetwork():
+                demand(token, "see_networks")
+                return _encode(rolls.networks(desk, token, question))
+        raise InputError("not-allowed", "Only the command line on this machine may ask that.")
+
+    # --- one alert --------------------------------------------------------------------------------------------------
+
+    def _subject(self, token: Token, alert: AlertId) -> Subject:
+        """Return an alert that the token may see. Raises InputError: `not-found`."""
+        desk = self._desk
+        opened = desk.alerts.get(alert)
+        if opened is not None:
+            subject = Subject(opened.alert, opened.state, opened.audience, opened.account)
+        else:
+            row = desk.store.alert(alert)
+            if row is None or row.final is None:
+                raise InputError("not-found", "There is no such alert.")
+            audience = Audience.decode(desk.store.audience(alert))
+            subject = Subject(row.alert, row.state, audience, Account.reopen(audience, row.final))
+        if not policy.may_see(token, subject.alert, desk.register.snapshot):
+            raise InputError("not-found", "There is no such alert.")
+        return subject
+
+    def _show(self, token: Token, alert: AlertId) -> StatusView:
+        subject = self._subject(token, alert)
+        opened = self._desk.alerts.get(alert)
+        if opened is not None:
+            return readings.status(self._desk, opened)
+        return readings.make_status(subject.alert, subject.account, subject.state, self._desk.clock.now(), None)
+
+    async def _list(self, token: Token, question: calls.ListAlerts) -> AlertPage:
+        demand(token, "see_counts")
+        desk, snapshot = self._desk, self._desk.register.snapshot
+        before = read_cursor(question.before)
+        classes = () if question.alert_class is None else (question.alert_class,)
+        states = () if question.state is None else (question.state,)
+        items: list[StatusView] = []
+        seen = 0
+        while seen < SCAN_MAX:
+            rows = desk.store.alerts(before, question.limit, classes, states)  # type: ignore[arg-type]
+            for row in rows:
+                before = row.sequence
+                in_zone = question.zone is None or any(
+                    name in snapshot.networks and snapshot.networks[name].zone == question.zone
+                    for name in row.alert.networks
+                )
+                if in_zone and policy.may_see(token, row.alert, snapshot):
+                    items.append(self._show(token, row.alert.id))
+                if len(items) == question.limit:
+                    return AlertPage(tuple(items), str(before))
+            seen += len(rows)
+            if len(rows) < question.limit:
+                return AlertPage(tuple(items), None)
+            await trio.lowlevel.checkpoint()
+        return AlertPage(tuple(items), str(before))
+
+    async def _act(self, token: Token, question: calls.Act) -> ActedView:
+        """Pause, resume or cancel. Idempotent; what is over stays as it is."""
+        desk = self._desk
+        subject = self._subject(token, question.alert)
+        if not policy.may_act(token, question.verb, subject.alert, desk.register.snapshot):
+            raise InputError("not-allowed", f"This token may not {question.verb} this alert.", rule="R8")
+        opened = desk.alerts.get(question.alert)
+        before = opened.state if opened is not None else subject.state
+        target = next_state(before, question.verb)
+        if opened is not None and target != before:
+            opened.state = target  # nothing leaves from here on, before the disk has even been asked
+            try:
+                await desk.writer.write(desk.store.change, question.alert, target, desk.clock.now(), urgent=True)
+            except StoreUnavailableError as error:
+                opened.state = before
+                raise unavailable("The store cannot write now.") from error
+            if target == "cancelled":
+                stop(desk, opened)
+            desk.changed.add(question.alert)
+            desk.push_bell.ring()
+            desk.ring_stations()
+        account = subject.account
+        pending = account.counts[0] if target in ("paused", "cancelled") else 0
+        stopped = pending + account.counts[5]
+        return ActedView(target, account.handed_over_ever, stopped)
+
+    # --- deliveries -------------------------------------------------------------------------------------------------
+
+    async def _read(self, alert: Alert, audience: Audience) -> Journeys:
+        now = self._desk.clock.now()
+        kept = self._journeys.get(alert.id)
+        if kept is not None and now - kept[0] < JOURNEYS_MS:
+            return kept[1]
+        ids = self._desk.register.snapshot.member_ids
+        async with self._reading:
+            journeys = await trio.to_thread.run_sync(read_journeys, self._desk.store, alert, audience, ids)
+        self._journeys[alert.id] = (now, journeys)
+        while len(self._journeys) > JOURNEYS_MAX:
+            self._journeys.popitem(last=False)
+        return journeys
+
+    async def _deliveries(self, token: Token, question: calls.ListDeliveries) -> DeliveryPage:
+        subject = self._subject(token, question.alert)
+        demand(token, "see_deliveries")
+        alert, audience = subject.alert, subject.audience
+        if question.network is not None and question.network not in alert.networks:
+            return DeliveryPage((), None)
+        after = read_cursor(question.after)
+        journeys = await self._read(alert, audience)
+        items: list[DeliveryView] = []
+        last = -1
+        for delivery in readings.matching(alert, audience, subject.account, question.network, question.state):
+            if after is not None and delivery <= after:
+                continue
+            if question.channel is not None and not journeys.used(delivery, question.channel):
+                continue
+            if len(items) == question.limit:
+                return DeliveryPage(tuple(items), str(last))
+            last = delivery
+            items.append(journeys.view(delivery, subject.account.states[delivery]))
+        return DeliveryPage(tuple(items), None)
+
+    async def _why(self, token: Token, question: calls.ShowDelivery) -> DeliveryWhyView:
+        subject = self._subject(token, question.alert)
+        demand(token, "see_deliveries")
+        numbers = self._desk.register.numbers_of
+        number = numbers.get(question.member)
+        if number is None or number not in subject.audience.members:
+            raise InputError("not-found", "The alert concerns no such member.")
+        delivery = subject.audience.members.index(number)
+        journeys = await self._read(subject.alert, subject.audience)
+        view = journeys.view(delivery, subject.account.states[delivery])
+        return journeys.why(delivery, view, question.language)
+
+    # --- carriers ---------------------------------------------------------------------------------------------------
+
+    async def _receive(self, question: calls.PutReceipts) -> None:
+        """Make a webhook's receipts durable; they are drained like all others."""
+        desk = self._desk
+        station = desk.stations.get(question.carrier)
+        if station is None:
+            raise InputError("not-found", "There is no such carrier.")
+        rows = keep(desk, station, question.receipts)
+        try:
+            row = await desk.writer.write(desk.store.receive, station.name, write_kept(rows), desk.clock.now())
+        except StoreUnavailableError as error:
+            raise unavailable("The store cannot write now.") from error
+        desk.backlog.append(Backlog(station, row, rows, desk.clock.now()))
+        desk.drain_bell.ring()
+
+    def _carriers(self, token: Token, question: calls.ListCarriers | calls.SwitchCarrier) -> CarrierPage | CarrierView:
+        desk = self._desk
+        if isinstance(question, calls.ListCarriers):
+            demand(token, "see_carriers")
+            return CarrierPage(tuple(carrier_view(station) for station in desk.stations.values()))
+        demand(token, "switch_carriers")
+        station = next((one for one in desk.stations.values() if one.name == question.carrier), None)
+        if station is None:
+            raise InputError("not-found", "There is no such carrier.")
+        fleet.switch(desk, station, avoided=question.verb == "avoid")
+        return carrier_view(station)
+
+
+def demand(token: Token, action: policy.Action) -> None:
+    """Raises InputError where the token's role may not do that."""
+    if not policy.may(token, action):
+        raise InputError("not-allowed", f"The role {token.role} may not do that.", rule="R7")
+
+
+def next_state(state: AlertState, verb: calls.Verb) -> AlertState:
+    """Return the state that follows. Raises InputError: `state` where the verb makes no sense any more."""
+    if verb == "cancel":
+        if state in ("done", "expired", "superseded"):
+            raise InputError("state", f"The alert is {state}.")
+        return "cancelled"
+    if state in ("done", "expired", "superseded", "cancelled"):
+        raise InputError("state", f"The alert is {state}.")
+    if verb == "pause":
+        return "paused"
+    return "sending" if state == "paused" else state
+
+
+def read_cursor(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 16):
+        raise InputError("invalid", "This is no cursor that a page gave.", at="$.after")
+    return int(cursor)
+
+
+def carrier_view(station: Station) -> CarrierView:
+    pace = station.pace
+    return CarrierView(
+        name=station.name,
+        kind=str(station.settings.__struct_config__.tag),
+        simulated=station.simulated,
+        channels=station.channels,
+        lanes=station.lanes,
+        up=station.link_up,
+        avoided=station.avoided,
+        breaker=pace.breaker,
+        rate_per_s=round(pace.allowed_per_s, 1),
+        window=pace.window,
+        window_used=pace.used,
+        words=station.words,
+    )

@@ -1,0 +1,135 @@
+"""An alert that is not over: all that dispatch holds of it.
+
+Law: everything here is derived from what the store holds (`recover` builds it, `accept` begins it).
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+
+from klaroen.core.account import Account
+from klaroen.core.audience import Audience
+from klaroen.core.expand import Cargo, Planner
+from klaroen.core.model import FINAL_STATES, Alert, AlertState, BatchId, Channel, Content, Instant, Language, Snapshot
+from klaroen.core.plan import carries_social_media, compile_plan, goes_urgently, make_offer
+from klaroen.core.sheet import Sheet
+from klaroen.core.state import CANCELLED, EXPIRED
+from klaroen.core.text import split_sms
+from klaroen.core.verdict import Patience
+from klaroen.dispatch.page import Page
+from klaroen.settings import ClassSteps
+
+
+class OpenAlert:
+    """One alert with its audience, its account and the pages of its batches."""
+
+    def __init__(
+        self, alert: Alert, audience: Audience, account: Account, planner: Planner, steps: ClassSteps, state: AlertState
+    ) -> None:
+        self.alert = alert
+        self.audience = audience
+        self.account = account
+        self.planner = planner
+        self.patience = patience(steps)
+        self.cargo = Cargo(
+            alert,
+            self.patience.waits,
+            {language: len(split_sms(text.text).parts) for language, text in alert.content.items()},
+        )
+        self.state: AlertState = state
+        self.expanded = 0
+        self.expired = False
+        self.closing = False
+        self.closed = False
+        self.pages: dict[BatchId, Page] = {}
+        self.open_pages = 0
+        self.sequence = 0
+        self.first_handover_seen = account.first_ms != 0
+        self._contents: dict[tuple[Channel, Language], Content] = {}
+
+    @property
+    def fully_expanded(self) -> bool:
+        return self.expanded >= len(self.audience)
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL_STATES
+
+    @property
+    def may_fly(self) -> bool:
+        """Whether anything may be handed over now."""
+        return self.state in ("accepted", "sending") and not self.expired
+
+    @property
+    def ending(self) -> int | None:
+        """The fate of what has not left, once nothing more may leave."""
+        if self.state == "cancelled":
+            return CANCELLED
+        return EXPIRED if self.expired else None
+
+    def ms(self, now: Instant) -> int:
+        """Return milliseconds since acceptance, at least 1: the time of the journal's columns."""
+        return max(1, now - self.alert.accepted_at)
+
+    def at(self, ms: int) -> Instant:
+        return Instant(self.alert.accepted_at + ms)
+
+    def add_page(self, page: Page) -> None:
+        self.pages[page.batch.id] = page
+        self.open_pages += page.state != "done"
+
+    def content(self, channel: Channel, language: Language) -> Content:
+        """Return the same object for each batch, so that a carrier encodes it once."""
+        content = self._contents.get((channel, language))
+        if content is None:
+            text = self.alert.content[language]
+            content = self._contents[channel, language] = Content(
+                channel=channel,
+                language=language,
+                alert_class=self.alert.alert_class,
+                text=text.text,
+                sha256=sha256(text.text),
+                expires_at=self.alert.expires_at,
+                parts=self.cargo.parts[language] if channel == "sms" else 1,
+                subject=text.subject,
+                confirm=self.alert.confirm,
+            )
+        return content
+
+    def plan_batches(self, sheets: Collection[Sheet]) -> list[Page]:
+        """Take in batches that are durable now."""
+        pages = []
+        for sheet in sheets:
+            page = Page(self, sheet)
+            self.account.plan(sheet)
+            self.add_page(page)
+            pages.append(page)
+        return pages
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def patience(steps: ClassSteps) -> Patience:
+    waits: Mapping[Channel, float] = {
+        "sms": steps.sms_s,
+        "voice": steps.call_s,
+        "tts": steps.call_s,
+        "email": steps.email_s,
+        "whatsapp": steps.whatsapp_s,
+    }
+    return Patience(waits, steps.grace_s, steps.attempts_max, steps.retry_s)
+
+
+def make_planner(alert: Alert, snapshot: Snapshot, carriers: Collection[Channel]) -> Planner:
+    """Return how this alert chooses its steps, by the plan versions that it was accepted with (R3)."""
+    plans = []
+    for name, version in zip(alert.networks, alert.plan_versions, strict=True):
+        network = snapshot.networks[name]
+        plan = next(plan for plan in network.plans if plan.version == version)
+        social = carries_social_media(network, snapshot.zones[network.zone], plan)
+        plans.append(compile_plan(plan, social_media=social))
+    offer = make_offer(
+        alert.alert_class, text=bool(alert.content), recording=False, narrowed=alert.channels, carriers=carriers
+    )
+    return Planner(tuple(plans), offer.channels, goes_urgently(alert.alert_class, alert.urgent))

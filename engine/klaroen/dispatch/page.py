@@ -1,0 +1,205 @@
+"""A batch in dispatch's hands: its sheet, its place in the store, and what of it is not durable yet.
+
+Law: everything that happens to a sheet goes through its page, which applies it and writes it into the columns of the
+next commit in the same breath; so memory and journal never disagree about what happened.
+"""
+
+from array import array
+from typing import TYPE_CHECKING
+
+from klaroen.core import journal
+from klaroen.core.model import Batch
+from klaroen.core.records import BatchState, Entry
+from klaroen.core.sheet import Sheet
+from klaroen.core.state import HANDED_OVER, UNSENT
+
+if TYPE_CHECKING:
+    from klaroen.dispatch.open_alert import OpenAlert
+    from klaroen.dispatch.station import Station
+
+
+class Unsentness:
+    """Why an attempt came back unsent, while it is remembered: a restart asks at once instead."""
+
+    __slots__ = ("retry_after_s", "throttled")
+
+    def __init__(self, retry_after_s: float | None, throttled: bool) -> None:
+        self.retry_after_s = retry_after_s
+        self.throttled = throttled
+
+
+class Page:
+    """One batch. `cursor` is durable, or in the commit that is being written; nothing beyond it may leave."""
+
+    __slots__ = (
+        "_answered", "_confirmed", "_left", "_proved", "_records", "_successors", "closed", "cursor", "epoch",
+        "grounded", "look_at", "opened", "queued", "reference", "sheet", "state", "station", "unsent",
+    )  # fmt: skip
+
+    def __init__(self, opened: "OpenAlert", sheet: Sheet, state: BatchState = "ready", epoch: int = 0) -> None:
+        self.opened = opened
+        self.sheet = sheet
+        self.state: BatchState = state
+        self.epoch = epoch
+        self.cursor = 0
+        self.reference = 0
+        self.station: Station | None = None
+        self.grounded = False
+        """Nothing more of it leaves: its carrier went down or was lost, or the alert is over."""
+        self.closed = False
+        """It is done, durably."""
+        self.queued = False
+        """It has something for the next commit."""
+        self.look_at: int | None = None
+        self.unsent: dict[int, Unsentness] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._records: list[journal.Record] = []
+        self._answered: tuple[array[int], bytearray, array[int], list[str], list[str]] = (
+            array("H"), bytearray(), array("I"), [], [],
+        )  # fmt: skip
+        self._proved: tuple[array[int], bytearray, bytearray, array[int], list[str]] = (
+            array("H"), bytearray(), bytearray(), array("I"), [],
+        )  # fmt: skip
+        self._confirmed = array("H")
+        self._left: tuple[array[int], bytearray] = (array("H"), bytearray())
+        self._successors: list[Batch] = []
+
+    @property
+    def batch(self) -> Batch:
+        return self.sheet.batch
+
+    @property
+    def finished(self) -> bool:
+        """Nobody waits for anything of it any more."""
+        return self.sheet.open == 0 and self.sheet.unanswered == 0
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def take(self, station: "Station", reference: int) -> None:
+        """A carrier claims it."""
+        self.station, self.reference, self.state = station, reference, "leased"
+        self.epoch += 1
+        self.sheet.take(station.name, station.cost_eur, station.rule)
+        self._records.append(journal.Priced(station.name, station.cost_eur, station.rule))
+
+    def ungrasp(self) -> None:
+        """The claim did not become durable: somebody may try again."""
+        self.station, self.state, self.cursor = None, "ready", 0
+        self.epoch -= 1
+        self._records.pop()
+
+    def withdraw(self, index: int, ms: int, words: str, fate: int) -> None:
+        """One that need not or cannot leave is passed over."""
+        self.answer(index, UNSENT, ms, "", words)
+        self.leave(index, fate)
+        self.opened.account.tally(self.batch.step.channel).flown -= 1
+
+    def fly(self, first: int, count: int, ms: int) -> None:
+        self.sheet.fly(first, count, ms)
+        self._records.append(journal.Flown(first, count, ms))
+        self.opened.account.tally(self.batch.step.channel).flown += count
+
+    def answer(self, index: int, state: int, ms: int, refs: str, code: str) -> None:
+        """The outcome of one attempt."""
+        sheet = self.sheet
+        old = sheet.states[index]
+        if not sheet.answer(index, state, ms, refs, code):
+            return
+        answered = self._answered
+        answered[0].append(index)
+        answered[1].append(state)
+        answered[2].append(ms)
+        answered[3].append(refs)
+        answered[4].append(code)
+        self._count(index, old, ms)
+
+    def prove(self, index: int, part: int, state: int, ms: int, code: str) -> None:
+        """A receipt's word about one attempt or part."""
+        sheet = self.sheet
+        old = sheet.states[index]
+        if not sheet.prove(index, part, state, ms, code):
+            return
+        proved = self._proved
+        proved[0].append(index)
+        proved[1].append(part)
+        proved[2].append(state)
+        proved[3].append(ms)
+        proved[4].append(code)
+        self._count(index, old, ms)
+
+    def confirm(self, index: int) -> None:
+        """The member pressed the key."""
+        if index not in self.sheet.confirmed:
+            self.sheet.confirmed.add(index)
+            self._confirmed.append(index)
+            self.opened.account.confirmed += 1
+
+    def leave(self, index: int, fate: int) -> None:
+        """The obligation of one attempt ends here."""
+        self.sheet.leave(index, fate)
+        self._left[0].append(index)
+        self._left[1].append(fate)
+        account = self.opened.account
+        account.end(account.tally(self.batch.step.channel), self.sheet.deliveries[index], fate)
+
+    def succeed(self, batches: list[Batch]) -> None:
+        """These carry on what was moved."""
+        self._successors += batches
+
+    def _count(self, index: int, old: int, ms: int) -> None:
+        sheet = self.sheet
+        new = sheet.states[index]
+        if new != old:
+            account = self.opened.account
+            tally = account.tally(sheet.batch.step.channel)
+            account.change(tally, sheet.deliveries[index], old, new, ms, sheet.price_eur)
+            if old < HANDED_OVER <= new:
+                account.handed_over_at(ms, ms)
+
+    # --- the commit -------------------------------------------------------------------------------------------------
+
+    def entry(self, ms: int) -> tuple[Entry, tuple[Batch, ...], int]:
+        """Return what the next commit says of this batch, its successors, and how many outcomes become durable.
+
+        A batch that has landed, and one that is done, leaves a snapshot, so that a restart reads little.
+        """
+        answered, proved, (left, fates) = self._answered, self._proved, self._left
+        records = self._records
+        if answered[0]:
+            records.append(
+                journal.Answered(
+                    answered[0].tobytes(),
+                    bytes(answered[1]),
+                    answered[2].tobytes(),
+                    tuple(answered[3]),
+                    tuple(answered[4]),
+                )
+            )
+        if proved[0]:
+            records.append(
+                journal.Proved(
+                    proved[0].tobytes(), bytes(proved[1]), bytes(proved[2]), proved[3].tobytes(), tuple(proved[4])
+                )
+            )
+        if self._confirmed:
+            records.append(journal.Confirmed(self._confirmed.tobytes()))
+        if left:
+            records.append(journal.Left(left.tobytes(), bytes(fates), ms))
+        before, self.state = self.state, self._next_state()
+        blob = journal.encode(records) if records else b""
+        snapshot = self.sheet.freeze() if self.state != before and self.state in ("proving", "done") else None
+        successors = tuple(self._successors)
+        entry = Entry(self.batch.id, self.epoch, self.cursor, self.state, blob, snapshot, successors)
+        settled = len(answered[0])
+        self._clear()
+        self.queued = False
+        return entry, successors, settled
+
+    def _next_state(self) -> BatchState:
+        if self.finished:
+            return "done"
+        if self.state == "leased" and (self.sheet.landed or (self.grounded and self.sheet.unanswered == 0)):
+            return "proving"
+        return self.state

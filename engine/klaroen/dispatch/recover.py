@@ -1,0 +1,153 @@
+"""After a restart: everything open, as the store has it.
+
+Law: what stands below a durable cursor without an outcome may have left, and is `Unknown`; what stands above it has
+not. Both are said in the journal, like everything else that happens, before anything flies.
+"""
+
+from collections import defaultdict
+
+import structlog
+
+from klaroen.core.account import Account
+from klaroen.core.audience import Audience
+from klaroen.core.ids import attempt_ids
+from klaroen.core.model import Alert, AttemptId, BatchId, Snapshot, Token
+from klaroen.core.records import AlertRow, BatchRow
+from klaroen.core.sheet import Sheet
+from klaroen.core.state import HANDED_OVER, OPEN, UNKNOWN
+from klaroen.dispatch import closing
+from klaroen.dispatch.desk import Desk, RegisterIndex
+from klaroen.dispatch.kept import Backlog, read_kept
+from klaroen.dispatch.leftovers import ground, look_soon
+from klaroen.dispatch.lifecycle import open_alert, take_in
+from klaroen.dispatch.open_alert import OpenAlert, make_planner
+from klaroen.dispatch.page import Page
+from klaroen.dispatch.station import Station
+from klaroen.register.snapshot import snapshot_from
+
+log = structlog.get_logger()
+
+
+def load_register(desk: Desk) -> None:
+    """Take the register in force, if there is one."""
+    found = desk.store.register()
+    if found is not None:
+        desk.register = RegisterIndex(snapshot_from(found[1]))
+
+
+def load_tokens(desk: Desk) -> None:
+    tokens: dict[str, Token] = {token.name: token for token in desk.store.tokens()}
+    desk.tokens = tokens
+
+
+def recover(desk: Desk) -> None:
+    """Build every open alert, and settle what a crash has left in doubt."""
+    standing = desk.store.standing()
+    desk.last_batch = standing.last_batch
+    for references in desk.store.references():
+        desk.closed.setdefault(references.carrier, []).append(references)
+    tails: dict[BatchId, list[bytes]] = defaultdict(list)
+    for batch, blob in standing.journal:
+        tails[batch].append(blob)
+    rows: dict[str, list[BatchRow]] = defaultdict(list)
+    for row in standing.batches:
+        rows[row.batch.alert].append(row)
+    for alert_row in standing.alerts:
+        _reopen(desk, alert_row, rows[alert_row.alert.id], tails)
+    for inbox in standing.inbox:
+        station = desk.stations.get(inbox.carrier) or desk.drills.get(inbox.carrier)
+        if station is None:
+            desk.drained.append(inbox.id)  # a carrier that is configured no more: its receipts say nothing to us
+            continue
+        desk.backlog.append(Backlog(station, inbox.id, read_kept(inbox.rows), inbox.at))
+    for row_id, orphan in standing.orphans:
+        station = desk.stations.get(orphan.carrier)
+        if station is not None:
+            closing.hold_orphans(desk, station, read_kept(orphan.rows), row_id)
+    desk.drain_bell.ring()
+    desk.commit_bell.ring()
+    log.info("recovered", alerts=len(standing.alerts), batches=len(standing.batches), inbox=len(standing.inbox))
+
+
+def _reopen(desk: Desk, row: AlertRow, batches: list[BatchRow], tails: dict[BatchId, list[bytes]]) -> None:
+    alert = row.alert
+    audience = Audience.decode(desk.store.audience(alert.id))
+    planner = make_planner(alert, _snapshot_of(desk, alert), desk.channels(alert.mode == "drill"))
+    sheets = {one.batch.id: Sheet.thaw(one.batch, one.snapshot, tails.get(one.batch.id, ())) for one in batches}
+    account = Account.rebuild(audience, sheets.values())
+    steps = getattr(desk.settings.steps, alert.alert_class)
+    opened = OpenAlert(alert, audience, account, planner, steps, row.state)
+    opened.sequence = row.sequence
+    opened.expanded = row.expanded
+    opened.expired = desk.clock.now() >= alert.expires_at
+    open_alert(desk, opened)
+    for one in batches:
+        page = Page(opened, sheets[one.batch.id], one.state, one.epoch)
+        page.cursor, page.reference = one.cursor, one.reference
+        opened.add_page(page)
+        if one.state != "ready" and one.carrier is not None:
+            page.station = desk.fleet(alert.mode == "drill").get(one.carrier)
+        _resume(desk, page)
+    closing.close_if_over(desk, opened)
+
+
+def _snapshot_of(desk: Desk, alert: Alert) -> Snapshot:
+    """Return the register that still holds the alert's networks and plan versions."""
+    current = desk.register.snapshot
+    if alert.register_version == current.version:
+        return current
+    for name, version in zip(alert.networks, alert.plan_versions, strict=True):
+        network = current.networks.get(name)
+        if network is None or all(plan.version != version for plan in network.plans):
+            blob = desk.store.register_snapshot(alert.register_version)
+            assert blob is not None, f"register version {alert.register_version} is gone"
+            return snapshot_from(blob)
+    return current
+
+
+def _resume(desk: Desk, page: Page) -> None:
+    """Go on with one batch where the last commit left it."""
+    now = desk.clock.now()
+    page.closed = page.state == "done"
+    if page.station is not None:
+        _relearn(page, page.station)
+    if page.state == "ready":
+        take_in(desk, page)
+    elif page.state == "leased":
+        _doubt(desk, page)
+        ground(desk, page)
+    elif page.state == "proving":
+        page.grounded = True
+        look_soon(desk, page, now)
+
+
+def _doubt(desk: Desk, page: Page) -> None:
+    """What may have left without an outcome is unknown."""
+    sheet, ms = page.sheet, page.opened.ms(desk.clock.now())
+    doubtful = sheet.doubtful(page.cursor)
+    if page.cursor > sheet.sent:
+        page.fly(sheet.sent, page.cursor - sheet.sent, ms)
+    for index in doubtful:
+        page.answer(index, UNKNOWN, ms, "", "in doubt after a restart")
+        if page.station is not None:
+            page.station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
+    if doubtful:
+        log.warning("in doubt after a restart", batch=page.batch.id, count=len(doubtful))
+    page.cursor = sheet.sent
+    desk.exposed += len(doubtful)  # until the commit that says so
+    desk.touch(page)
+
+
+def _relearn(page: Page, station: Station) -> None:
+    """Remember the ids by which receipts will name these attempts."""
+    sheet = page.sheet
+    for index, refs in enumerate(sheet.refs):
+        if refs:
+            for part, ref in enumerate(refs.split(" ")):
+                station.refs[ref] = (page, index << 8 | part)
+        if sheet.states[index] == UNKNOWN and sheet.fates[index] == OPEN:
+            station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
+    if station.keyed:
+        for index, attempt in enumerate(attempt_ids(page.batch, station.name, sheet.deliveries)):
+            if sheet.states[index] >= HANDED_OVER:
+                station.attempts[AttemptId(attempt)] = (page, index)

@@ -1,0 +1,193 @@
+"""Tokens and the register: what the command line changes, and the networks that users look up.
+
+Law: a change is durable before it holds, and holds from then on for everything that is accepted later. The same code
+serves a running dispatch and, where none runs, the command that has taken the data directory's lock.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import trio
+
+from klaroen.core import calls, policy
+from klaroen.core.errors import InputError, StoreUnavailableError
+from klaroen.core.intake import Near, Targets
+from klaroen.core.model import Instant, Network, Snapshot, Token
+from klaroen.core.records import Store
+from klaroen.core.targets import folded, resolve
+from klaroen.core.views import NetworkPage, NetworkView, TokenView, rfc3339
+from klaroen.dispatch.accept import unavailable
+from klaroen.dispatch.desk import Desk, RegisterIndex
+from klaroen.register.check import check_register
+from klaroen.register.export import export_register
+from klaroen.register.files import read_register
+from klaroen.register.merge import merge, number_members, refuse_removal
+from klaroen.register.model import Register
+from klaroen.register.snapshot import make_snapshot, snapshot_bytes, snapshot_from
+
+_encode = msgspec.msgpack.Encoder().encode
+
+FILES = ("zones.jsonl", "networks.jsonl", "members.csv")
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A register version that is ready to be written."""
+
+    snapshot: Snapshot
+    blob: bytes
+    documents: tuple[bytes, bytes, bytes]
+    view: calls.ImportedView
+
+
+class Writes(Protocol):
+    async def __call__(self, method: Callable[..., Any], *args: Any) -> Any: ...
+
+
+# --- the register ---------------------------------------------------------------------------------------------------
+
+
+def prepare_import(store: Store, question: calls.ImportRegister) -> Prepared:
+    """Read and check the files against the register in force. Call it from a thread.
+
+    Raises RegisterFaults, InputError.
+    """
+    only = frozenset(question.only) or None
+    incoming = read_register(Path(question.zones), Path(question.networks), Path(question.members), only)
+    found = store.register()
+    if found is None:
+        version, current, known = 0, None, {}
+    else:
+        version, snapshot = found[0], snapshot_from(found[1])
+        known = {name: number for number, name in enumerate(snapshot.member_ids) if name}
+        current = current_register(store)
+    merged, removed = merge(current, incoming, only)
+    refuse_removal(current, removed, question.allow_removal)
+    register = number_members(merged, known)  # type: ignore[arg-type]
+    snapshot = make_snapshot(version + 1, register)
+    memberships = sum(len(member.memberships) for member in register.members)
+    view = calls.ImportedView(len(register.zones), len(register.networks), len(register.members), memberships)
+    return Prepared(snapshot, snapshot_bytes(snapshot), export_register(register), view)
+
+
+def current_register(store: Store) -> Register | None:
+    documents = store.register_documents(None)
+    return None if documents is None else read_register(*documents)
+
+
+def findings(store: Store, now: Instant) -> list[str]:
+    """Return what is wrong with the register in force, in words (R2, R6). Call it from a thread."""
+    register = current_register(store)
+    if register is None:
+        raise InputError("not-found", "No register has been imported.")
+    return [
+        f"{one.network}{f' {one.member}' if one.member else ''}: {one.words} ({one.rule})"
+        + (f" [{', '.join(one.windows)}]" if one.windows else "")
+        for one in check_register(register, now)
+    ]
+
+
+def write_export(store: Store, directory: str) -> None:
+    """Write the three files of the register in force. Call it from a thread."""
+    documents = store.register_documents(None)
+    if documents is None:
+        raise InputError("not-found", "No register has been imported.")
+    target = Path(directory)
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, content in zip(FILES, documents, strict=True):
+        path = target / name
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+
+
+# --- the command line -----------------------------------------------------------------------------------------------
+
+
+async def answer(desk: Desk, question: calls.Question) -> bytes:
+    """Answer a question of the command line. Raises InputError, RegisterFaults."""
+    try:
+        view = await serve(desk.store, partial(desk.writer.write), desk.clock.now(), question, desk)
+    except StoreUnavailableError as error:
+        raise unavailable("The store cannot write now.") from error
+    return _encode(view)
+
+
+async def serve(store: Store, write: Writes, now: Instant, question: calls.Question, desk: Desk | None) -> object:
+    """Do what the command line asks; `desk` is the running dispatch, if this is one."""
+    match question:
+        case calls.CreateToken(token):
+            if any(one.name == token.name for one in store.tokens()):
+                raise InputError("invalid", "A token of that name exists.", at="$.name")
+            await write(store.put_token, token)
+            _reload_tokens(store, desk)
+            return None
+        case calls.RevokeToken(name):
+            if not await write(store.revoke_token, name):
+                raise InputError("not-found", "There is no token of that name.")
+            _reload_tokens(store, desk)
+            return None
+        case calls.ListTokens():
+            return [token_view(token) for token in store.tokens()]
+        case calls.ImportRegister():
+            prepared = await trio.to_thread.run_sync(prepare_import, store, question)
+            snapshot = prepared.snapshot
+            await write(store.put_register, snapshot.version, prepared.blob, prepared.documents, now)
+            if desk is not None:
+                desk.register = RegisterIndex(snapshot)
+                desk.push_bell.ring()
+            return prepared.view
+        case calls.CheckRegister():
+            return await trio.to_thread.run_sync(findings, store, now)
+        case calls.ExportRegister(directory):
+            await trio.to_thread.run_sync(write_export, store, directory)
+            return None
+    raise InputError("not-allowed", "That is asked over HTTP, with a token.")
+
+
+def _reload_tokens(store: Store, desk: Desk | None) -> None:
+    if desk is not None:
+        desk.tokens = {token.name: token for token in store.tokens()}
+        desk.tokens_changed = True
+        desk.push_bell.ring()
+
+
+def token_view(token: Token) -> TokenView:
+    return TokenView(
+        token.name, token.role, token.zones, token.networks, token.municipalities, token.provinces, token.carrier,
+        rfc3339(token.created_at), rfc3339(token.expires_at),
+    )  # fmt: skip
+
+
+# --- networks -------------------------------------------------------------------------------------------------------
+
+
+def networks(desk: Desk, token: Token, question: calls.ListNetworks | calls.ShowNetwork) -> NetworkPage | NetworkView:
+    """Return networks within the token's scope (R7); an operator sees all of them, and no member."""
+    covers = (lambda _: True) if token.role == "operator" else policy.scope_of(token)
+    seen = [network for network in desk.register.snapshot.networks.values() if covers(network)]
+    if isinstance(question, calls.ShowNetwork):
+        found = next((network for network in seen if network.id == question.network), None)
+        if found is None:
+            raise InputError("not-found", "There is no such network.")
+        return network_view(desk, found)
+    if question.municipality is not None:
+        wanted = folded(question.municipality)
+        seen = [network for network in seen if folded(network.municipality) == wanted]
+    if question.street is not None:
+        street = folded(question.street)
+        seen = [network for network in seen if any(folded(one) == street for one in network.area.streets)]
+    if question.near is not None:
+        lon, lat, metres = question.near
+        near = set(resolve(Targets(near=Near((lon, lat), metres)), desk.register.snapshot).networks)
+        seen = [network for network in seen if network.id in near]
+    return NetworkPage(tuple(network_view(desk, network) for network in seen))
+
+
+def network_view(desk: Desk, network: Network) -> NetworkView:
+    return NetworkView(
+        network.id, network.name, network.kind, network.zone, network.municipality, network.province, network.region,
+        network.languages, network.recognised, network.stopped, desk.register.members(network.id),
+        network.area.streets, network.centroid,
+    )  # fmt: skip

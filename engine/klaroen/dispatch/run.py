@@ -1,0 +1,157 @@
+"""The dispatch process: one nursery, on one screen.
+
+Law: whatever crashes here crashes all of it, and leases make that safe: the supervisor starts it again, and what was in
+flight is settled from the journal and the receipts.
+"""
+
+import os
+import signal
+import socket as sockets
+from pathlib import Path
+
+import structlog
+import trio
+
+from klaroen.dispatch import counting
+from klaroen.dispatch.clock import SystemClock
+from klaroen.dispatch.closing import amend_forever, close_forever
+from klaroen.dispatch.commit import commit_forever, drain_forever
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.feed import feed_forever
+from klaroen.dispatch.fleet import EmitFor, build_fleet, run_carrier, watch
+from klaroen.dispatch.flight import fly
+from klaroen.dispatch.recover import load_register, load_tokens, recover
+from klaroen.dispatch.socket import Counter, open_socket
+from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
+from klaroen.settings import Settings
+from klaroen.store import open_store
+from klaroen.store.trio_writer import TrioWriter
+from klaroen.store.writer import WritableStore, Writer
+from klaroen.telemetry import Depths, DispatchMetrics, configure_logging, serve_metrics
+from klaroen.telemetry.vitals import BEAT_S
+
+log = structlog.get_logger()
+
+SWEEP_S = 3_600.0
+"""What is too old goes once an hour."""
+DEPTHS_S = 0.5
+"""How fresh the depths are that a scrape reads."""
+
+
+def run_dispatch(settings: Settings) -> int:
+    """Run until SIGTERM; return the exit status."""
+    configure_logging("dispatch")
+    store = open_store(settings.store, Path(settings.data_dir))
+    try:
+        trio.run(serve, settings, store)
+    finally:
+        store.close_connections()
+    return 0
+
+
+async def serve(settings: Settings, store: WritableStore) -> None:
+    """Open everything, then run the nursery tree."""
+    depths = [Depths()]
+    metrics = DispatchMetrics(settings, lambda: depths[0])
+    writer = TrioWriter(Writer(store, on_commit=metrics.store_commit.observe))
+    clock = SystemClock(store.standing().last_instant)
+    desk = Desk(settings, store, writer, clock, metrics, owner(), address_key(Path(settings.data_dir)))
+    load_register(desk)
+    load_tokens(desk)
+    build_fleet(desk, EmitFor(desk))
+    recover(desk)
+    counter = Counter(desk)
+    listener = await open_socket(run_dir(settings.data_dir) / SOCKET)
+    write_pid(settings.data_dir, "dispatch")
+    write_port(settings.data_dir, "metrics_dispatch", serve_metrics(metrics.registry, settings.metrics.dispatch))
+    try:
+        async with trio.open_nursery() as nursery:
+            for station in desk.all_stations():
+                nursery.start_soon(run_carrier, desk, station)
+                nursery.start_soon(watch, desk, station)
+                nursery.start_soon(fly, desk, station)
+            nursery.start_soon(feed_forever, desk)
+            nursery.start_soon(commit_forever, desk)
+            nursery.start_soon(drain_forever, desk)
+            nursery.start_soon(close_forever, desk)
+            nursery.start_soon(amend_forever, desk)
+            nursery.start_soon(keep_time, desk)
+            nursery.start_soon(sweep_forever, desk)
+            nursery.start_soon(measure_forever, desk, depths)
+            nursery.start_soon(counter.serve, listener)
+            nursery.start_soon(counter.push_forever)
+            nursery.start_soon(beat_forever, metrics)
+            await wait_for_stop()
+            await drain(desk)
+            nursery.cancel_scope.cancel()
+    finally:
+        await writer.aclose()
+
+
+async def keep_time(desk: Desk) -> None:
+    """Do what falls due."""
+    while True:
+        now = desk.clock.now()
+        desk.agenda.run_due(now)
+        due = desk.agenda.next_at()
+        await desk.timer_bell.wait(None if due is None else max(0.0, (due - now) / 1000))
+
+
+async def sweep_forever(desk: Desk) -> None:
+    """Forget what is too old."""
+    while True:
+        await desk.insist(desk.store.sweep, desk.clock.now())
+        await trio.sleep(SWEEP_S)
+
+
+async def beat_forever(metrics: DispatchMetrics) -> None:
+    """Show that the loop turns."""
+    while True:
+        metrics.vitals.beat()
+        await trio.sleep(BEAT_S)
+
+
+async def measure_forever(desk: Desk, depths: list[Depths]) -> None:
+    while True:
+        depths[0] = counting.depths(desk)
+        await trio.sleep(DEPTHS_S)
+
+
+async def wait_for_stop() -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("stopping", signal=signal.Signals(number).name)
+            return
+
+
+async def drain(desk: Desk) -> None:
+    """Hand over nothing more, wait for answers, and journal what came."""
+    desk.draining = True
+    desk.push_bell.ring()
+    seconds = desk.settings.dispatch.drain_s
+    async with trio.open_nursery() as nursery:
+        for station in desk.all_stations():
+            nursery.start_soon(station.carrier.drain, seconds)
+    with trio.move_on_after(seconds):
+        while desk.something_to_write:
+            await trio.sleep(0.02)
+    log.info("drained", unanswered=sum(len(station.in_flight) for station in desk.all_stations()))
+
+
+def owner() -> str:
+    """Name this process in leases."""
+    return f"{sockets.gethostname()}:{os.getpid()}"
+
+
+def address_key(data_dir: Path) -> bytes:
+    """Return the key under which addresses are hashed, made on the first start; it never leaves the machine."""
+    path = data_dir / "address.key"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(32))
+            file.flush()
+            os.fsync(file.fileno())
+    key = path.read_bytes()
+    assert len(key) == 32, f"{path} does not hold a key of 32 bytes"
+    return key

@@ -1,0 +1,215 @@
+"""Dispatch's Unix socket: questions in, answers and pushes out.
+
+Law: only this user (and root) may connect, checked by the kernel's word; a client has a bounded number of questions
+under way, and what it does not read it does not get: a slow client is cut off, never waited for.
+"""
+
+import os
+import socket as sockets
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+import trio
+
+from klaroen.core.calls import (
+    FRAME_BYTES_MAX,
+    Alerts,
+    Ask,
+    FrameError,
+    Frames,
+    FromDispatch,
+    Greet,
+    Readiness,
+    Seen,
+    Tokens,
+    Told,
+    frame,
+    read_from_client,
+)  # fmt: skip
+from klaroen.core.errors import InputError
+from klaroen.core.policy import may_see
+from klaroen.dispatch import readings
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.office import Office
+from klaroen.dispatch.offline import told_faults
+from klaroen.dispatch.open_alert import OpenAlert
+from klaroen.register.model import RegisterFaults
+
+log = structlog.get_logger()
+
+READ_BYTES: Final = 65_536
+QUESTIONS_MAX: Final = 2_000
+"""Under way for one client: twice what the edge allows itself."""
+OUTBOX_BYTES_MAX: Final = 4 * FRAME_BYTES_MAX
+"""What may wait for a client that reads slowly."""
+PUSH_S: Final = 0.25
+"""Statuses are pushed at most four times a second (contract)."""
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self.wants_pushes = False
+        self.under_way = 0
+        self._outbox = bytearray()
+        self._written = trio.Event()
+
+    def tell(self, message: FromDispatch) -> None:
+        """Queue a frame. Raises trio.BrokenResourceError for a client that does not read."""
+        self._outbox += frame(message)
+        if len(self._outbox) > OUTBOX_BYTES_MAX:
+            raise trio.BrokenResourceError("the client does not read")
+        self._written.set()
+
+    async def write_forever(self) -> None:
+        while True:
+            await self._written.wait()
+            self._written = trio.Event()
+            while self._outbox:
+                chunk, self._outbox = bytes(self._outbox), bytearray()
+                await self.stream.send_all(chunk)
+
+
+class Counter:
+    """The clients, their questions and the pushes."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._office = Office(desk)
+        self._clients: set[Client] = set()
+        self._ready: Readiness | None = None
+
+    async def serve(self, listener: trio.SocketListener) -> None:
+        await trio.serve_listeners(self._serve_client, [listener])
+
+    async def _serve_client(self, stream: trio.SocketStream) -> None:
+        if not is_trusted(stream.socket):
+            log.warning("a stranger at the socket")
+            return
+        client = Client(stream)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.write_forever)
+                await self._read(client, nursery)
+                nursery.cancel_scope.cancel()
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            log.info("a client went away")
+        except* FrameError as group:
+            log.warning("a client sent nonsense", words=str(group.exceptions[0]))
+        finally:
+            self._clients.discard(client)
+
+    async def _read(self, client: Client, nursery: trio.Nursery) -> None:
+        frames = Frames()
+        async for received in _chunks(client.stream):
+            for body in frames.feed(received):
+                message = read_from_client(body)
+                if isinstance(message, Greet):
+                    client.wants_pushes = message.pushes
+                    if message.pushes:
+                        self._clients.add(client)
+                        self._greet(client)
+                else:
+                    client.under_way += 1
+                    nursery.start_soon(self._answer, client, message)
+            while client.under_way > QUESTIONS_MAX:
+                await trio.sleep(0.01)
+
+    async def _answer(self, client: Client, ask: Ask) -> None:
+        try:
+            told = Told(ask.number, msgspec.Raw(await self._office.answer(ask.principal, ask.question)))
+        except InputError as error:
+            told = Told(ask.number, problem=error.problem)
+        except RegisterFaults as error:
+            told = told_faults(ask.number, error)
+        client.under_way -= 1
+        client.tell(told)
+
+    # --- pushes -----------------------------------------------------------------------------------------------------
+
+    def _greet(self, client: Client) -> None:
+        desk = self._desk
+        client.tell(Tokens(tuple(desk.tokens.values())))
+        client.tell(Alerts(tuple(self._seen(opened) for opened in desk.alerts.values())))
+        client.tell(readiness(desk))
+
+    def _seen(self, opened: OpenAlert) -> Seen:
+        desk = self._desk
+        tokens = [name for name, token in desk.tokens.items() if may_see(token, opened.alert, desk.register.snapshot)]
+        return Seen(readings.status(desk, opened), frozenset(tokens))
+
+    async def push_forever(self) -> None:
+        """Tell the edges what changed, at most four times a second; readiness and tokens at once."""
+        desk = self._desk
+        while True:
+            await desk.push_bell.wait(PUSH_S)
+            messages: list[FromDispatch] = []
+            if desk.tokens_changed:
+                desk.tokens_changed = False
+                messages.append(Tokens(tuple(desk.tokens.values())))
+            changed, desk.changed = desk.changed, set()
+            seen = [self._seen(desk.alerts[alert]) for alert in changed if alert in desk.alerts]
+            if seen:
+                messages.append(Alerts(tuple(seen)))
+            for alert in changed:
+                if alert in desk.alerts and desk.alerts[alert].closed:
+                    del desk.alerts[alert]
+            ready = readiness(desk)
+            if ready != self._ready:
+                self._ready = ready
+                messages.append(ready)
+            for client in list(self._clients):
+                self._push(client, messages)
+            await trio.sleep(PUSH_S / 2)
+
+    def _push(self, client: Client, messages: list[FromDispatch]) -> None:
+        try:
+            for message in messages:
+                client.tell(message)
+        except trio.BrokenResourceError:
+            self._clients.discard(client)
+
+
+def readiness(desk: Desk) -> Readiness:
+    """Ready: an alert would be accepted, and of each configured channel a carrier is up or in back-off."""
+    missing = []
+    if not desk.store_works:
+        missing.append("the store cannot write")
+    if not desk.register.snapshot.networks:
+        missing.append("no register has been imported")
+    for channel in sorted({channel for station in desk.stations.values() for channel in station.channels}):
+        stations = [one for one in desk.stations.values() if channel in one.channels]
+        if not any(one.link_up or one.pace.breaker != "closed" for one in stations):
+            missing.append(f"no carrier for {channel} is up")
+    return Readiness(not missing and not desk.draining, desk.draining, "; ".join(missing) or "ready")
+
+
+async def open_socket(path: Path) -> trio.SocketListener:
+    """Listen on the data directory's socket, mode 0600."""
+    path.unlink(missing_ok=True)
+    listening = trio.socket.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        await listening.bind(str(path))
+    finally:
+        os.umask(mask)
+    listening.listen(64)
+    return trio.SocketListener(listening)
+
+
+def is_trusted(socket: trio.socket.SocketType) -> bool:
+    """Ask the kernel who is at the other end: this user or root."""
+    credentials = socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", credentials)
+    return uid in (0, os.getuid())
+
+
+async def _chunks(stream: trio.SocketStream) -> AsyncIterator[bytes]:
+    while received := await stream.receive_some(READ_BYTES):
+        yield received

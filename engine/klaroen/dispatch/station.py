@@ -1,0 +1,89 @@
+"""One carrier as dispatch holds it: its pace, its health, what is in its hands and what it told.
+
+Law: a station's `pace` changes only here and in its flight, each time by a pure function of `core/pace`.
+"""
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from klaroen.core import pace as paces
+from klaroen.core.lanes import Lanes
+from klaroen.core.model import CLASSES, AlertClass, AlertId, AttemptId, CarrierName, Channel, Instant
+from klaroen.core.ports import Carrier, Receipt
+from klaroen.core.state import MultipartRule
+from klaroen.dispatch.bell import Bell
+from klaroen.dispatch.page import Page
+from klaroen.settings import CarrierSettings, Sim, Smpp
+
+if TYPE_CHECKING:
+    from klaroen.core.records import References
+    from klaroen.dispatch.kept import Orphan
+
+HEALTH_WEIGHT: Final = 0.02
+"""How much one list of answers moves the health: some fifty lists forget an old fault."""
+
+CALL_CHANNELS: Final = frozenset({"voice", "tts"})
+
+
+class Station:
+    """A configured carrier account, live or drill."""
+
+    def __init__(self, settings: CarrierSettings, carrier: Carrier, *, drill: bool, now: Instant) -> None:
+        self.settings = settings
+        self.carrier = carrier
+        self.drill = drill
+        self.name: CarrierName = settings.name
+        self.channels: tuple[Channel, ...] = settings.channels
+        self.lanes: tuple[AlertClass, ...] = settings.lanes or CLASSES
+        self.cost_eur = settings.cost_eur
+        self.keyed = settings.keyed
+        self.rule: MultipartRule = settings.profile.multipart_receipt if isinstance(settings, Smpp) else "all"
+        lines = settings.lines if isinstance(settings, Sim) else None
+        self.pace = paces.make_pace(settings.rate_per_s, lines, now)
+        self.turns = Lanes()
+        self.served: dict[AlertClass, dict[AlertId, int]] = {lane: {} for lane in CLASSES}
+        self.taken = 0.0
+        """Segments claimed, over weight and health: what decides between carriers of a channel."""
+        self.health = 1.0
+        self.avoided = False
+        self.link_up = False
+        self.words = "not connected yet"
+        self.bell = Bell()
+        self.held: dict[AlertId, Page] = {}
+        """The page in flight of each alert: at most one."""
+        self.in_flight: dict[AttemptId, tuple[Page, int]] = {}
+        self.refs: dict[str, tuple[Page, int]] = {}
+        """The carrier's ids of the open alerts' attempts -> (page, index << 8 | part)."""
+        self.attempts: dict[AttemptId, tuple[Page, int]] = {}
+        """By our own key, where the carrier's receipts may name it."""
+        self.orphans: dict[str, list[Orphan]] = {}
+        """By the carrier's id: receipts that match nothing yet."""
+        self.unsettled: dict[int, list[tuple[Page, int]]] = defaultdict(list)
+        """By user_message_reference: attempts whose outcome is unknown."""
+        self.faults: dict[str, int] = {}
+        self.received: list[Receipt] = []
+        """Not durable yet."""
+        self.closed: list[References] = []
+        self.next_reference = 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether new work may go to it: connected, not avoided, its breaker not open."""
+        return self.link_up and not self.avoided and self.pace.breaker != "open"
+
+    @property
+    def simulated(self) -> bool:
+        return isinstance(self.settings, Sim)
+
+    def take_references(self, count: int) -> int:
+        """Return the first of `count` consecutive references of 16 bits."""
+        first = self.next_reference
+        self.next_reference = (first + count) % 65_536
+        return first
+
+    def answered(self, segments: int, troubled: int, now: Instant) -> None:
+        """Some submissions were answered, `troubled` of them by something that condemns the carrier."""
+        self.pace = paces.settle(self.pace, segments, troubled, now)
+        share = 1.0 - troubled / segments if segments else 1.0
+        self.health += HEALTH_WEIGHT * (share - self.health)
+        self.bell.ring()
