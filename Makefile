@@ -23,18 +23,21 @@ demo: $(VENV)/.installed ## A national warm alert on this machine; ARGS="--storm
 	$(BIN)/klaroen demo $(ARGS)
 
 .PHONY: test
-test: check peers ## Every check and test that CI runs; real peers are installed when you are root
+test: lint peers ## Every check and test that CI runs; real peers are installed when you are root
 	$(BIN)/coverage erase
 	$(BIN)/pytest --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --skip-covered --include='$(COVERED)' --fail-under=100
 
 .PHONY: check
-check: $(VENV)/.installed-test ## Format, lint, types, layers and the fast tests: under a minute
-	$(BIN)/ruff format --check
-	$(BIN)/ruff check
+check: lint ## Format, lint, types, layers and the fast tests: under a minute
+	$(BIN)/pytest -q tests/unit tests/property $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff format --quiet --check
+	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q tests/unit tests/property
 
 .PHONY: bench
 bench: $(VENV)/.installed ## The benchmarks; BENCH="national latency" for some of them, ARGS=--json for machines
