@@ -2,7 +2,7 @@
 
 Law: a caller costs a bounded number of bytes for a bounded time before its request is whole, and a bounded time while
 it does not read its answer. It also tells the application the name in the client's certificate.
-(Written against uvicorn 0.54; tests/system/test_door.py holds each bound.)
+(Written against uvicorn 0.54; tests/unit/edge/test_door.py holds each bound.)
 """
 
 import asyncio

@@ -54,8 +54,7 @@ class Wire(asyncio.Protocol):
 
     # --- what the loop calls -----------------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvloop's is none by type
         self._transport = transport
         transport.set_write_buffer_limits(high=UNSENT_BYTES_MAX)
 
