@@ -85,7 +85,10 @@ class SimCarrier:
             while True:
                 await self._sleep()
                 while self._heap and self._heap[0][0] <= trio.current_time():
-                    await self._emit(heapq.heappop(self._heap)[2]())
+                    events = heapq.heappop(self._heap)[2]()
+                    await self._emit(events)
+                    self._unanswered -= sum(isinstance(event, Answer) for event in events)
+                    self._answered.unpark_all()
         finally:
             self._up = False
 
@@ -133,8 +136,6 @@ class SimCarrier:
             await self._later.wait()
 
     def _answers(self, envelopes: Sequence[Envelope]) -> list[Event]:
-        self._unanswered -= len(envelopes)
-        self._answered.unpark_all()
         return [Answer(envelope.attempt, Accepted((f"{self.name}.{envelope.attempt}",))) for envelope in envelopes]
 
     def _arrivals(self, envelopes: Sequence[Envelope]) -> list[Event]:

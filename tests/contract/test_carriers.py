@@ -1,0 +1,74 @@
+"""Every carrier of ours keeps the promises of the port."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trio
+from tests.fakes.carrier_peers import GenericPeer, HttpGatewayPeer, KannelPeer, SimPeer, SmscPeer
+from trio.testing import MockClock
+
+from klaroen.core.model import CarrierName
+from klaroen.core.ports import Carrier, Clock, Emit
+from klaroen.settings import Sim, Smpp, SmsHttp
+from klaroen.testing import CARRIER_CHECKS, Check, Peer, carrier_conformance
+from klaroen_adapters.sim import SimCarrier
+from klaroen_adapters.sms import gateway
+from klaroen_adapters.sms.smpp import SmppCarrier
+from klaroen_adapters.sms.sms_http import SmsHttpCarrier
+
+Made = tuple[Callable[[Emit, Clock], Carrier], Peer]
+SECRET = "S3cretOfOurs"
+
+
+def http(profile: gateway.ProfileName, peer: HttpGatewayPeer) -> Made:
+    settings = SmsHttp(
+        CarrierName("gateway"), ("sms",), url="http://gateway.test/send", profile=profile, batch_max=10, requests_max=3
+    )
+    account = gateway.Account(
+        settings.url, "8810", SECRET, "klaroen", "http://bin.test/v1/receipts/gateway", SECRET.encode()
+    )
+    return lambda emit, clock: SmsHttpCarrier(settings, account, emit, clock, peer.connect), peer
+
+
+def generic(nursery: trio.Nursery, directory: Path) -> Made:
+    return http("generic", GenericPeer(nursery))
+
+
+def kannel(nursery: trio.Nursery, directory: Path) -> Made:
+    return http("kannel", KannelPeer(nursery))
+
+
+def sim(nursery: trio.Nursery, directory: Path) -> Made:
+    settings = Sim(CarrierName("sim"), ("sms",), ledger=str(directory / "ledger.jsonl"))
+    return lambda emit, clock: SimCarrier(settings, emit, clock), SimPeer(directory / "ledger.jsonl")
+
+
+def smpp(nursery: trio.Nursery, directory: Path) -> Made:
+    password = directory / "password"
+    password.write_text(SECRET)
+    password.chmod(0o600)
+    peer = SmscPeer(nursery)
+    settings = Smpp(
+        CarrierName("smsc"),
+        ("sms",),
+        host="smsc.test",
+        system_id="klaroen",
+        password_file=str(password),
+        source="8810",
+    )
+    return lambda emit, clock: SmppCarrier(settings, emit, clock, peer.connect), peer
+
+
+@pytest.mark.parametrize("check", CARRIER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("make", [generic, kannel, sim, smpp])
+async def test_carrier(
+    check: Check,
+    make: Callable[[trio.Nursery, Path], Made],
+    nursery: trio.Nursery,
+    tmp_path: Path,
+    autojump_clock: MockClock,
+) -> None:
+    """One promise, in the check's own words, by one carrier."""
+    build, peer = make(nursery, tmp_path)
+    await carrier_conformance(check, build, peer, secrets=[SECRET])
