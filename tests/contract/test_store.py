@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from klaroen.core.model import Alert, AlertId, Batch, BatchId, CarrierName, Instant, Step, Text, Token
-from klaroen.core.records import Entry, IdempotencyKey, Orphan, References
+from klaroen.core.records import AlertRow, Entry, IdempotencyKey, Orphan, References
 from klaroen.store import open_store
 from klaroen.store.writer import WritableStore, transact
 
@@ -67,11 +67,10 @@ class World:
         self.store.close_connections()
         self.store = self._open()
 
-    def accept(self, name: str, *, at: int = 1000, alert_class: str = "warm", key: str | None = None) -> Alert:
+    def accept(self, name: str, *, at: int = 1000, alert_class: str = "warm", key: str | None = None) -> int:
         alert = alert_of(name, at=at, alert_class=alert_class)
         key_ = IdempotencyKey("zone-1", key or name, b"fingerprint of " + name.encode())
-        transact(self.store, lambda: self.store.accept(alert, b"audience", b"answer of " + name.encode(), key_))
-        return alert
+        return transact(self.store, lambda: self.store.accept(alert, b"audience", b"answer of " + name.encode(), key_))
 
     def plan(self, *batches: Batch, alert: str = "A", expanded: int = 2) -> None:
         transact(self.store, lambda: self.store.plan(AlertId(alert), expanded, batches, Instant(1001)))
@@ -85,11 +84,10 @@ class World:
         self,
         *entries: Entry,
         drained: tuple[int, ...] = (),
-        orphans: tuple[Orphan, ...] = (),
         matched: tuple[int, ...] = (),
         now: int = 1003,
     ) -> frozenset[BatchId]:
-        return transact(self.store, lambda: self.store.append(entries, drained, orphans, matched, Instant(now)))
+        return transact(self.store, lambda: self.store.append(entries, drained, matched, Instant(now)))
 
 
 @pytest.fixture(params=STORES)
@@ -125,10 +123,10 @@ def test_an_empty_store_has_nothing_open(world: World) -> None:
 
 def test_an_accepted_alert_survives_a_restart_exactly(world: World) -> None:
     """202 means on disk; the text is kept to the letter (law 8), the audience and the answer as they were."""
-    alert = world.accept("A")
+    sequence = world.accept("A")
     world.reopen()
     (row,) = world.store.standing().alerts
-    assert (alert, "accepted", 1000, 0, None) == (row.alert, row.state, row.changed_at, row.expanded, row.final)
+    assert row == AlertRow(sequence, alert_of("A"), "accepted", Instant(1000), 0, None)
     assert row == world.store.alert(AlertId("A"))
     assert world.store.audience(AlertId("A")) == b"audience"
     assert world.store.answer("zone-1", "A") == (b"fingerprint of A", b"answer of A")
@@ -316,12 +314,13 @@ def test_receipts_wait_until_they_are_drained(world: World) -> None:
 
 def test_orphans_wait_until_they_match(world: World) -> None:
     """Half of all receipts may come before their submission's append: they are kept, and leave when they match."""
-    orphans = (Orphan(SMSC, Instant(5), b"o1"), Orphan(CarrierName("other"), Instant(6), b"o2"))
-    world.append(orphans=orphans)
-    found = world.store.standing().orphans
-    assert [orphan for _, orphan in found] == list(orphans)
-    world.append(matched=(found[0][0],))
-    assert [orphan for _, orphan in world.store.standing().orphans] == [orphans[1]]
+    orphans = [Orphan(SMSC, Instant(5), b"o1"), Orphan(CarrierName("other"), Instant(6), b"o2")]
+    numbers = [transact(world.store, partial(world.store.put_orphan, orphan)) for orphan in orphans]
+    world.reopen()
+    assert list(zip(numbers, orphans, strict=True)) == world.store.standing().orphans
+    world.append(matched=(numbers[1],))
+    assert world.store.standing().orphans == [(numbers[0], orphans[0])]
+    assert transact(world.store, partial(world.store.put_orphan, orphans[1])) > numbers[1], "no number comes back"
 
 
 def test_a_changed_state_is_kept(world: World) -> None:
@@ -426,7 +425,7 @@ def test_a_sweep_forgets_what_has_had_its_time(world: World) -> None:
     world.plan(batch_of(1))
     references = References(BatchId(1), AlertId("A"), SMSC, b"h", b"r")
     transact(world.store, lambda: world.store.close(AlertId("A"), "done", b"f", [references], Instant(0)))
-    world.append(orphans=(Orphan(SMSC, Instant(0), b"o"),))
+    transact(world.store, partial(world.store.put_orphan, Orphan(SMSC, Instant(0), b"o")))
     transact(world.store, lambda: world.store.sweep(Instant(4 * DAY)))
     assert list(world.store.references()) == [references]
     assert len(world.store.standing().orphans) == 1

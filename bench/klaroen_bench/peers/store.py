@@ -138,7 +138,7 @@ class Bench:
             Entry(BatchId((first + i) % self._batches + 1), 0, DELIVERIES, "leased", self._journal)
             for i in range(ENTRIES)
         ]
-        fenced = self.store.append(entries, (), (), (), Instant(first))
+        fenced = self.store.append(entries, (), (), Instant(first))
         assert not fenced
 
     def receive(self) -> None:

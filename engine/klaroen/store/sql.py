@@ -30,7 +30,7 @@ WRITE: Final = "INSERT INTO journal (id, batch, entry) VALUES :rows"
 
 RECEIVE: Final = "INSERT INTO inbox (carrier, at, receipts) VALUES (?, ?, ?)"
 DRAIN: Final = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?))"
-ORPHAN: Final = "INSERT INTO orphan (carrier, at, receipts) VALUES :rows"
+ORPHAN: Final = "INSERT INTO orphan (carrier, at, receipts) VALUES (?, ?, ?)"
 MATCH: Final = "DELETE FROM orphan WHERE id IN (SELECT value FROM json_each(?))"
 
 CHANGE: Final = "UPDATE alert SET state = ?, changed_at = ? WHERE id = ?"

@@ -132,12 +132,13 @@ class SqliteStore:
 
     # --- writes -----------------------------------------------------------------------------------------------------
 
-    def accept(self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey) -> None:
+    def accept(self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey) -> int:
         at = alert.accepted_at
         writing = self._at(at)
         sequence = writing.insert(sql.ACCEPT, (alert.id, alert.alert_class, at))
         writing.run(sql.ACCEPT_ONCE, (sequence, codec.encode(alert), audience))
         writing.run(sql.REMEMBER, (key.token, key.key, at, key.fingerprint, answer))
+        return sequence
 
     def plan(self, alert: AlertId, expanded: int, batches: Sequence[Batch], now: Instant) -> None:
         changed = self._at(now).run(sql.EXPAND, (expanded, alert))
@@ -154,12 +155,7 @@ class SqliteStore:
         return self._at(now).run(sql.CLAIM, (owner, carrier, cursor, reference, batch, epoch)) == 1
 
     def append(
-        self,
-        entries: Sequence[Entry],
-        drained: Sequence[int],
-        orphans: Sequence[Orphan],
-        matched: Sequence[int],
-        now: Instant,
+        self, entries: Sequence[Entry], drained: Sequence[int], matched: Sequence[int], now: Instant
     ) -> frozenset[BatchId]:
         writing = self._at(now)
         advances: dict[tuple[BatchId, int], codec.Advance] = {}
@@ -177,7 +173,6 @@ class SqliteStore:
         self._journaled += len(entries)
         if drained:
             writing.run(sql.DRAIN, (codec.numbers(drained),))
-        writing.run_rows(sql.ORPHAN, [(orphan.carrier, orphan.at, orphan.rows) for orphan in orphans])
         if matched:
             writing.run(sql.MATCH, (codec.numbers(matched),))
         return frozenset(batch for batch, _ in stale)
@@ -191,6 +186,9 @@ class SqliteStore:
             if row[0] != epoch:
                 stale.add((batch, epoch))
         return frozenset(stale)
+
+    def put_orphan(self, orphan: Orphan) -> int:
+        return self._at(orphan.at).insert(sql.ORPHAN, (orphan.carrier, orphan.at, orphan.rows))
 
     def receive(self, carrier: CarrierName, rows: bytes, now: Instant) -> int:
         return self._at(now).insert(sql.RECEIVE, (carrier, now, rows))
