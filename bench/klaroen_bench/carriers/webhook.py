@@ -110,7 +110,7 @@ class Webhook:
         except (OSError, TimeoutError, httptools.HttpParserError):
             self._hang_up()
             return 0
-        if not answer.parser.should_keep_alive():
+        if not answer.keep_alive:
             self._hang_up()
         return answer.parser.get_status_code()
 
@@ -124,6 +124,9 @@ class _Answer:
     def __init__(self) -> None:
         self.parser = httptools.HttpResponseParser(self)
         self.complete = False
+        self.keep_alive = False
 
     def on_message_complete(self) -> None:
+        # Only here does the parser still know: afterwards it is ready for the next answer.
+        self.keep_alive = self.parser.should_keep_alive()
         self.complete = True
