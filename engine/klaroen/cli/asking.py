@@ -57,7 +57,7 @@ def _told(settings: "Settings", question: Question) -> Told:
 
 def _answer_offline(settings: "Settings", question: Question) -> Told:
     from klaroen.core.errors import StoreUnavailableError
-    from klaroen.dispatch.office import answer_offline
+    from klaroen.dispatch.offline import answer_offline
     from klaroen.store.errors import SchemaNewerError, StoreCorruptError
 
     try:

@@ -4,6 +4,7 @@ import hashlib
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
@@ -19,7 +20,10 @@ SECRET_BYTES: Final = 32
 """256 bits: no need to slow down whoever guesses."""
 
 token = App(name="token", help="Make, list and revoke the tokens by which systems call.")
-Some = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
+
+
+def _scope(help_words: str) -> Parameter:
+    return Parameter(negative="", consume_multiple=False, help=f"{help_words} Repeat for more.")
 
 
 @token.command
@@ -27,10 +31,10 @@ def create(
     *,
     name: str,
     role: Role,
-    zone: Some = None,
-    network: Some = None,
-    municipality: Some = None,
-    province: Some = None,
+    zone: Annotated[list[str] | None, _scope('A police zone; "*" is every zone.')] = None,
+    network: Annotated[list[str] | None, _scope("A network's id.")] = None,
+    municipality: Annotated[list[str] | None, _scope("A municipality's name.")] = None,
+    province: Annotated[list[str] | None, _scope("A province's name.")] = None,
     carrier: str | None = None,
     expires: str | None = None,
     context: Here,
@@ -45,14 +49,6 @@ def create(
         Unlike any other token's. A dispatch centre's is the name by which zones name it.
     role
         What it may do.
-    zone
-        A police zone; "*" is every zone. Repeat for more.
-    network
-        A network's id. Repeat for more.
-    municipality
-        A municipality's name. Repeat for more.
-    province
-        A province's name. Repeat for more.
     carrier
         The carrier whose receipts it brings; with role carrier only.
     expires
@@ -61,14 +57,7 @@ def create(
     from klaroen.cli.asking import ask
     from klaroen.core.calls import CreateToken
 
-    if not NAME.fullmatch(name):
-        raise CommandFault("--name takes 1 to 64 characters, none of them a control character.", code=USAGE)
-    if (role == "carrier") != (carrier is not None):
-        raise CommandFault("--carrier NAME belongs to --role carrier, which needs it.", code=USAGE)
     now = Instant(time.time_ns() // 1_000_000)
-    expires_at = None if expires is None else _expiry(expires)
-    if expires_at is not None and expires_at <= now:
-        raise CommandFault("--expires lies in the past.", code=USAGE)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     made = Token(
         name=name,
@@ -80,10 +69,12 @@ def create(
         provinces=tuple(province or ()),
         carrier=None if carrier is None else CarrierName(carrier),
         created_at=now,
-        expires_at=expires_at,
+        expires_at=None if expires is None else _expiry(expires),
     )
+    scope = (*made.zones, *made.networks, *made.municipalities, *made.provinces)
+    _check(made, scope, now)
     ask(context, CreateToken(made), type(None))
-    if role not in ("operator", "carrier") and not (zone or network or municipality or province):
+    if not scope and role not in ("operator", "carrier"):
         context.say("This token has no scope: it grants nothing.")
     context.answer({"name": name, "token": secret}, secret)
 
@@ -121,6 +112,19 @@ def revoke(name: str, *, context: Here) -> None:
 
     ask(context, RevokeToken(name), type(None))
     context.answer({"name": name, "revoked": True}, f"{name} is revoked.")
+
+
+def _check(made: Token, scope: Sequence[str], now: Instant) -> None:
+    if not NAME.fullmatch(made.name):
+        raise CommandFault("--name takes 1 to 64 characters, none of them a control character.", code=USAGE)
+    if (made.role == "carrier") != (made.carrier is not None):
+        raise CommandFault("--carrier NAME belongs to --role carrier, which needs it.", code=USAGE)
+    if made.role == "carrier" and scope:
+        raise CommandFault("A carrier's token brings receipts, and has no scope.", code=USAGE)
+    if not all(scope):
+        raise CommandFault("A scope without a name grants nothing; leave it out.", code=USAGE)
+    if made.expires_at is not None and made.expires_at <= now:
+        raise CommandFault("--expires lies in the past.", code=USAGE)
 
 
 def _expiry(words: str) -> Instant:

@@ -283,7 +283,7 @@ ALLOWED: dict[Action, set[Role]] = {
 
 @pytest.mark.parametrize("action", get_args(Action))
 def test_R7_each_role_may_do_what_its_row_says(action: Action) -> None:
-    """An operator sees neither numbers nor texts; a carrier brings receipts and nothing else."""
+    """R7, R22: an operator sees counts, neither numbers nor texts; a carrier brings receipts and nothing else."""
     assert {role for role in ROLES if may(token(role), action)} == ALLOWED[action]
 
 
@@ -315,7 +315,7 @@ def alert(alert_class: AlertClass, *networks: str, by: str = "somebody") -> Aler
 def test_R7_an_alert_is_seen_by_its_sender_its_police_and_operators(
     viewer: Token, shown: Alert, expected: bool
 ) -> None:
-    """A coordinator sees what concerns their own network alone; the counts of others are not theirs."""
+    """R7: a coordinator sees what concerns their own network alone; the counts of others are not theirs."""
     assert may_see(viewer, shown, REGISTER) is expected
 
 

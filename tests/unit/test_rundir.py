@@ -1,0 +1,50 @@
+"""The run directory: what the processes tell of themselves."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from klaroen.rundir import clear_ports, read_pid, read_ports, remove_pid, run_dir, write_pid, write_port
+
+
+def test_a_process_writes_its_own_pid(tmp_path: Path) -> None:
+    """Before it serves; whoever waits for it reads a whole number or no file."""
+    assert read_pid(tmp_path, "edge") is None
+    write_pid(tmp_path, "edge")
+    assert (tmp_path / "run" / "edge.pid").read_text() == f"{os.getpid()}\n"
+    assert read_pid(tmp_path, "edge") == os.getpid()
+    remove_pid(tmp_path, "edge")
+    remove_pid(tmp_path, "edge")
+    assert read_pid(tmp_path, "edge") is None
+
+
+def test_a_pid_file_that_holds_no_pid_names_nobody(tmp_path: Path) -> None:
+    """Somebody else's editor has been there."""
+    (run_dir(tmp_path) / "edge.pid").write_text("none\n")
+    assert read_pid(tmp_path, "edge") is None
+
+
+def test_ports_of_several_processes_stand_beside_each_other(tmp_path: Path) -> None:
+    """Each adds its own, whenever it comes; none loses another's."""
+    assert read_ports(tmp_path) == {}
+    with ThreadPoolExecutor(8) as together:
+        list(together.map(lambda number: write_port(tmp_path, f"p{number}", number), range(64)))
+    assert read_ports(tmp_path) == {f"p{number}": number for number in range(64)}
+    write_port(tmp_path, "p1", 99)
+    assert read_ports(tmp_path)["p1"] == 99
+    clear_ports(tmp_path)
+    clear_ports(tmp_path)
+    assert read_ports(tmp_path) == {}
+
+
+def test_nobody_else_looks_into_the_run_directory(tmp_path: Path) -> None:
+    """It holds the socket by which the whole system is commanded."""
+    assert stat.S_IMODE(run_dir(tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_nothing_is_left_beside_the_files(tmp_path: Path) -> None:
+    """What was written beside is renamed; only the lock stays."""
+    write_pid(tmp_path, "edge")
+    write_port(tmp_path, "edge", 8080)
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [".ports.json.lock", "edge.pid", "ports.json"]
