@@ -16,10 +16,9 @@ from klaroen.core.errors import CarrierDownError
 from klaroen.core.ports import Clock, Emit, Envelope, Event, Link, Receipt
 from klaroen.settings import Smpp
 from klaroen_adapters.sms.smpp_content import Concatenations, Contents
-from klaroen_adapters.sms.smpp_receipt import ReceiptReader
-from klaroen_adapters.sms.smpp_session import Ending, Session, Terms, Ticket
+from klaroen_adapters.sms.smpp_session import Session, Ticket
 from klaroen_adapters.sms.smpp_spread import Spread
-from klaroen_adapters.sms.smpp_status import Statuses
+from klaroen_adapters.sms.smpp_terms import Ending, make_terms
 from klaroen_adapters.tcp import READ_ERRORS, Connect, ConnectError, connector, tls_context
 
 READ_BYTES: Final = 256 * 1024
@@ -62,7 +61,8 @@ class SmppCarrier:
         self._settings = settings
         self._emit = emit
         self._clock = clock
-        self._terms = terms(settings)
+        password = Path(settings.password_file).read_text(encoding="ascii").rstrip("\r\n")
+        self._terms = make_terms(settings, password)
         if connect is None:
             tls = (
                 tls_context(settings.tls_ca, settings.tls_certificate, settings.tls_key_file) if settings.tls else None
@@ -105,16 +105,18 @@ class SmppCarrier:
 
     def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
         """Answer these receipts on the binds they came by; a bind that is gone will see them repeated."""
-        waiting: dict[tuple[int, int], tuple[Session, list[int]]] = {}
+        session: Session | None = None
+        response = 0
+        sequences: list[int] = []
         for receipt in receipts:
             ticket = receipt.ticket
             assert isinstance(ticket, Ticket), "a receipt is given back as it came"
-            key = (id(ticket.session), ticket.response)
-            if key in waiting:
-                waiting[key][1].append(ticket.sequence)
-            else:
-                waiting[key] = (ticket.session, [ticket.sequence])
-        for (_, response), (session, sequences) in waiting.items():
+            if ticket.session is not session or ticket.response != response:
+                if session is not None:
+                    session.acknowledge(response, sequences, stored=stored)
+                session, response, sequences = ticket.session, ticket.response, []
+            sequences.append(ticket.sequence)
+        if session is not None:
             session.acknowledge(response, sequences, stored=stored)
         self._wake()
 
@@ -279,24 +281,6 @@ class SmppCarrier:
             finally:
                 self._is_emitting = False
             self._heard.unpark_all()
-
-
-def terms(settings: Smpp) -> Terms:
-    """Return what every session of the account goes by; the password is read here, once."""
-    profile = settings.profile
-    return Terms(
-        system_id=settings.system_id,
-        password=Path(settings.password_file).read_text(encoding="ascii").rstrip("\r\n"),
-        system_type=profile.system_type,
-        window=settings.window,
-        first_sequence=settings.first_sequence,
-        rate_per_s=settings.rate_per_s / settings.binds,
-        response_ms=int(profile.response_s * 1000),
-        enquire_ms=int(profile.enquire_link_s * 1000),
-        id_form=profile.id_resp,
-        statuses=Statuses(profile.statuses),
-        receipts=ReceiptReader(profile.id_receipt, profile.receipt_means),
-    )
 
 
 def build(settings: Smpp, emit: Emit, clock: Clock) -> SmppCarrier:

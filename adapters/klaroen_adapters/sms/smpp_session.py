@@ -17,7 +17,7 @@ from klaroen.core.model import Instant
 from klaroen.core.ports import Accepted, Answer, Envelope, Event, Fault, Outcome, Receipt, Unknown, Unsent
 from klaroen_adapters.sms import smpp_pdu as pdu
 from klaroen_adapters.sms.smpp_outbox import Chunk, Outbox
-from klaroen_adapters.sms.smpp_receipt import IdForm, ReceiptReader, canonical, is_receipt
+from klaroen_adapters.sms.smpp_receipt import canonical, is_receipt
 from klaroen_adapters.sms.smpp_status import (
     CREDENTIALS,
     ESME_RALYBND,
@@ -26,11 +26,12 @@ from klaroen_adapters.sms.smpp_status import (
     ESME_RMSGQFUL,
     ESME_ROK,
     ESME_RX_R_APPN,
-    Statuses,
     code_of,
 )
+from klaroen_adapters.sms.smpp_submit import Draw, encode_run
+from klaroen_adapters.sms.smpp_terms import Ending, Terms
 from klaroen_adapters.sms.smpp_throttle import Throttle
-from klaroen_adapters.sms.smpp_window import Window, settle, split
+from klaroen_adapters.sms.smpp_window import Window, settle
 
 State = Literal["binding", "bound", "leaving", "closed"]
 
@@ -43,29 +44,6 @@ _LOST: Final = Unknown("connection lost")
 _UNWRITTEN: Final = Unsent("connection lost")
 _LEFT: Final = Unsent("the peer unbound")
 _NAMELESS: Final = Accepted()
-
-
-class Terms(Struct, frozen=True):
-    """What a session goes by: the same for every bind of the account."""
-
-    system_id: str
-    password: str
-    system_type: str
-    window: int
-    first_sequence: int
-    rate_per_s: float
-    response_ms: int
-    enquire_ms: int
-    id_form: IdForm
-    statuses: Statuses
-    receipts: ReceiptReader
-
-
-class Ending(Struct, frozen=True):
-    """Why a session closed, and what that says about the next one."""
-
-    words: str
-    retry: Literal["back_off", "ghost", "refused"] = "back_off"
 
 
 class Ticket(Struct, frozen=True, gc=False):
@@ -88,6 +66,7 @@ class Session:
         self._window = Window(terms.first_sequence)
         self._throttle = Throttle(terms.rate_per_s)
         self._outbox = Outbox()
+        self._read_receipt = terms.receipts.read
         self._heard_at = now
         self._enquired_at: Instant | None = None
         self._is_left = False  # the peer has unbound
@@ -136,57 +115,27 @@ class Session:
         """
         if self.state != "bound" or self._outbox.is_full:
             return 0
-        permits = self._throttle.permits(now)
+        self._throttle.refill(now)
+        permits = self._throttle.permits
         room = min(self.window - len(self._window), permits) // parts
-        if room <= 0 and not self._window.slots and permits > 0:
+        if room <= 0 and permits > 0 and not self._window.slots:
             return 1
         return max(0, room)
 
     def submit(
-        self,
-        run: Sequence[Envelope],
-        parts: Sequence[pdu.Submit],
-        draw: Callable[[bytes], int],
-        due_at: Instant,
-        now: Instant,
+        self, run: Sequence[Envelope], parts: Sequence[pdu.Submit], draw: Draw, due_at: Instant, now: Instant
     ) -> None:
         """Queue messages of one content: at most `room`, to numbers that are digits after a "+".
 
-        `draw` gives the concatenation reference for a destination; whatever is unanswered at `due_at`, or after the
-        carrier's response time, is Unknown.
+        What is unanswered at `due_at`, or after the carrier's response time, is Unknown.
         """
         assert self.state == "bound", "submissions leave a bound session alone"
         sequences = self._window.draw_many(len(run) * len(parts))
-        slots = self._window.slots
-        if len(parts) == 1:
-            octets = pdu.encode_many(
-                parts[0], sequences, [envelope.address[1:].encode() for envelope in run], [e.reference for e in run]
-            )
-            slots.update(zip(sequences, [envelope.attempt for envelope in run], strict=True))
-        else:
-            octets = self._encode_long(run, parts, draw, sequences)
+        octets, slots = encode_run(run, parts, sequences, draw)
         due_at = min(due_at, Instant(now + self._terms.response_ms))
-        self._window.due(sequences, due_at)
+        self._window.open(sequences, slots, due_at)
         self._outbox.submit(Chunk(octets, sequences, due_at))
         self._throttle.spend(len(sequences))
-
-    def _encode_long(
-        self,
-        run: Sequence[Envelope],
-        parts: Sequence[pdu.Submit],
-        draw: Callable[[bytes], int],
-        sequences: Sequence[int],
-    ) -> bytes:
-        pieces = []
-        numbers = iter(sequences)
-        for envelope in run:
-            destination = envelope.address[1:].encode()
-            concatenation = draw(destination)
-            for part, slot in zip(parts, split(envelope.attempt, len(parts)), strict=True):
-                sequence = next(numbers)
-                self._window.slots[sequence] = slot
-                pieces.append(pdu.encode_part(part, sequence, destination, envelope.reference, concatenation))
-        return b"".join(pieces)
 
     def acknowledge(self, response: int, sequences: Iterable[int], *, stored: bool) -> None:
         """Answer receipts: they are durable, or the peer shall repeat them."""
@@ -229,6 +178,7 @@ class Session:
         """Return what time alone brings: deadlines, and the peer's silence."""
         events = self._settled(self._outbox.withdraw(due_by=now), _STUCK)
         events += self._settled(self._window.overdue(now), _LATE)
+        self._throttle.refill(now)
         silent_ms = now - self._heard_at
         if self.state == "binding" and silent_ms >= self._terms.response_ms:
             self._close(Ending("no answer to the bind"))
@@ -328,18 +278,18 @@ class Session:
 
     def _on_message(self, inbound: pdu.Inbound | None, response: int, sequence: int) -> Receipt | None:
         """Return a receipt, to be acknowledged when it is stored; answer all else at once."""
-        if self.state == "binding":
-            status, words = ESME_RINVBNDSTS, "a message before the bind"
-        elif inbound is None:
+        if inbound is None:
             status, words = ESME_RX_R_APPN, "an unreadable message"
-        elif not is_receipt(inbound):
-            # Nothing here keeps a handset's words, and what is not kept is not acknowledged.
-            status, words = ESME_RX_R_APPN, "a message from a handset"
-        else:
-            receipt = self._terms.receipts.read(inbound, Ticket(self, response, sequence))
+        elif self.state == "binding":
+            status, words = ESME_RINVBNDSTS, "a message before the bind"
+        elif is_receipt(inbound):
+            receipt = self._read_receipt(inbound, Ticket(self, response, sequence))
             if receipt is not None:
                 return receipt
             status, words = ESME_ROK, "a receipt that names no message"
+        else:
+            # Nothing here keeps a handset's words, and what is not kept is not acknowledged.
+            status, words = ESME_RX_R_APPN, "a message from a handset"
         self._faults[words] += 1
         self._answer(pdu.encode_acknowledgements(response, status, (sequence,)))
         return None

@@ -5,7 +5,7 @@ given back unsent, so that a stopped alert stops here too.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from klaroen.core.ports import Answer, Envelope, Event, Outcome, Refused, Unsent
 from klaroen_adapters.sms.smpp_content import Contents
 from klaroen_adapters.sms.smpp_pdu import Submit
 from klaroen_adapters.sms.smpp_session import Session
+from klaroen_adapters.sms.smpp_submit import Draw
 
 WAIT_MS: Final = 150
 """What was granted but finds its window shut (parts that fit no single bind, a bind lost meanwhile) waits so long:
@@ -41,7 +42,7 @@ class Run(Struct):
 class Spread:
     """The messages of one account on their way to its binds."""
 
-    def __init__(self, contents: Contents, draw: Callable[[bytes], int]) -> None:
+    def __init__(self, contents: Contents, draw: Draw) -> None:
         self._contents = contents
         self._draw = draw
         self._runs: deque[Run] = deque()

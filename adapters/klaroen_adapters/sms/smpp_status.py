@@ -5,7 +5,7 @@ carrier. A status never takes the bind down, but for those that say that there i
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
 
 from klaroen.core.ports import Refused, Unsent
 
@@ -64,7 +64,12 @@ class Statuses:
         self._outcomes[ESME_RINVBNDSTS] = Unsent("not bound")
         self._accepting = {ESME_ROK}
         for name, meaning in vendor.items():
-            self._learn(int(name, 16), meaning)
+            status = int(name, 16)
+            outcome = _outcome(code_of(status), meaning)
+            if outcome is None:
+                self._accepting.add(status)
+            else:
+                self._outcomes[status] = outcome
 
     def is_accepted(self, status: int) -> bool:
         return status in self._accepting
@@ -73,15 +78,19 @@ class Statuses:
         """Return what an error answer means for its message: unless known otherwise, another carrier may take it."""
         return self._outcomes.get(status) or Refused(code_of(status), "carrier")
 
-    def _learn(self, status: int, meaning: Meaning) -> None:
-        match meaning:
-            case "ok":
-                self._accepting.add(status)
-            case "retry":
-                self._outcomes[status] = Unsent(code_of(status))
-            case "retry_later":
-                self._outcomes[status] = Unsent(code_of(status), retry_after_s=RETRY_LATER_S)
-            case "reroute":
-                self._outcomes[status] = Refused(code_of(status), "carrier")
-            case "permanent":
-                self._outcomes[status] = Refused(code_of(status), "address")
+
+def _outcome(code: str, meaning: Meaning) -> Refused | Unsent | None:
+    """Return what a vendor's status means, None where it means success."""
+    match meaning:
+        case "ok":
+            return None
+        case "retry":
+            return Unsent(code)
+        case "retry_later":
+            return Unsent(code, retry_after_s=RETRY_LATER_S)
+        case "reroute":
+            return Refused(code, "carrier")
+        case "permanent":
+            return Refused(code, "address")
+        case unknown:
+            assert_never(unknown)

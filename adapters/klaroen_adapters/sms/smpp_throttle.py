@@ -15,6 +15,8 @@ DECREASE_EVERY_MS: Final = 1000
 INCREASE_EVERY_MS: Final = 1000
 INCREASES: Final = 20
 """Steps from nothing to full rate: 20 s after the last complaint the bind is free again."""
+UNLIMITED: Final = 1 << 30
+"""More than any window."""
 BURST_S: Final = 0.25
 """Unused permits are kept so long: some ticks of the sender, not a second's worth at once."""
 
@@ -45,22 +47,22 @@ class Throttle:
         self._at = self._decreased_at = self._increased_at = now
         self.is_active = True
 
-    def permits(self, now: Instant) -> int:
-        """How many submissions may leave now; only meaningful while active."""
+    @property
+    def permits(self) -> int:
+        """How many submissions may leave, as of the last `refill`."""
+        return int(self._permits) if self.is_active else UNLIMITED
+
+    def refill(self, now: Instant) -> None:
+        """Let time pass: permits come in, and the rate recovers step by step."""
         if not self.is_active:
-            return 1 << 30
-        steps = (now - self._increased_at) // INCREASE_EVERY_MS
+            return
         earned = self._permits + self._rate_per_s * (now - self._at) / 1000
         self._permits = min(earned, max(1.0, self._rate_per_s * BURST_S))
         self._at = now
-        if steps > 0:
-            self._increased_at = Instant(self._increased_at + steps * INCREASE_EVERY_MS)
-            self._rate_per_s += steps * self._full_per_s / INCREASES
-            if self._rate_per_s >= self._full_per_s:
-                self._rate_per_s = self._full_per_s
-                self.is_active = False
-                return 1 << 30
-        return int(self._permits)
+        steps = (now - self._increased_at) // INCREASE_EVERY_MS
+        self._increased_at = Instant(self._increased_at + steps * INCREASE_EVERY_MS)
+        self._rate_per_s = min(self._full_per_s, self._rate_per_s + steps * self._full_per_s / INCREASES)
+        self.is_active = self._rate_per_s < self._full_per_s
 
     def spend(self, count: int) -> None:
         """So many have left."""

@@ -68,8 +68,9 @@ class Window:
         self._sequence += count
         return drawn
 
-    def due(self, sequences: Sequence[int], at: Instant) -> None:
-        """Take these slots back at `at`, or up to a bucket later, if they are not answered before."""
+    def open(self, sequences: Sequence[int], slots: Sequence[Slot], at: Instant) -> None:
+        """Hold these slots until they are answered, or until `at` and up to a bucket later."""
+        self.slots.update(zip(sequences, slots, strict=True))
         self._ring.setdefault(at // BUCKET_MS + 1, []).append(sequences)
 
     def overdue(self, now: Instant) -> Iterator[int]:
