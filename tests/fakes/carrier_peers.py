@@ -126,7 +126,7 @@ class SmscPeer(StreamPeer):
         self._parts: dict[tuple[str, int], dict[int, bytes]] = {}
         self._count = 0
 
-    async def serve(self, stream: Stream) -> None:
+    async def serve(self, stream: trio.abc.Stream) -> None:
         held = b""
         while chunk := await stream.receive_some():
             held += chunk
@@ -140,7 +140,7 @@ class SmscPeer(StreamPeer):
                 elif command == self.SUBMIT and not await self._submit(stream, sequence, pdu[16:]):
                     return
 
-    async def _submit(self, stream: Stream, sequence: int, body: bytes) -> bool:
+    async def _submit(self, stream: trio.abc.Stream, sequence: int, body: bytes) -> bool:
         """Whether the connection goes on."""
         if self.manner == "refuse":
             await self._say(stream, self.SUBMIT, 0x0B, sequence, b"")
@@ -151,7 +151,7 @@ class SmscPeer(StreamPeer):
             await self._say(stream, self.SUBMIT, 0, sequence, b"%d\0" % self._count)
         return self.manner != "cut"
 
-    async def _say(self, stream: Stream, command: int, status: int, sequence: int, body: bytes) -> None:
+    async def _say(self, stream: trio.abc.Stream, command: int, status: int, sequence: int, body: bytes) -> None:
         await stream.send_all(struct.pack(">IIII", 16 + len(body), 0x80000000 | command, status, sequence) + body)
 
     def _take(self, body: bytes) -> None:
