@@ -190,6 +190,13 @@ def test_a_receipt_comes_again_until_it_is_acknowledged_on_any_bind(start, conne
     )
 
 
+def test_an_early_receipt_comes_before_its_answer(start, connect) -> None:
+    peer = connect(start("--latency-ms=200", *PERFECT[1:], "--early=1"))
+    peer.bind()
+    peer.submit("32470000001", 2)
+    assert [peer.read()[0], peer.read()[0]] == [5, 0x80000004]
+
+
 def test_a_blackout_is_mute_and_then_everything_is_answered(start, connect) -> None:
     """Connections stay open; what was sent meanwhile is read after it."""
     carrier = start(*PERFECT)

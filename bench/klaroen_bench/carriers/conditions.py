@@ -27,6 +27,7 @@ class Conditions(Struct, frozen=True):
     repeated: float
     late: float
     lost: float
+    early: float
     drain_per_s: float
     answer_when_drained: bool
     queue_max: int
@@ -39,6 +40,7 @@ class Conditions(Struct, frozen=True):
         return Odds(
             refused=self.refused,
             lost=self.lost,
+            early=self.early,
             silent=self.receipts_missing,
             late=self.late,
             repeated=self.repeated,
@@ -52,6 +54,7 @@ class Conditions(Struct, frozen=True):
             "repeated": self.repeated,
             "late": self.late,
             "lost": self.lost,
+            "early": self.early,
             "drain_per_s": self.drain_per_s,
             "throttle_per_s": self.throttle_per_s,
         }
@@ -69,6 +72,7 @@ def add_conditions(parser: ArgumentParser) -> None:
     option("--repeated", type=float, default=0.01, metavar="SHARE")
     option("--late", type=float, default=0.05, metavar="SHARE")
     option("--lost", type=float, default=0.0, metavar="SHARE", help="accepted, never on the handset")
+    option("--early", type=float, default=0.0, metavar="SHARE", help="receipt before the answer")
     option("--drain-per-s", type=float, default=0.0, help="segments a second behind the door; 0 = at once")
     option("--answer-when-drained", action="store_true", help="the answer waits for the door, not only the handset")
     option("--queue-max", type=int, default=QUEUE_MAX, help="segments behind the door before it says full")
@@ -97,6 +101,7 @@ def read_conditions(options: Namespace) -> Conditions:
         repeated=options.repeated,
         late=options.late,
         lost=options.lost,
+        early=options.early,
         drain_per_s=options.drain_per_s,
         answer_when_drained=options.answer_when_drained,
         queue_max=options.queue_max,

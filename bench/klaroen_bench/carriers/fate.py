@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-DRAWS: Final = struct.Struct("<8H")
-"""One 16-byte digest is eight draws of 16 bits: refused, lost, silent, late, repeated, answer, arrival, lateness."""
+DRAWS: Final = struct.Struct("<9H")
+"""One digest is nine draws of 16 bits: refused, lost, silent, late, repeated, early, answer, arrival, lateness."""
 DRAW_MAX: Final = 1 << 16
 LATENCY_STEPS: Final = 4096
 """Quantiles of the latency that are told apart; 4,096 reach to the 99.99th."""
@@ -36,6 +36,8 @@ class Odds(Struct, frozen=True, gc=False):
     late: float = 0.0
     repeated: float = 0.0
     """The receipt comes twice."""
+    early: float = 0.0
+    """Handset and receipt come before the answer does, as between two machines of one carrier."""
 
 
 class Fate(Struct, frozen=True, gc=False):
@@ -43,6 +45,7 @@ class Fate(Struct, frozen=True, gc=False):
     lost: bool
     silent: bool
     repeated: bool
+    early: bool
     answer_s: float
     """From submission to answer."""
     arrival_s: float
@@ -61,6 +64,7 @@ class Fates:
         self._silent = _threshold(odds.silent)
         self._late = _threshold(odds.late)
         self._repeated = _threshold(odds.repeated)
+        self._early = _threshold(odds.early)
         self._latencies = _latencies(latency_s)
         self._latency_s = latency_s
 
@@ -68,7 +72,7 @@ class Fates:
         """Return the fate of a message to this number (digits without "+")."""
         keyed = self._hash.copy()
         keyed.update(number)
-        refused, lost, silent, late, repeated, answer, arrival, lateness = DRAWS.unpack(keyed.digest())
+        refused, lost, silent, late, repeated, early, answer, arrival, lateness = DRAWS.unpack(keyed.digest())
         lost_here = lost < self._lost
         latencies = self._latencies
         return Fate(
@@ -77,6 +81,7 @@ class Fates:
             # Of the lost, the even draws get no receipt at all.
             silent < self._silent or (lost_here and not lost & 1),
             repeated < self._repeated,
+            early < self._early,
             latencies[answer >> 4],
             latencies[arrival >> 4],
             self._lateness(lateness) if late < self._late else 0.0,

@@ -151,7 +151,8 @@ class Gateway:
         if self._conditions.answer_when_drained and copies:
             answer_at = max(answer_at, copies[-1][0])
         for drained_at, copy in copies:
-            self._arrivals.add(max(answer_at, drained_at) + copy.fate.arrival_s * slow, copy)
+            taken_at = max(answer_at, drained_at) + copy.fate.arrival_s * slow
+            self._arrivals.add(drained_at if copy.fate.early else taken_at, copy)
         self._answers.add(answer_at, (exchange, msgspec.json.encode({"items": items})))
 
     def _judge(self, ref: str, fate: Fate) -> Item:

@@ -36,6 +36,7 @@ class Station:
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._dark = False
+        self._opening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         self._server = await self._loop.create_server(self._carrier.session, self._host, self.port, backlog=512)
@@ -61,7 +62,7 @@ class Station:
 
     def _reopen(self) -> None:
         self._dark = False
-        self._reopening = self._loop.create_task(self.open())
+        self._opening = self._loop.create_task(self.open())
 
     def brownout(self, factor: float) -> None:
         self._carrier.brownout(factor)

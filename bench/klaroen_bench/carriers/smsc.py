@@ -126,7 +126,10 @@ class Smsc:
             message_id = b"%b%08x" % (self._id_prefix, self._id_count + accepted)
             if when_drained:
                 answer_at = max(answer_at, drained_at)
-            answer(answer_at, Message(session, sequence, ROK, message_id, drained_at, pdu, submit, fate))
+            message = Message(session, sequence, ROK, message_id, drained_at, pdu, submit, fate)
+            if fate.early:
+                self._arrivals.add(drained_at, message)
+            answer(answer_at, message)
         self._id_count += accepted
         self.counts["accepted"] += accepted
         self.counts["submitted"] += len(pdus)
@@ -146,7 +149,7 @@ class Smsc:
             if not session.answers:
                 touched.append(session)
             session.answers.append(answer_submit(message.sequence, message.status, message.id))
-            if message.fate is not None and message.status == ROK:
+            if message.fate is not None and not message.fate.early:
                 arrive(max(now, message.drained_at) + message.fate.arrival_s * slow, message)
         for session in touched:
             answers, session.answers = session.answers, []

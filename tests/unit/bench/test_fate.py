@@ -7,7 +7,7 @@ import pytest
 from klaroen_bench.carriers.fate import LATE_S_MIN, Fates, Odds
 
 NUMBERS = [str(32_470_000_000 + n).encode() for n in range(20_000)]
-ODDS = Odds(refused=0.01, lost=0.04, silent=0.02, late=0.05, repeated=0.01)
+ODDS = Odds(refused=0.01, lost=0.04, silent=0.02, late=0.05, repeated=0.01, early=0.03)
 
 
 def test_a_number_meets_the_same_fate_whenever_it_is_asked() -> None:
@@ -34,6 +34,7 @@ def test_each_fate_falls_on_its_share_of_the_numbers() -> None:
                 ("lost", fate.lost),
                 ("late", fate.late_s > 0),
                 ("repeated", fate.repeated),
+                ("early", fate.early),
                 ("silent", fate.silent and not fate.lost),
             )
             if happened
@@ -43,6 +44,7 @@ def test_each_fate_falls_on_its_share_of_the_numbers() -> None:
         "lost": pytest.approx(800, abs=111),
         "late": pytest.approx(1000, abs=124),
         "repeated": pytest.approx(200, abs=57),
+        "early": pytest.approx(600, abs=97),
         "silent": pytest.approx(384, abs=79),
     }
 
