@@ -24,7 +24,7 @@ from msgspec import Struct
 from klaroen.core.model import Alert, AlertId, Batch, BatchId, CarrierName, Instant, Step, Text
 from klaroen.core.records import Entry, IdempotencyKey
 from klaroen.store.sqlite import SqliteStore
-from klaroen.store.writer import Writer, transact
+from klaroen.store.writer import SWITCH_S, Writer, transact
 
 DELIVERIES: Final = 1000
 JOURNAL_BYTES: Final = 6000
@@ -76,9 +76,9 @@ class Load:
         self._gap_s = units / units_per_s if units_per_s else 0.0
         self._free = threading.Semaphore(IN_FLIGHT)
         self._stopped = threading.Event()
+        self.done = 0
         self._thread = threading.Thread(target=self._submit)
         self._thread.start()
-        self.done = 0
 
     def _submit(self) -> None:
         due = time.perf_counter()
@@ -225,8 +225,8 @@ MIXTURES: Final = (
     Mixture("accepts", accepts=True),
     Mixture("accepts beside both at 125k/s", 125_000, 125_000, accepts=True),
     Mixture("accepts beside both unbounded", None, None, accepts=True),
-    Mixture("the same at 125k/s and a busy loop", 125_000, 125_000, accepts=True, spins=True),
-    Mixture("the same, switching at 0.5 ms", 125_000, 125_000, accepts=True, spins=True, switch_s=0.0005),
+    Mixture("accepts beside both at 125k/s and a busy loop", 125_000, 125_000, accepts=True, spins=True),
+    Mixture("the same, switching sooner", 125_000, 125_000, accepts=True, spins=True, switch_s=SWITCH_S),
 )
 
 

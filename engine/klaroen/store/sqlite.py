@@ -13,17 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from klaroen.core.errors import StoreUnavailableError
-from klaroen.core.model import (
-    Alert,
-    AlertClass,
-    AlertId,
-    AlertState,
-    Batch,
-    BatchId,
-    CarrierName,
-    Instant,
-    Token,
-)
+from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.records import AlertRow, BatchRow, Entry, IdempotencyKey, Orphan, References, Standing
 from klaroen.store import codec, sql
 from klaroen.store.connection import Connection, Synchronous
@@ -66,7 +56,8 @@ class SqliteStore:
     ) -> "SqliteStore":
         """Own the directory, and bring its store to this version.
 
-        Raises StoreBusyError, SchemaNewerError, StoreCorruptError, StoreUnavailableError.
+        Raises StoreBusyError, SchemaNewerError, StoreCorruptError, StoreUnavailableError; OSError where the directory
+        cannot be made ours.
         """
         lock = DirectoryLock.take(directory)
         path = directory / FILE

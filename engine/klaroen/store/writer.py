@@ -2,13 +2,14 @@
 
 Law: a work's `done` is called after the commit that holds it, with its result, or with what it raised. A work that
 raises takes nothing with it but itself; a disk that fails takes its whole transaction, and each work is told so.
-Urgent work waits for one bulk work and one commit at most; at most every other transaction passes bulk over.
+Urgent work waits at most for the commit under way, one bulk work, and its own commit; bulk is passed over by at most
+every other transaction.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
 from msgspec import Struct
@@ -28,6 +29,11 @@ BULK_WAITING_MAX: Final = 1024
 """Thirty-two transactions: what is beyond is told "not now", so that the carrier holds it rather than our memory."""
 URGENT_WAITING_MAX: Final = 4096
 """Twenty seconds of 200 alerts a second: who asked has gone by then."""
+
+
+SWITCH_S: Final = 0.0005
+"""For `sys.setswitchinterval` in a process that computes beside its writer. Each step of a statement gives up the
+interpreter; at Python's 5 ms, an accept beside a busy loop takes longer by a factor of ten or more [bench store]."""
 
 
 class Transactional(Protocol):
@@ -107,6 +113,8 @@ class Writer:
         self._urgent: deque[_Work] = deque()
         self._bulk: deque[_Work] = deque()
         self._bulk_passed_over = False
+        self._untold: deque[_Work] = deque()
+        """The works of this transaction, until each has heard of it."""
         self._changed = threading.Condition()
         self._closing = False
         self._broken: BaseException | None = None
@@ -122,7 +130,7 @@ class Writer:
         with self._changed:
             assert not self._closing, "the writer is closed"
             if self._broken is not None:
-                raise self._broken
+                raise AssertionError("the store's writer has broken") from self._broken
             if len(queue) >= waiting_max:
                 raise StoreUnavailableError(f"{len(queue)} writes wait for the disk already")
             queue.append(_Work(work, done, urgent))
@@ -143,8 +151,8 @@ class Writer:
     def _run(self) -> None:
         try:
             while self._wait_work():
-                for done, result in self._transact():
-                    done(result)
+                for result in self._transact():
+                    self._untold.popleft().done(result)
         except BaseException as error:
             self._give_up(error)
             raise
@@ -155,25 +163,25 @@ class Writer:
                 self._changed.wait()
             return bool(self._urgent or self._bulk)
 
-    def _transact(self) -> Iterator[tuple[Callable[[Any], None], Any]]:
-        """Take works, write them in one transaction, and yield what each is to be told."""
-        taken: list[_Work] = []
+    def _transact(self) -> list[Any]:
+        """Take works, write them in one transaction, and return what each of `_untold` is to be told."""
         results: list[Any] = []
         try:
             self._store.begin()
-            self._work_off(taken, results)
+            self._work_off(results)
             started = self._clock()
             self._store.commit()
         except Exception as error:  # each that is concerned hears of it
             self._store.rollback()
-            results = [_for_one(error) for _ in taken or self._take_all(taken)]
-        else:
-            if self._on_commit is not None:
-                self._on_commit(self._clock() - started)
-        return zip((each.done for each in taken), results, strict=True)
+            if not self._untold:
+                self._take_all()  # no transaction can be begun for any of them
+            return [_for_one(error) for _ in self._untold]
+        if self._on_commit is not None:
+            self._on_commit(self._clock() - started)
+        return results
 
-    def _work_off(self, taken: list[_Work], results: list[Any]) -> None:
-        """Do what waits, as far as one transaction goes, noting each work and its result.
+    def _work_off(self, results: list[Any]) -> None:
+        """Do what waits, as far as one transaction goes, noting each work in `_untold` and what came of it.
 
         Raises StoreUnavailableError or StoreCorruptError where the transaction cannot go on.
         """
@@ -189,9 +197,9 @@ class Writer:
                 break
             urgent_count += each.urgent
             bulk_count += not each.urgent
-            if taken:
+            self._untold.append(each)
+            if results:
                 self._store.mark()
-            taken.append(each)
             try:
                 results.append(each.work())
             except (StoreUnavailableError, StoreCorruptError):
@@ -209,17 +217,16 @@ class Writer:
                 return self._bulk.popleft()
             return None
 
-    def _take_all(self, taken: list[_Work]) -> list[_Work]:
-        """Take whatever waits: no transaction can be begun for it."""
+    def _take_all(self) -> None:
         with self._changed:
-            taken += [*self._urgent, *self._bulk]
+            self._untold.extend([*self._urgent, *self._bulk])
             self._urgent.clear()
             self._bulk.clear()
-        return taken
 
     def _give_up(self, error: BaseException) -> None:
-        """A `done` broke its promise: nothing is written any more, and nobody is left waiting."""
+        """We broke a promise of our own: nothing is written any more, and nobody is left waiting."""
         with self._changed:
             self._broken = error
-        for each in self._take_all([]):
-            each.done(error)
+        self._take_all()
+        while self._untold:
+            self._untold.popleft().done(error)

@@ -307,10 +307,24 @@ def test_a_broken_writer_takes_nothing() -> None:
     writer = Writer(store)
     writer.submit(partial(store.write, "x"), lambda _: 1 / 0)  # type: ignore[arg-type,return-value]
     writer._thread.join(PATIENCE_S)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(AssertionError, match="has broken") as caught:
         writer.submit(partial(store.write, "y"), answers.to("y"))
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
     writer.close()
     assert answers.told == {}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("moment", ["mark", "rollback"])
+def test_a_transaction_that_breaks_anywhere_is_told(held: Held, moment: str) -> None:
+    """Whatever the store raises and whenever, no work is left without an answer, and none is told success."""
+    held.store.fails[moment] = StoreUnavailableError("failing")
+    held.store.fails["commit"] = StoreUnavailableError("failing")
+    held.hold()
+    held.submit("a")
+    held.release()
+    assert {"first", "a"} == set(held.answers.told)
+    assert all(isinstance(told, StoreUnavailableError) for told in held.answers.told.values())
 
 
 def test_without_a_metric_commits_are_not_timed() -> None:
