@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from klaroen_bench.carriers.pdu import RETRYABLE, ROK
+from klaroen_bench.carriers.pdu import RETRYABLE
 from klaroen_bench.carriers.wheel import Wheel
 
 AT_ONCE_MAX: Final = 100
@@ -103,10 +103,9 @@ class Account:
             peer.deliver([pending.popleft() for _ in range(count)], now)
             self._counts["receipts_sent"] += count
 
-    def acknowledged(self, receipt: Receipt, status: int) -> None:
-        if status == ROK:
-            self._counts["receipts_acknowledged"] += 1
-        elif status in RETRYABLE:
+    def refused(self, receipt: Receipt, status: int) -> None:
+        """The peer did not take a receipt: again, unless it says that it never will."""
+        if status in RETRYABLE:
             self._again((receipt,))
         else:
             self._counts["receipts_refused"] += 1

@@ -23,6 +23,7 @@ from klaroen_bench.carriers.pdu import (
     RINVBNDSTS,
     RINVCMDID,
     RINVCMDLEN,
+    ROK,
     SUBMIT_SM,
     SUBMIT_SM_RESP,
     UNBIND,
@@ -124,7 +125,7 @@ class Session(asyncio.Protocol):
         data = self._rest + data if self._rest else data
         at, end = 0, len(data)
         submits: list[bytes] = []
-        acknowledged = False
+        taken = 0
         while end - at >= HEADER.size:
             length, command, status, sequence = HEADER.unpack_from(data, at)
             if not HEADER.size <= length <= PDU_BYTES_MAX:
@@ -136,21 +137,20 @@ class Session(asyncio.Protocol):
             if command == SUBMIT_SM and self.submits:
                 submits.append(data[at : at + length])
             elif command == DELIVER_SM_RESP:
-                acknowledged = True
-                self._acknowledged(sequence, status)
+                sent = self.unacknowledged.pop(sequence, None)
+                if sent is not None:
+                    taken += status == ROK
+                    if status != ROK and self.account is not None:
+                        self.account.refused(sent[0], status)
             else:
                 self._other(command, sequence, data[at : at + length])
             at += length
         self._rest = data[at:]
         if submits:
             self._smsc.take(self, submits)
-        if acknowledged and self.account is not None:
+        if self.account is not None:
+            self._smsc.counts["receipts_acknowledged"] += taken
             self.account.pump()
-
-    def _acknowledged(self, sequence: int, status: int) -> None:
-        sent = self.unacknowledged.pop(sequence, None)
-        if sent is not None and self.account is not None:
-            self.account.acknowledged(sent[0], status)
 
     def _other(self, command: int, sequence: int, pdu: bytes) -> None:
         if command == ENQUIRE_LINK:

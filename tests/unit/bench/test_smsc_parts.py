@@ -158,18 +158,17 @@ def test_a_receipt_that_could_not_be_stored_comes_again(account: Account, status
     bind = Bind()
     account.join(bind)
     account.offer(receipts(1))
-    account.acknowledged(bind.unacknowledged.pop(1)[0], status)
+    account.refused(bind.unacknowledged.pop(1)[0], status)
     assert bind.got == [b"0"]
     account._loop.move_to(0.6)
     assert bind.got == [b"0", b"0"]
 
 
-@pytest.mark.parametrize("status", [0x00, 0x0B])
-def test_a_receipt_that_was_taken_or_refused_for_good_does_not(account: Account, status: int) -> None:
+def test_a_receipt_that_was_refused_for_good_does_not(account: Account) -> None:
     bind = Bind()
     account.join(bind)
     account.offer(receipts(1))
-    account.acknowledged(bind.unacknowledged.pop(1)[0], status)
+    account.refused(bind.unacknowledged.pop(1)[0], 0x0B)
     account._loop.move_to(60.0)
     assert bind.got == [b"0"]
 
