@@ -248,12 +248,17 @@ class SmppCarrier:
 
     def _relink(self, words: str | None = None) -> None:
         """Say how the link stands, if that has changed."""
-        sessions = self._bound()
-        window = sum(session.window for session in sessions)
-        up = bool(sessions)
-        words = words or (f"{len(sessions)} of {len(self._binds)} binds" if up else self._link.words)
-        if (up, window) != (self._link.up, self._link.window) or (not up and words != self._link.words):
-            self._link = Link(up=up, window=window, words=words)
+        bound = self._bound()
+        window = sum(session.window for session in bound)
+        was = self._link
+        if words is None:
+            endings = [session.ending.words for session in self._open() if session.ending is not None]
+            if bound:
+                words = f"{len(bound)} of {len(self._binds)} binds"
+            else:
+                words = endings[0] if endings else "no bind is up" if was.up else was.words
+        if (bool(bound), window) != (was.up, was.window) or (not bound and words != was.words):
+            self._link = Link(up=bool(bound), window=window, words=words)
             self._say([self._link])
 
     def _say(self, events: Sequence[Event]) -> None:

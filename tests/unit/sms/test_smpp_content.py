@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.unit.sms.smpp_kit import HOUR_MS, NOW, content, settings
 
-from klaroen.core.model import CLASSES, Instant
+from klaroen.core.model import Instant
 from klaroen.core.ports import Refused
 from klaroen.settings import SmppProfile
 from klaroen_adapters.sms import smpp_content, smpp_pdu
