@@ -118,7 +118,8 @@ class Writer:
         self._changed = threading.Condition()
         self._closing = False
         self._broken: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="store-writer")
+        # A daemon, so that a process which fails before it can call `close` ends; what was answered is durable anyway.
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Callable[[], T], done: Callable[[T | BaseException], None], *, urgent: bool = False) -> None:
