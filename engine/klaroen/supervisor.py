@@ -5,6 +5,7 @@ back after 0, 1, 2, 4 … 30 s; one that says its configuration is wrong (78) en
 however it goes, the kernel tells its children.
 """
 
+import logging
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -120,7 +121,7 @@ class Supervisor:
         if code is not None:
             if read_pid(self._data_dir, child.role) == pid:
                 remove_pid(self._data_dir, child.role)
-            log.warning("ended", role=child.role, pid=pid, code=code)
+            log.log(logging.INFO if code == 0 else logging.WARNING, "ended", role=child.role, pid=pid, code=code)
         return code
 
     def _stop(self, code: int) -> int:

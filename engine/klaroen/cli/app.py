@@ -25,12 +25,14 @@ app = App(
     help="Alert fan-out for neighbourhood information networks: nothing lost, nothing twice, nothing altered.",
     help_epilogue=EPILOGUE,
     help_format="plaintext",  # Markdown costs a fifth of a second
+    suppress_keyboard_interrupt=False,
     version=lambda: version("klaroen"),
 )
 for command in (serve, edge, dispatch, demo):
     app.command(command)
 for group in (alert, register, token, config, bench):
     app.command(group)
+app.meta.suppress_keyboard_interrupt = False
 app.meta.group_parameters = Group("Options of every command")
 
 

@@ -5,8 +5,8 @@ its way; while somebody holds it, this waits and looks again, for a bounded time
 """
 
 import socket
-import time
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -41,7 +41,7 @@ def ask(context: Context, question: Question, answer: type[T]) -> T:
 def _told(settings: "Settings", question: Question) -> Told:
     from klaroen.store.errors import StoreBusyError
 
-    until = time.monotonic() + START_S
+    until = monotonic() + START_S
     while True:
         told = ask_running(Path(settings.data_dir, RUN, SOCKET), question)
         if told is not None:
@@ -49,10 +49,10 @@ def _told(settings: "Settings", question: Question) -> Told:
         try:
             return _answer_offline(settings, question)
         except StoreBusyError as error:
-            if time.monotonic() >= until:
+            if monotonic() >= until:
                 words = f"{error}, and does not answer: is it dispatch, and does it start?"
                 raise CommandFault(words) from None
-            time.sleep(LOOK_AGAIN_S)
+            sleep(LOOK_AGAIN_S)
 
 
 def _answer_offline(settings: "Settings", question: Question) -> Told:

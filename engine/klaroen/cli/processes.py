@@ -1,11 +1,17 @@
 """The processes themselves, and the look at their configuration before they start."""
 
+import errno
+import os
 import time
 from pathlib import Path
+from typing import Final
 
 from cyclopts import App
 
 from klaroen.cli.context import CommandFault, Context, Here
+
+TAKEN: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+"""What an operator mends: a port of somebody else's, an address of another machine's, a port below 1024."""
 
 config = App(name="config", help="Look at the configuration.")
 
@@ -41,7 +47,12 @@ def edge(*, context: Here) -> int:
     settings = context.settings()
     from klaroen.edge.serve import run_edge
 
-    return run_edge(settings)
+    try:
+        return run_edge(settings)
+    except OSError as error:
+        if error.errno not in TAKEN:
+            raise
+        raise CommandFault(f"{settings.edge.listen} cannot be listened at: {os.strerror(error.errno)}.") from None
 
 
 def dispatch(*, context: Here) -> int:
@@ -49,8 +60,12 @@ def dispatch(*, context: Here) -> int:
     _join(context)
     settings = context.settings()
     from klaroen.dispatch.run import run_dispatch
+    from klaroen.store.errors import SchemaNewerError, StoreBusyError, StoreCorruptError
 
-    return run_dispatch(settings)
+    try:
+        return run_dispatch(settings)
+    except (StoreBusyError, SchemaNewerError, StoreCorruptError) as error:
+        raise CommandFault(f"{error}.") from None
 
 
 @config.command

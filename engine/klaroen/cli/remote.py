@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from klaroen.cli.context import USAGE, CommandFault
 
@@ -41,13 +41,12 @@ class Remote:
     def __init__(
         self, environ: Mapping[str, str], sleep: Callable[[float], None] = time.sleep, patience_s: float = PATIENCE_S
     ) -> None:
-        self._url = urlsplit(environ.get("KLAROEN_URL") or URL)
-        if self._url.scheme not in ("http", "https") or not self._url.hostname:
-            raise CommandFault("KLAROEN_URL is not an http or https URL.", code=USAGE)
-        if not environ.get("KLAROEN_TOKEN"):
-            raise CommandFault("KLAROEN_TOKEN is not set: klaroen token create makes a token.", code=USAGE)
+        self._url = _api_url(environ.get("KLAROEN_URL") or URL)
+        token = environ.get("KLAROEN_TOKEN", "")
+        if not token or not all("!" <= letter <= "~" for letter in token):
+            raise CommandFault("KLAROEN_TOKEN holds no token: klaroen token create makes one.", code=USAGE)
         self._headers = {
-            "Authorization": f"Bearer {environ['KLAROEN_TOKEN']}",
+            "Authorization": f"Bearer {token}",
             "Accept-Language": _language(environ),
             "User-Agent": "klaroen",
         }
@@ -123,6 +122,16 @@ class Remote:
             yield pause_s * random.uniform(0.8, 1.2)
             spent_s += pause_s
             pause_s = min(2 * pause_s, BACKOFF_MAX_S)
+
+
+def _api_url(words: str) -> SplitResult:
+    try:
+        url = urlsplit(words)
+        if url.scheme in ("http", "https") and url.hostname and url.port != 0:
+            return url
+    except ValueError:  # a port or an address that is none
+        url = None
+    raise CommandFault("KLAROEN_URL is not an http or https URL.", code=USAGE)
 
 
 def _read(status: int, content: bytes) -> dict[str, Any]:

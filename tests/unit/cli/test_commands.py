@@ -1,0 +1,472 @@
+"""The commands: what they ask for, what they print, and how they exit."""
+
+import hashlib
+import io
+import json
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from klaroen import cli
+from klaroen.cli import asking, laboratory, remote
+from klaroen.cli.context import CommandFault
+from klaroen.cli.laboratory import BenchOptions, DemoOptions
+from klaroen.core.calls import (
+    CheckRegister,
+    CreateToken,
+    ExportRegister,
+    ImportedView,
+    ImportRegister,
+    ListTokens,
+    RevokeToken,
+)
+from klaroen.core.views import TokenView
+
+Run = tuple[int, str, str]
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty directory, and no configuration in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("KLAROEN_CONFIG", "KLAROEN_URL", "KLAROEN_TOKEN", "LANG", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Terminal:
+    """Runs command lines in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def run(self, *arguments: str) -> Run:
+        code = cli.main(arguments)
+        printed = self._capsys.readouterr()
+        return code, printed.out, printed.err
+
+    def json(self, *arguments: str) -> tuple[int, Any]:
+        """Run with --json: stdout is one object and nothing else."""
+        code, out, _ = self.run(*arguments, "--json")
+        assert out.count("\n") == 1
+        return code, json.loads(out)
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(capsys)
+
+
+# --- usage and configuration ----------------------------------------------------------------------------------------
+
+COMMANDS = [
+    *("serve", "edge", "dispatch", "demo", "config check"),
+    *(f"token {verb}" for verb in ("create", "list", "revoke")),
+    *(f"register {verb}" for verb in ("import", "check", "export")),
+    *(f"alert {verb}" for verb in ("send", "show", "pause", "resume", "cancel", "why")),
+    *(f"bench {verb}" for verb in ("national", "latency", "receipts")),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(terminal: Terminal, command: str) -> None:
+    """`--help` says what it does and what each parameter means."""
+    code, out, _ = terminal.run(*command.split(), "--help")
+    assert code == 0
+    usage, _, what, *_rest = out.split("\n")
+    assert usage.startswith(f"Usage: klaroen {command}")
+    assert what
+    for line in out.splitlines():  # each parameter has words beside its name and its kind
+        if line.startswith("│") and "--" in line and "default" not in line:
+            assert len(line.strip("│ *").split()) > 2, line
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["serv", "alert", "token create", "token create --name x --role pope", "serve --port 80", "alert show",
+     "register import a b", "demo --members many", "demo --members 0", "register import a b c --allow-removal -1",
+     "config check extra", "--config"],
+)  # fmt: skip
+def test_wrong_usage_exits_2_and_says_where_to_look(terminal: Terminal, line: str) -> None:
+    """Never a traceback. A group without its verb shows its help."""
+    code, out, err = terminal.run(*line.split())
+    assert code == (0 if line == "alert" else 2)
+    assert "klaroen alert COMMAND" in out if line == "alert" else err.startswith("klaroen: ")
+    assert "Traceback" not in err
+
+
+def test_wrong_usage_is_one_object_too(terminal: Terminal) -> None:
+    """With --json stdout holds one object, whatever happens."""
+    code, answer = terminal.json("token", "creat")
+    assert code == 2
+    assert "creat" in answer["error"]
+
+
+@pytest.mark.parametrize("order", ["--config {} config check", "config --config {} check", "config check --config={}"])
+def test_the_configuration_stands_before_or_after_the_subcommand(
+    terminal: Terminal, tmp_path: Path, order: str
+) -> None:
+    """--config FILE, else KLAROEN_CONFIG, else embedded defaults."""
+    path = tmp_path / "k.toml"
+    path.write_text('data_dir = "elsewhere"\n')
+    code, answer = terminal.json(*order.format(path).split())
+    assert code == 0
+    assert (answer["data_dir"], answer["config"]) == ("elsewhere", str(path))
+
+
+def test_the_configuration_comes_from_the_environment_else_from_the_defaults(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Embedded defaults live in ./klaroen-data."""
+    assert terminal.json("config", "check") == (
+        0,
+        {"ok": True, "config": None, "data_dir": "./klaroen-data", "carriers": []},
+    )
+    assert "embedded defaults" in terminal.run("config", "check")[1]
+    path = tmp_path / "k.toml"
+    path.write_text("")
+    monkeypatch.setenv("KLAROEN_CONFIG", str(path))
+    assert terminal.json("config", "check")[1]["config"] == str(path)
+
+
+@pytest.mark.parametrize("command", ["config check", "serve", "edge", "dispatch", "token list", "register check"])
+def test_a_wrong_configuration_exits_78_with_every_fault(terminal: Terminal, tmp_path: Path, command: str) -> None:
+    """Every fault at once, with key and reason."""
+    path = tmp_path / "k.toml"
+    path.write_text('data_dri = "x"\n[dispatch]\ndrain_s = -1\n')
+    code, answer = terminal.json(*command.split(), "--config", str(path))
+    assert code == 78
+    assert sorted(fault["key"] for fault in answer["faults"]) == ["data_dri", "dispatch.drain_s"]
+    _, _, err = terminal.run(*command.split(), "--config", str(path))
+    assert "data_dri: " in err
+    assert "dispatch.drain_s: " in err
+
+
+def test_the_version_is_that_of_the_distribution(terminal: Terminal) -> None:
+    """And needs no configuration."""
+    code, out, _ = terminal.run("--version")
+    assert code == 0
+    assert out.strip().count(".") == 2
+
+
+@pytest.mark.parametrize(("raised", "code"), [(KeyboardInterrupt, 130), (BrokenPipeError, 1)])
+def test_a_reader_who_leaves_ends_it_quietly(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, raised: type[BaseException], code: int
+) -> None:
+    """Ctrl-C, or a pipe into `head`."""
+
+    def leave(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(asking, "_told", leave)
+    monkeypatch.setattr(sys.stdout, "fileno", lambda: 99, raising=False)
+    monkeypatch.setattr("klaroen.cli.app.os.dup2", lambda *_: None)
+    assert terminal.run("token", "list") == (code, "", "")
+
+
+# --- tokens and register --------------------------------------------------------------------------------------------
+
+
+class Asked:
+    """Stands for dispatch: keeps the questions, and gives one answer."""
+
+    def __init__(self, answer: object = None) -> None:
+        self.questions: list[Any] = []
+        self.answer = answer
+
+    def __call__(self, _context: object, question: object, _type: object) -> object:
+        self.questions.append(question)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    asked = Asked()
+    monkeypatch.setattr(asking, "ask", asked)
+    return asked
+
+
+def test_a_token_is_printed_once_and_only_its_hash_goes_on(terminal: Terminal, asked: Asked) -> None:
+    """`{name, token}`."""
+    line = "token create --name gent --role police --zone Z1 --zone Z2 --network B1 --municipality Gent --province OVL"
+    code, answer = terminal.json(*line.split(), "--expires", "2999-06-30")
+    assert code == 0
+    (question,) = asked.questions
+    assert isinstance(question, CreateToken)
+    token = question.token
+    assert answer == {"name": "gent", "token": answer["token"]}
+    assert token.hash == hashlib.sha256(answer["token"].encode()).digest()
+    assert len(answer["token"]) == 43
+    assert (token.role, token.zones, token.networks) == ("police", ("Z1", "Z2"), ("B1",))
+    assert (token.municipalities, token.provinces, token.carrier) == (("Gent",), ("OVL",), None)
+    assert token.expires_at == datetime.fromisoformat("2999-07-01T00:00:00+02:00").timestamp() * 1000
+    assert token.created_at > 1_700_000_000_000
+
+
+def test_a_token_without_scope_grants_nothing_and_its_maker_is_told(terminal: Terminal, asked: Asked) -> None:
+    """An operator needs none."""
+    code, out, err = terminal.run("token", "create", "--name", "CIC Oost-Vlaanderen", "--role", "dispatch_centre")
+    assert (code, out.count("\n")) == (0, 1)
+    assert err == "This token has no scope: it grants nothing.\n"
+    assert terminal.run("token", "create", "--name", "ops", "--role", "operator")[2] == ""
+    assert terminal.run("token", "create", "--name", "p", "--role", "carrier", "--carrier", "proximus")[2] == ""
+    assert asked.questions[-1].token.carrier == "proximus"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--name", "", "--role", "police"],
+        ["--name", " a", "--role", "police"],
+        ["--name", "a\nb", "--role", "police"],
+        ["--name", "x" * 65, "--role", "police"],
+        ["--name", "a", "--role", "carrier"],
+        ["--name", "a", "--role", "police", "--carrier", "c"],
+        ["--name", "a", "--role", "carrier", "--carrier", "c", "--zone", "*"],
+        ["--name", "a", "--role", "police", "--zone", ""],
+        ["--name", "a", "--role", "police", "--expires", "2020-01-01"],
+        ["--name", "a", "--role", "police", "--expires", "2999-13-01"],
+        ["--name", "a", "--role", "police", "--expires", "2999-01-01T00:00:00"],
+        ["--name", "a", "--role", "police", "--expires", "soon"],
+    ],
+)
+def test_a_token_that_means_nothing_is_not_made(terminal: Terminal, asked: Asked, arguments: list[str]) -> None:
+    """Wrong usage: nothing is asked."""
+    assert terminal.run("token", "create", *arguments)[0] == 2
+    assert asked.questions == []
+
+
+def test_an_expiry_may_be_an_instant(terminal: Terminal, asked: Asked) -> None:
+    """With its offset, so that it means one thing."""
+    terminal.run("token", "create", "--name", "a", "--role", "operator", "--expires", "2999-06-30T12:00:00+02:00")
+    assert asked.questions[0].token.expires_at == datetime.fromisoformat("2999-06-30T10:00:00Z").timestamp() * 1000
+
+
+def test_tokens_are_listed_without_secrets(terminal: Terminal, asked: Asked) -> None:
+    """As a table, or as one object."""
+    asked.answer = (TokenView("gent", "police", ("Z1", "Z2"), (), (), (), None, "2026-11-21T08:00:00.000Z", None),)
+    code, answer = terminal.json("token", "list")
+    assert code == 0
+    assert answer["tokens"][0]["zones"] == ["Z1", "Z2"]
+    out = terminal.run("token", "list")[1]
+    assert "gent" in out
+    assert "Z1, Z2" in out
+    assert asked.questions == [ListTokens(), ListTokens()]
+
+
+def test_a_token_is_revoked_by_name(terminal: Terminal, asked: Asked) -> None:
+    """And a problem becomes exit 1 with its words."""
+    assert terminal.run("token", "revoke", "gent") == (0, "gent is revoked.\n", "")
+    assert asked.questions == [RevokeToken("gent")]
+    asked.answer = CommandFault("There is no token gent.", details={"problem": "not-found"})
+    assert terminal.run("token", "revoke", "gent") == (1, "", "klaroen: There is no token gent.\n")
+    assert terminal.json("token", "revoke", "gent") == (
+        1,
+        {"error": "There is no token gent.", "problem": "not-found"},
+    )
+
+
+def test_a_register_is_imported_by_absolute_paths(terminal: Terminal, asked: Asked, tmp_path: Path) -> None:
+    """Dispatch reads the files, wherever it runs."""
+    asked.answer = ImportedView(1, 2, 3, 4)
+    line = "register import z.jsonl n.jsonl m.csv --network B1 --network B2 --allow-removal 5"
+    code, answer = terminal.json(*line.split())
+    assert (code, answer) == (0, {"zones": 1, "networks": 2, "members": 3, "memberships": 4})
+    files = [str(tmp_path / name) for name in ("z.jsonl", "n.jsonl", "m.csv")]
+    assert asked.questions == [ImportRegister(*files, only=("B1", "B2"), allow_removal=5)]
+    assert terminal.run(*line.split())[1] == "1 zones, 2 networks, 3 members, 4 memberships.\n"
+
+
+def test_a_register_is_checked_and_exported(terminal: Terminal, asked: Asked, tmp_path: Path) -> None:
+    """Findings are no failure: they are what was asked for."""
+    asked.answer = ("B1: member M1 cannot be reached at night.",)
+    assert terminal.json("register", "check") == (0, {"findings": ["B1: member M1 cannot be reached at night."]})
+    assert terminal.run("register", "check")[1].endswith("1 findings.\n")
+    asked.answer = None
+    code, answer = terminal.json("register", "export", "out")
+    assert (code, answer["directory"]) == (0, str(tmp_path / "out"))
+    assert asked.questions[-1] == ExportRegister(str(tmp_path / "out"))
+    assert asked.questions[0] == CheckRegister()
+
+
+# --- alerts ---------------------------------------------------------------------------------------------------------
+
+
+class FakeApi:
+    """Stands for the HTTP API: keeps the calls, and gives the scripted answers."""
+
+    answers: list[dict[str, Any] | CommandFault]
+    calls: list[tuple[str, str, bytes | None, Mapping[str, str] | None]]
+
+    def __init__(self, _environ: Mapping[str, str]) -> None:
+        """The environment is tested with the real one."""
+
+    def call(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        self.calls.append((method, path, body, headers))
+        answer = self.answers.pop(0)
+        if isinstance(answer, CommandFault):
+            raise answer
+        return answer
+
+    def events(self, _path: str, _last: str | None) -> list[tuple[str, dict[str, Any]]]:
+        return [("1", STATUS | {"state": "sending"})]
+
+
+STATUS: dict[str, Any] = {
+    "id": "a1", "class": "warm", "mode": "live", "state": "done", "as_of": "T1", "accepted_at": "T0", "members": 5,
+    "pending": 0, "handed_over": 1, "reached": 4, "failed": 0, "expired": 0, "cancelled": 0, "unreachable": 0,
+    "channels": {"sms": {"handed_over": 5, "reached": 4, "failed": 0}},
+}  # fmt: skip
+ACCEPTED: dict[str, Any] = {
+    "id": "a1", "state": "accepted", "members": 5, "networks": 1, "warnings": ["Mind."],
+    "refused": [{"network": "B9", "rule": None, "reason": "Unknown."}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> type[FakeApi]:
+    FakeApi.answers, FakeApi.calls = [], []
+    monkeypatch.setattr(remote, "Remote", FakeApi)
+    return FakeApi
+
+
+def test_an_alert_is_sent_as_it_stands_in_the_file(terminal: Terminal, api: type[FakeApi], tmp_path: Path) -> None:
+    """Byte by byte, with a new idempotency key each time, or the one given."""
+    (tmp_path / "alert.json").write_bytes(b' {"class": "warm"}\r\n')
+    api.answers = [ACCEPTED, ACCEPTED, ACCEPTED]
+    assert terminal.json("alert", "send", "alert.json") == (0, ACCEPTED)
+    terminal.run("alert", "send", "alert.json", "--key", "mine")
+    code, out, _ = terminal.run("alert", "send", "alert.json")
+    assert (code, out) == (
+        0,
+        "a1 accepted: 5 members of 1 networks\n  refused B9 (-): Unknown.\n  Mind.\n",
+    )
+    method, path, body, headers = api.calls[0]
+    assert (method, path, body) == ("POST", "/v1/alerts", b' {"class": "warm"}\r\n')
+    assert headers is not None
+    assert headers["Content-Type"] == "application/json"
+    keys = [call[3]["Idempotency-Key"] for call in api.calls if call[3]]
+    assert keys[1] == "mine"
+    assert len(set(keys)) == 3
+
+
+def test_an_alert_may_come_from_stdin_and_be_cap(
+    terminal: Terminal, api: type[FakeApi], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FILE or -; XML is CAP."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"<alert/>")))
+    api.answers = [ACCEPTED]
+    assert terminal.run("alert", "send", "-")[0] == 0
+    assert api.calls[0][2] == b"<alert/>"
+    assert api.calls[0][3] is not None
+    assert api.calls[0][3]["Content-Type"] == "application/cap+xml"
+
+
+def test_a_try_that_was_given_up_can_be_taken_up_again(terminal: Terminal, api: type[FakeApi], tmp_path: Path) -> None:
+    """It may have been accepted: the key is told, so that it is not sent twice."""
+    (tmp_path / "alert.json").write_text("{}")
+    api.answers = [CommandFault("Given up.", details={"given_up": True})]
+    code, answer = terminal.json("alert", "send", "alert.json", "--key", "mine")
+    assert (code, answer["idempotency_key"]) == (1, "mine")
+    assert "--key mine" in answer["error"]
+    api.answers = [CommandFault("422 No.", details={"status": 422})]
+    assert terminal.json("alert", "send", "alert.json") == (1, {"error": "422 No.", "status": 422})
+
+
+def test_a_file_that_cannot_be_sent_is_told(terminal: Terminal, api: type[FakeApi], tmp_path: Path) -> None:
+    """Missing, a directory, too long, or a slip of the pen."""
+    (tmp_path / "long.json").write_bytes(b" " * (5 * 1024 * 1024 + 1))
+    assert "cannot be read" in terminal.run("alert", "send", "missing.json")[2]
+    assert "cannot be read" in terminal.run("alert", "send", ".")[2]
+    assert "longer than" in terminal.run("alert", "send", "long.json")[2]
+    assert terminal.run("alert", "send", "--kee")[0] == 2
+    assert api.calls == []
+
+
+def test_an_alert_is_shown_and_followed(terminal: Terminal, api: type[FakeApi]) -> None:
+    """Followed with --json, only its end is printed."""
+    api.answers = [STATUS]
+    assert terminal.run("alert", "show", "a/1")[1].splitlines() == [
+        "a1 warm live, accepted T0",
+        "T1 done: 1 handed_over, 4 reached of 5",
+        "  sms: 5 handed over, 4 reached, 0 failed",
+    ]
+    assert api.calls[0][1] == "/v1/alerts/a%2F1"
+    sending = STATUS | {"state": "sending"}
+    api.answers = [sending, STATUS]
+    assert terminal.json("alert", "show", "a1", "--follow") == (0, STATUS)
+    api.answers = [sending, STATUS]
+    lines = terminal.run("alert", "show", "a1", "--follow")[1].splitlines()
+    assert lines[0] == "T1 sending: 1 handed_over, 4 reached of 5"
+    assert lines[1] == "a1 warm live, accepted T0"
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "cancel"])
+def test_an_alert_is_paused_resumed_and_cancelled(terminal: Terminal, api: type[FakeApi], verb: str) -> None:
+    """`{state, handed_over, stopped}`."""
+    answer = {"state": "paused", "handed_over": 3, "stopped": 2}
+    api.answers = [answer, answer]
+    assert terminal.json("alert", verb, "a1") == (0, answer)
+    assert terminal.run("alert", verb, "a1")[1] == "a1 paused: 3 handed over, 2 stopped\n"
+    assert api.calls[0][:2] == ("POST", f"/v1/alerts/a1/{verb}")
+
+
+def test_why_tells_what_one_member_got(terminal: Terminal, api: type[FakeApi]) -> None:
+    """Attempts, and the rules with their articles."""
+    attempt = {"submitted_at": "T1", "channel": "sms", "carrier": "proximus", "state": "reached", "words": "On it."}
+    told = {
+        "member": "M1",
+        "state": "reached",
+        "attempts": [attempt],
+        "why": [{"rule": "R14", "article": "art. 9 b", "words": "By the plan."}],
+    }
+    api.answers = [told, told]
+    assert terminal.json("alert", "why", "a1", "M1") == (0, told)
+    assert terminal.run("alert", "why", "a1", "M1")[1].splitlines() == [
+        "M1: reached",
+        "  T1 sms by proximus: reached On it.",
+        "  R14 (art. 9 b) By the plan.",
+    ]
+    assert api.calls[0][1] == "/v1/alerts/a1/deliveries/M1"
+
+
+# --- demo and bench -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("demo", DemoOptions(100_000, 1_059, 1, storm=False, keep=False, json=False)),
+        ("demo --members 500 --networks 5 --seed 7 --storm --keep --json",
+         DemoOptions(500, 5, 7, storm=True, keep=True, json=True)),
+        ("bench national --runs 1", BenchOptions(100_000, 1_059, 1, 1, False, False, 500, 1_000)),
+        ("bench latency --alerts 600 --keep", BenchOptions(100_000, 1_059, 1, 3, False, True, 600, 1_000)),
+        ("bench receipts --shuffles 10", BenchOptions(100_000, 1_059, 1, 3, False, False, 500, 10)),
+    ],
+)  # fmt: skip
+def test_the_laboratory_gets_its_options_and_gives_its_exit_code(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, line: str, expected: DemoOptions | BenchOptions
+) -> None:
+    """Exit 1 if anything was lost, doubled or altered."""
+    given: list[object] = []
+    name = line.split()[1] if line.startswith("bench") else "demo"
+    module = ModuleType(f"klaroen_bench.{name}")
+    monkeypatch.setattr(module, f"run_{name}", lambda options: given.append(options) or 1, raising=False)
+    monkeypatch.setattr(laboratory, "find_spec", lambda _: object())
+    monkeypatch.setattr(laboratory, "import_module", lambda _: module)
+    assert terminal.run(*line.split())[0] == 1
+    assert given == [expected]
+
+
+def test_an_installation_without_a_laboratory_says_so(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that only serves may leave it out."""
+    monkeypatch.setattr(laboratory, "find_spec", lambda _: None)
+    assert terminal.run("demo")[0] == 1
