@@ -34,6 +34,15 @@ MALFORMED: Final = Problem("malformed", "this is not HTTP")
 TOO_MANY: Final = Problem("unavailable", "too many connections")
 
 
+class Head:
+    """A head that has begun and not ended."""
+
+    __slots__ = ("size_bytes",)
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+
+
 class Door(HttpToolsProtocol):
     """One connection."""
 
@@ -43,8 +52,7 @@ class Door(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._in_head = True
-        self._head_bytes = 0
+        self._head: Head | None = None
         self._message_bytes = 0
         self._problem = MALFORMED
         self._request_timer: asyncio.TimerHandle | None = None
@@ -77,35 +85,34 @@ class Door(HttpToolsProtocol):
     # --- the request -------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        was_in_head = self._in_head
+        head = self._head  # the same afterwards: all of `data` belongs to one head that has not ended
         self._message_bytes += len(data)
+        self._expect_request()  # even for what is none yet: the parser skips blank lines before a request
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._in_head and was_in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX:
+        if head is not None and head is self._head:
+            head.size_bytes += len(data)
+            if head.size_bytes > HEAD_BYTES_MAX:
                 self._refuse(TOO_LARGE)
         if self._message_bytes > MESSAGE_BYTES_MAX:
             self.transport.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._head_bytes, self._message_bytes = True, 0, 0
+        self._head, self._message_bytes = Head(), 0
         self._expect_request()
         if self._certified is not None:
             self.scope["extensions"] = {CERTIFICATE: {"name": self._certified}}
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._head = None
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX:
             self._problem = TOO_LARGE
             raise ValueError("a head that is too large")  # the parser stops, and send_400_response says why
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._in_head = True
-        self._head_bytes = 0
         self._stop(self._request_timer)
         self._request_timer = None
         super().on_message_complete()

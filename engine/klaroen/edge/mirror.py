@@ -48,7 +48,6 @@ class Mirror:
 
     def __init__(self, counter: int) -> None:
         self.tokens = TokenTable()
-        self.token_names: frozenset[str] = frozenset()
         self.readiness = STARTING
         self.connected = False
         self._counter = counter
@@ -70,7 +69,6 @@ class Mirror:
         match push:
             case Tokens(tokens):
                 self.tokens = TokenTable(tokens)
-                self.token_names = frozenset(token.name for token in tokens)
             case Alerts(alerts):
                 self._take_alerts(alerts)
             case Readiness():

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from klaroen.core.errors import PROBLEMS, ProblemName
+from klaroen.core.views import StatusView
 from klaroen.edge.problems import TYPES, ProblemView
 from klaroen.edge.queries import Query
 from klaroen.edge.routes import ROUTES, Route
@@ -47,13 +48,27 @@ def document(routes: Iterable[Route] = ROUTES) -> JsonObject:
         },
         "paths": dict(paths),
         "components": {
-            "schemas": {name: schema for name, schema in components.items() if name not in queries},
+            "schemas": {name: _plain(schema) for name, schema in components.items() if name not in queries},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "From `klaroen token create`."},
                 "certificate": {"type": "mutualTLS", "description": "Its common name is the name of a token."},
             },
         },
     }
+
+
+def _plain(schema: Any) -> Any:
+    """Return the schema with tuples of one kind as lists of a length, which every reader of schemas understands."""
+    if isinstance(schema, list):
+        return [_plain(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: _plain(one) for name, one in schema.items()}
+    kinds = plain.get("prefixItems", [])
+    if kinds and all(kind == kinds[0] for kind in kinds):
+        del plain["prefixItems"]
+        plain["items"] = kinds[0]
+    return plain
 
 
 def _operation(route: Route, described: Mapping[type, JsonObject], components: Mapping[str, Any]) -> JsonObject:
@@ -143,7 +158,9 @@ def _success(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
     if route.success == 204:
         return {"description": "Done; there is nothing to say"}
     schema: JsonObject = {"type": "string"}
-    if route.answer is not None:
+    if route.media == "text/event-stream":
+        schema = _event(described[StatusView])
+    elif route.answer is not None:
         schema = described[route.answer]
     elif route.media == "application/json":
         schema = {"type": "object"}
@@ -151,6 +168,19 @@ def _success(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
     if route.success == 202:
         response["headers"] = {"Location": _header("Where the alert can be seen", "string")}
     return response
+
+
+def _event(data: JsonObject) -> JsonObject:
+    """One event of the stream; what its `data` holds is JSON."""
+    return {
+        "type": "object",
+        "required": ["id", "event", "data"],
+        "properties": {
+            "id": {"type": "string", "pattern": "^[0-9]+$"},
+            "event": {"enum": ["snapshot", "change"]},
+            "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
+        },
+    }
 
 
 def _problem(status: int, names: list[ProblemName], described: Mapping[type, JsonObject]) -> JsonObject:

@@ -21,11 +21,11 @@ PARAMETERS_MAX: Final = 16
 
 Cursor = Annotated[str, Meta(min_length=1, max_length=200, description="`next` of the page before.")]
 NEAR: Final = (
-    r"^-?(180|1[0-7][0-9]|[1-9]?[0-9])(\.[0-9]{1,9})?,"
-    r"-?(90|[1-8]?[0-9])(\.[0-9]{1,9})?,"
-    r"(50000|[1-4]?[0-9]{1,4})(\.[0-9]{1,3})?$"
+    r"^-?(180(\.0{1,9})?|(1[0-7][0-9]|[1-9]?[0-9])(\.[0-9]{1,9})?),"
+    r"-?(90(\.0{1,9})?|[1-8]?[0-9](\.[0-9]{1,9})?),"
+    r"(50000(\.0{1,3})?|([1-4][0-9]{4}|[1-9][0-9]{0,3})(\.[0-9]{1,3})?)$"
 )
-"""lon,lat,m: degrees of WGS 84, and at most 50 km, as wide as an alert's `near`."""
+"""lon,lat,m: degrees of WGS 84, and 1 m to 50 km, as an alert's `near`; a pattern, so that the schema says it too."""
 
 
 class Query(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -86,10 +86,8 @@ def read_near(near: str | None) -> tuple[float, float, float] | None:
     if near is None:
         return None
     if re.fullmatch(NEAR, near) is None:
-        raise InputError("invalid", "near must be longitude,latitude,metres, and at most 50 km.", at="?near")
+        raise InputError("invalid", "near must be longitude,latitude,metres, from 1 m to 50 km.", at="?near")
     longitude, latitude, metres = (float(part) for part in near.split(","))
-    if abs(longitude) > 180 or abs(latitude) > 90 or not 0 < metres <= 50_000:
-        raise InputError("invalid", "near lies outside the world, or is wider than 50 km.", at="?near")
     return longitude, latitude, metres
 
 

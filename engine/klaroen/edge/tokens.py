@@ -92,8 +92,3 @@ class Rates:
             raise InputError.of(
                 Problem("too-many-requests", f"more than {self._per_s:g} requests a second", retry_after_s=wait_s)
             )
-
-    def keep(self, tokens: Iterable[str]) -> None:
-        """Forget the buckets of tokens that are no more."""
-        valid = set(tokens)
-        self._buckets = {name: bucket for name, bucket in self._buckets.items() if name in valid}

@@ -119,6 +119,35 @@ async def test_a_long_head_within_the_bound_is_read() -> None:
         assert await caller.status() == 200
 
 
+@pytest.mark.parametrize("size", [20_000, 200_000, 1024 * 1024])
+@in_virtual_time
+async def test_a_body_is_no_head_however_it_comes(size: int) -> None:
+    """Twice on one connection, head and body in one piece: 202."""
+    async with served() as edge, edge.caller() as caller:
+        body = samples.ALERT_BODY.ljust(size)
+        for key in (b"k1", b"k2"):
+            caller.write(
+                b"POST /v1/alerts HTTP/1.1\r\nContent-Type: application/json\r\nIdempotency-Key: %b\r\n"
+                b"Content-Length: %d\r\n" % (key, size) + BEARER + b"\r\n" + body
+            )
+            head = await caller.head()
+            assert head.startswith(b"HTTP/1.1 202")
+            await caller.reader.readexactly(int(head.split(b"content-length: ")[1].split(b"\r\n")[0]))
+
+
+@in_virtual_time
+async def test_blank_lines_keep_no_connection() -> None:
+    """The parser skips them before a request: they count as a request that does not come."""
+    async with served() as edge, edge.caller() as caller:
+        caller.write(GET)
+        assert await caller.status() == 200
+        rest, started_s = asyncio.create_task(caller.rest()), now_s()
+        while not rest.done():
+            caller.write(b"\r\n")
+            await asyncio.sleep(1)
+        assert now_s() - started_s == pytest.approx(Door.request_s_max, abs=1.1)
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HT", b"POST /v1/alerts HTTP/1.1\r\nContent-Length: 10\r\n"])
 @in_virtual_time
 async def test_a_caller_that_dawdles_is_left(sent: bytes) -> None:

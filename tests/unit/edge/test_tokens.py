@@ -92,10 +92,3 @@ def test_a_slow_rate_still_lets_one_request_through() -> None:
     now_s = 0.0
     rates = Rates(0.5, lambda: now_s)
     assert [rates.wait_s("a"), rates.wait_s("a")] == [0, 2.0]
-
-
-def test_buckets_of_tokens_that_are_no_more_are_forgotten() -> None:
-    rates = Rates(1.0, lambda: 0.0)
-    rates.take("a")
-    rates.keep(["b"])
-    assert rates.wait_s("a") == 0
