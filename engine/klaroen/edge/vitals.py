@@ -26,7 +26,7 @@ async def show_health(desk: Desk, call: Call) -> Reply:  # noqa: ARG001
 
 
 async def show_readiness(desk: Desk, call: Call) -> Reply:  # noqa: ARG001
-    """Ready as dispatch says it is, while the connection over which it says so stands, and the edge itself is not stopping."""
+    """Ready as dispatch says, while the connection over which it says so stands and the edge is not stopping."""
     readiness = desk.mirror.readiness
     if desk.draining or readiness.draining:
         raise InputError("unavailable", "stopping: no new alert is taken")
