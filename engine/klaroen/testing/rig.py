@@ -20,7 +20,7 @@ PATIENCE_S: Final = 60.0
 """For what must come of itself; longer than any back-off that a carrier may have (30 s)."""
 ASK_S: Final = 0.05
 DEADLINE_S: Final = 5.0
-TEXTS: Final = ("Dag", "België: 10 € [ok]\r\n {~}", "🚨 Zoë ’s avonds – bel 101")
+TEXTS: Final = ("Dag", " België: 10 € [ok]\r\n {~} ", "🚨 Zoë ’s avonds – bel 101")
 
 
 class Copy(Struct, frozen=True):
