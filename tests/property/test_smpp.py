@@ -18,22 +18,8 @@ from klaroen_adapters.sms.smpp_receipt import ReceiptReader
 from klaroen_adapters.sms.smpp_session import Session
 from klaroen_adapters.sms.smpp_terms import make_terms
 
-COMMANDS = st.sampled_from(
-    [
-        kit.SUBMIT_RESP,
-        kit.DELIVER,
-        kit.DATA,
-        kit.UNBIND,
-        kit.UNBIND_RESP,
-        kit.ENQUIRE,
-        kit.ENQUIRE_RESP,
-        kit.NACK,
-        kit.BIND_RESP,
-        258,
-        11,
-        4,
-    ]
-) | st.integers(0, 0xFFFFFFFF)
+NAMED = (*(kit.SUBMIT_RESP, kit.DELIVER, kit.DATA, kit.UNBIND, kit.UNBIND_RESP, kit.ENQUIRE), *(0x102, 0x0B, 0x04))
+COMMANDS = st.sampled_from((*NAMED, kit.ENQUIRE_RESP, kit.NACK, kit.BIND_RESP)) | st.integers(0, 0xFFFFFFFF)
 PDUS = st.builds(
     kit.pdu, COMMANDS, st.sampled_from([0, 0x58, 0x0B, 0xFFFF]), st.integers(0, 12), st.binary(max_size=90)
 )

@@ -72,7 +72,7 @@ _STAT: Final = re.compile(rb"stat(?<![a-z0-9_]stat)" + _VALUE + rb"([a-z]{1,16})
 _ERR: Final = re.compile(_ERROR).search
 # Appendix B of 3.4, as most write it: a short cut through the three searches above, with the same findings [-0.5 µs].
 _USUAL_ID: Final = re.compile(rb"id:([!-9;-~]{1,64})[ ]").match
-_USUAL_STAT: Final = re.compile(rb" stat:([A-Z]{1,16}) err:0*([0-9]{0,16})(?![!-~])").search
+_USUAL_STAT: Final = re.compile(rb"stat:(?:(?<= stat:)([A-Z]{1,16}) err:0*([0-9]{0,16})(?![!-~]))?").search
 
 
 def is_receipt(inbound: Inbound) -> bool:
@@ -96,7 +96,7 @@ class ReceiptReader:
         text = inbound.text
         if inbound.esm_class & _ESM_UDHI or inbound.data_coding or not text:
             text = words_of(inbound)
-        if not inbound.options and (usual := _USUAL_ID(text)) and (found := _USUAL_STAT(text)):
+        if not inbound.options and (usual := _USUAL_ID(text)) and (found := _USUAL_STAT(text)) and found[1]:
             name = usual[1]
             stat, err = found.groups()
             error, reference = err.decode("ascii"), None
