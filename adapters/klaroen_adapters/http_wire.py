@@ -99,11 +99,6 @@ class ResponseReader:
         return b"".join(self._chunks)
 
     @property
-    def begun(self) -> bool:
-        """The final response's head is complete: it will be told apart from an interim one."""
-        return self._started
-
-    @property
     def reusable(self) -> bool:
         """Another request may follow on this connection."""
         return self.complete and self._keep_alive and not self.excess

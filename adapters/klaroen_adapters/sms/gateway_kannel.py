@@ -2,7 +2,8 @@
 
 Law: Kannel answers a request of several recipients with what befell *one* of them, and acknowledges the rest by
 receipt; so its refusals are believed only of a single recipient, and its receipts carry our attempt ids, tagged by
-number and signed by a key of ours. It has no idempotency: a repeat is a second message.
+number and signed by a key of ours. It has no idempotency: a repeat is a second message. Its `sendsms-user` must allow
+`max-messages` as high as our longest text (by default it silently cuts after one) and `concatenation`.
 Source: Kannel 1.4.5, user's guide, "Sendsms" and "Delivery reports"; tests/wire/test_kannel.py.
 """
 
