@@ -55,7 +55,7 @@ class Cargo(Struct, frozen=True):
     parts: Mapping[Language, int]
     """Segments of each language's text by SMS."""
 
-    def batch(self, number: BatchId, route: Route, deliveries: array[int]) -> Batch:
+    def batch(self, number: BatchId, route: Route, deliveries: "array[int]") -> Batch:
         sms = route.step.channel == "sms"
         return Batch(
             id=number,
@@ -77,7 +77,7 @@ class Cargo(Struct, frozen=True):
             parts=self.parts[route.language] if sms else 1,
         )
 
-    def batches(self, routes: Mapping[Route, array[int]], number: Callable[[], BatchId]) -> list[Batch]:
+    def batches(self, routes: "Mapping[Route, array[int]]", number: Callable[[], BatchId]) -> list[Batch]:
         """Return batches of at most `BATCH_MAX` deliveries, route by route."""
         return [
             self.batch(number(), route, deliveries[start : start + BATCH_MAX])
@@ -88,7 +88,7 @@ class Cargo(Struct, frozen=True):
 
 def expand(
     audience: Audience, planner: Planner, first: int, count: int, accepted_at: Instant
-) -> tuple[dict[Route, array[int]], int]:
+) -> "tuple[dict[Route, array[int]], int]":
     """Return the routes of some `count` deliveries from `first` on, whole groups at a time, and the new cursor.
 
     Those who cannot be reached are passed over. The first step is the one of the hour of acceptance, so that a second

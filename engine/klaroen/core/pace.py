@@ -164,7 +164,9 @@ def throttle(pace: Pace, retry_after_s: float | None, now: Instant) -> Pace:
 def link(pace: Pace, up: bool, window: int, now: Instant) -> Pace:
     """The carrier's connection changed. A link that comes back after being lost starts by a trial."""
     if not up:
-        return open_breaker(replace(pace, window=0), now) if pace.breaker != "open" else replace(pace, window=0)
+        lost = pace.window > 0 and pace.breaker != "open"
+        pace = replace(pace, window=0)
+        return open_breaker(pace, now) if lost else pace
     return replace(pace, window=window, waiting_since=now if not pace.window else pace.waiting_since)
 
 

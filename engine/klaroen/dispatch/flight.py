@@ -125,7 +125,7 @@ async def _cover(desk: Desk, station: Station, page: Page, count: int) -> bool:
         desk.exposed += cursor - page.cursor
         page.cursor = cursor
         entry = Entry(page.batch.id, page.epoch, page.cursor, page.state)
-        await desk.writer.write(desk.store.append, [entry], (), (), (), desk.clock.now(), urgent=True)
+        await desk.writer.write(desk.store.append, [entry], (), (), desk.clock.now(), urgent=True)
     return True
 
 

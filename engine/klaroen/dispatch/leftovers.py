@@ -106,7 +106,7 @@ def _judge(desk: Desk, page: Page, index: int, now: Instant) -> Verdict:
     return judge(attempt, batch, station.name, keyed, others, opened.patience, now, desk.chance.random())
 
 
-def _follow(page: Page, index: int, verdict: Again | NextStep, routes: dict[Route, array[int]], now: Instant) -> None:
+def _follow(page: Page, index: int, verdict: Again | NextStep, routes: "dict[Route, array[int]]", now: Instant) -> None:
     """Move one obligation to its successor route, or end it."""
     opened, batch = page.opened, page.batch
     delivery = page.sheet.deliveries[index]

@@ -1,0 +1,329 @@
+"""A whole system on this machine: a country, simulated carriers, `klaroen serve`, and a client of its HTTP API.
+
+Law: everything is done as its user would, by the `klaroen` command and over HTTP; nothing here looks into the engine.
+What is started here ends with it, however it ends.
+"""
+
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from msgspec import Struct
+
+from klaroen_bench.country import CountryFacts, make_country
+from klaroen_bench.processes import CarrierProcess, cpu_s, peak_rss_mb, start_gateway, start_smsc
+
+READY_S: Final = 30.0
+"""The contract's: ready within 30 s of `serve`."""
+STOP_S: Final = 90.0
+POLL_S: Final = 0.05
+
+
+class RigError(Exception):
+    """The system did not start, or said no where it should not."""
+
+
+class Conditions(Struct, frozen=True):
+    """How the simulated carriers behave: the contract's defaults."""
+
+    latency_ms: float = 20.0
+    receipts_missing: float = 0.02
+    refused: float = 0.01
+    repeated: float = 0.01
+    late: float = 0.05
+    drain_per_s: float = 0.0
+
+    def arguments(self, seed: int) -> list[str]:
+        pairs = {
+            "--latency-ms": self.latency_ms,
+            "--receipts-missing": self.receipts_missing,
+            "--refused": self.refused,
+            "--repeated": self.repeated,
+            "--late": self.late,
+            "--drain-per-s": self.drain_per_s,
+            "--seed": seed,
+        }
+        return [word for option, value in pairs.items() for word in (option, f"{value:g}")]
+
+    def view(self) -> dict[str, float | None]:
+        """Return the conditions as every report prints them."""
+        return {
+            "latency_ms": self.latency_ms,
+            "receipts_missing": self.receipts_missing,
+            "refused": self.refused,
+            "repeated": self.repeated,
+            "late": self.late,
+            "drain_per_s": self.drain_per_s or None,
+        }
+
+
+class SmsCarrier(Struct, frozen=True):
+    """One simulated carrier of SMS, and how the engine is told to use it."""
+
+    name: str
+    kind: str = "smpp"
+    binds: int = 4
+    window: int = 250
+    rate_per_s: float = 50_000.0
+    cost_eur: float = 0.055
+
+
+class Plan(Struct, frozen=True):
+    """What the rig sets up."""
+
+    members: int
+    networks: int
+    seed: int
+    conditions: Conditions = Conditions()
+    carriers: tuple[SmsCarrier, ...] = (SmsCarrier("alpha"), SmsCarrier("beta"))
+    sms_s: float = 10.0
+    """Shorter than the default minute, so that a demonstration ends while somebody watches."""
+    call_s: float = 15.0
+    unjournaled_max: int = 1_000
+
+
+class Rig:
+    """The running system. Enter it to start everything, leave it to stop everything."""
+
+    def __init__(self, directory: Path, plan: Plan) -> None:
+        self.directory = directory
+        self.plan = plan
+        self.data_dir = directory / "data"
+        self.carriers: dict[str, CarrierProcess] = {}
+        self.facts: CountryFacts | None = None
+        self.tokens: dict[str, str] = {}
+        self.serve: subprocess.Popen[bytes] | None = None
+        self._stack = ExitStack()
+        self._connections: dict[int, http.client.HTTPConnection] = {}
+
+    # --- starting ---------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self.facts = make_country(self.country, self.plan.members, self.plan.networks, self.plan.seed)
+            for index, carrier in enumerate(self.plan.carriers):
+                self._start_carrier(carrier, self.plan.seed + index)
+            self._write_config()
+            self.command(
+                "register",
+                "import",
+                *(str(self.country / name) for name in ("zones.jsonl", "networks.jsonl", "members.csv")),
+            )
+            for name, role in (("police", "police"), ("operator", "operator")):
+                told = self.command("token", "create", "--name", name, "--role", role, "--zone", "*", "--json")
+                self.tokens[name] = json.loads(told)["token"]
+            self.start_serve()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del kind, error, trace
+        self.stop()
+
+    @property
+    def country(self) -> Path:
+        return self.directory / "country"
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "klaroen.toml"
+
+    def ledgers(self) -> list[Path]:
+        """Return the raw ledgers of all carriers."""
+        paths = [self.directory / f"{carrier.name}.ledger" for carrier in self.plan.carriers]
+        calls = self.directory / "simulated.ledger"
+        return [*paths, calls] if calls.exists() else paths
+
+    def _start_carrier(self, carrier: SmsCarrier, seed: int) -> None:
+        ledger = self.directory / f"{carrier.name}.ledger"
+        log = self.directory / f"{carrier.name}.log"
+        arguments = ["--name", carrier.name, *self.plan.conditions.arguments(seed)]
+        if carrier.kind == "smpp":
+            process = start_smsc(ledger, *arguments, log=log)
+        else:
+            arguments += ["--token-file", str(self._secret("gateway.token"))]
+            arguments += ["--receipt-secret-file", str(self._secret("gateway.secret"))]
+            process = start_gateway(ledger, *arguments, log=log)
+        self.carriers[carrier.name] = self._stack.enter_context(process)
+
+    def _secret(self, name: str) -> Path:
+        path = self.directory / name
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(24))
+        return path
+
+    def _write_config(self) -> None:
+        plan = self.plan
+        lines = [
+            f'data_dir = "{self.data_dir}"',
+            '[edge]\nlisten = "127.0.0.1:0"\nrequests_per_s = 100000',
+            '[metrics]\nedge = "127.0.0.1:0"\ndispatch = "127.0.0.1:0"',
+            f"[dispatch]\nunjournaled_max = {plan.unjournaled_max}",
+            *(
+                f"[steps.{lane}]\nsms_s = {plan.sms_s}\ncall_s = {plan.call_s}"
+                for lane in ("warm", "public_interest", "crisis")
+            ),
+        ]
+        for carrier in plan.carriers:
+            port = self.carriers[carrier.name].port
+            common = f'[[carrier]]\nname = "{carrier.name}"\nkind = "{carrier.kind}"\nchannels = ["sms"]\n'
+            common += f"rate_per_s = {carrier.rate_per_s}\ncost_eur = {carrier.cost_eur}\n"
+            if carrier.kind == "smpp":
+                common += f'host = "127.0.0.1"\nport = {port}\nsystem_id = "klaroen"\nsource = "8810"\n'
+                common += f'password_file = "{self._secret("smsc.password")}"\n'
+                common += f"binds = {carrier.binds}\nwindow = {carrier.window}\n"
+            else:
+                common += f'url = "http://127.0.0.1:{port}/"\nprofile = "generic"\nsender = "8810"\n'
+                common += f'token_file = "{self._secret("gateway.token")}"\n'
+                common += f'receipt_secret_file = "{self._secret("gateway.secret")}"\n'
+            lines.append(common)
+        lines.append(
+            '[[carrier]]\nname = "simulated"\nkind = "sim"\nchannels = ["voice", "tts"]\nrate_per_s = 2000\n'
+            f'latency_ms = {plan.conditions.latency_ms}\nledger = "{self.directory / "simulated.ledger"}"\n'
+        )
+        self.config.write_text("\n".join(lines))
+
+    def command(self, *words: str) -> str:
+        """Run a `klaroen` command; return its output. Raises RigError."""
+        done = subprocess.run(
+            [sys.executable, "-m", "klaroen", "--config", str(self.config), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RigError(f"klaroen {' '.join(words)}: exit {done.returncode}: {done.stderr[-2000:]}")
+        return done.stdout
+
+    def start_serve(self) -> None:
+        """Start `klaroen serve` and wait until it is ready. Raises RigError."""
+        log = self._stack.enter_context((self.directory / "serve.log").open("ab"))
+        self.serve = subprocess.Popen(
+            [sys.executable, "-m", "klaroen", "--config", str(self.config), "serve"], stdout=log, stderr=log
+        )
+        until = time.monotonic() + READY_S
+        while not self.is_ready():
+            if self.serve.poll() is not None or time.monotonic() > until:
+                raise RigError(f"serve is not ready; see {self.directory / 'serve.log'}")
+            time.sleep(POLL_S)
+
+    def is_ready(self) -> bool:
+        try:
+            return self.get("/readyz", None)[0] == 200
+        except (OSError, http.client.HTTPException, KeyError):
+            return False
+
+    # --- stopping ---------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Stop the system in order, then its carriers."""
+        if self.serve is not None and self.serve.poll() is None:
+            self.serve.send_signal(signal.SIGTERM)
+            try:
+                self.serve.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.serve.kill()
+                self.serve.wait()
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+        self._stack.close()
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    def ports(self) -> dict[str, int]:
+        try:
+            ports: dict[str, int] = json.loads((self.data_dir / "run" / "ports.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return ports
+
+    def pid(self, role: str) -> int:
+        return int((self.data_dir / "run" / f"{role}.pid").read_text())
+
+    def cpu_s(self, role: str) -> float:
+        return cpu_s(self.pid(role))
+
+    def peak_rss_mb(self, role: str) -> float:
+        return peak_rss_mb(self.pid(role))
+
+    def kill(self, role: str) -> None:
+        os.kill(self.pid(role), signal.SIGKILL)
+
+    # --- HTTP -------------------------------------------------------------------------------------------------------
+
+    def get(self, path: str, token: str | None = "police") -> tuple[int, Any]:
+        return self.request("GET", path, token)
+
+    def post(self, path: str, body: object = None, token: str = "police", key: str | None = None) -> tuple[int, Any]:  # noqa: S107
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.request("POST", path, token, None if body is None else json.dumps(body).encode(), headers)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        token: str | None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, Any]:
+        """Return (status, body as JSON or text). Raises OSError, HTTPException, KeyError before the edge has a port."""
+        port = self.ports()["edge"]
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {self.tokens[token]}"
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        connection = self._connections.get(port) or http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._connections[port] = connection
+        try:
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise
+        try:
+            return answer.status, json.loads(content) if content else None
+        except ValueError:
+            return answer.status, content.decode("utf-8", "replace")
+
+    def deliveries(self, alert: str) -> Iterator[Mapping[str, Any]]:
+        """Yield every delivery of an alert, page by page. Raises RigError."""
+        after = ""
+        while True:
+            status, page = self.get(f"/v1/alerts/{alert}/deliveries?limit=1000{after}")
+            if status != 200:
+                raise RigError(f"deliveries: {status} {page}")
+            yield from page["items"]
+            if page["next"] is None:
+                return
+            after = f"&after={page['next']}"
+
+    def flush_ledgers(self) -> None:
+        for process in self.carriers.values():
+            process.command({"do": "flush"})
+
+
+def percentile(samples: Sequence[float], share: float) -> float | None:
+    """Return the sample at this rank, or None from fewer than 500: no percentile is told from so few (contract)."""
+    if len(samples) < 500:
+        return None
+    ordered = sorted(samples)
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
