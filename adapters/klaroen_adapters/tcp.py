@@ -4,6 +4,8 @@ Law: one call opens, within a time, or raises ConnectError; every foreign except
 give another `Connect`. Nagle's algorithm is off: trio's sockets come with TCP_NODELAY.
 """
 
+import os
+import socket
 import ssl
 from typing import Final, Protocol
 
@@ -76,6 +78,8 @@ def _reason(error: BaseException | None) -> str:
         return error.reason or "TLS"
     if isinstance(error, OSError) and isinstance(error.__cause__, BaseExceptionGroup):
         error = error.__cause__.exceptions[0]  # trio tried several addresses; one reason will do
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, socket.gaierror) and error.strerror:
         return error.strerror
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
     return "cannot connect"

@@ -17,11 +17,10 @@ ENQUIRE, ENQUIRE_RESP, NACK, DATA, DATA_RESP = 0x15, 0x80000015, 0x80000000, 0x1
 
 
 def settings(password_file: str = "", profile: SmppProfile | None = None, **changes: Any) -> Smpp:
-    chosen: dict[str, Any] = {"binds": 1, "window": 10, "source": "8810", **changes}
+    chosen: dict[str, Any] = {"host": "smsc.test", "binds": 1, "window": 10, "source": "8810", **changes}
     return Smpp(
         name=CarrierName("proximus"),
         channels=("sms",),
-        host="smsc.test",
         system_id="klaroen",
         password_file=password_file,
         profile=profile or SmppProfile(),
