@@ -44,6 +44,7 @@ class Bind:
     def __init__(self) -> None:
         self.session: Session | None = None
         self.writer = trio.lowlevel.ParkingLot()
+        self.life = trio.CancelScope()
         self.is_writing = False
         self.lived_s = 0.0
         """How long the last session was bound."""
@@ -157,19 +158,28 @@ class SmppCarrier:
         session = bind.session = Session(self._terms, self._clock.now())
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write, bind, session, stream, nursery.cancel_scope)
+                bind.life = nursery.cancel_scope
+                nursery.start_soon(self._write, bind, session, stream)
                 await self._read(session, stream)
                 nursery.cancel_scope.cancel()
         finally:
             bind.session = None
             session.unbind()
-            await self._part(bind, session, stream)
-            if session.bound_at is not None:
-                bind.lived_s = (self._clock.now() - session.bound_at) / 1000
-            self._say(session.lose("connection lost"))
-            if not self._bound():
-                self._say(self._spread.withdraw("no bind is up"))
+            octets = b"" if bind.is_writing else session.take()  # behind a PDU cut in two nothing can follow
+            bind.is_writing = False
+            ending = self._bury(bind, session)
+            await _part(stream, octets)
+        return ending
+
+    def _bury(self, bind: Bind, session: Session) -> Ending:
+        """Give the answers of what a lost session held, at once; return why it ended."""
+        if session.bound_at is not None:
+            bind.lived_s = (self._clock.now() - session.bound_at) / 1000
+        self._say(session.lose("connection lost"))
+        if not self._bound():
+            self._say(self._spread.withdraw("no bind is up"))
         assert session.ending is not None, "a lost session knows why"
+        self._relink(session.ending.words)
         return session.ending
 
     async def _read(self, session: Session, stream: trio.abc.Stream) -> None:
@@ -187,9 +197,9 @@ class SmppCarrier:
             while len(self._events) > EVENTS_MAX:
                 await self._heard.park()
 
-    async def _write(self, bind: Bind, session: Session, stream: trio.abc.Stream, scope: trio.CancelScope) -> None:
-        """Write whatever there is to write; a connection that breaks, or a session that closed, ends its life."""
-        while session.state != "closed":
+    async def _write(self, bind: Bind, session: Session, stream: trio.abc.Stream) -> None:
+        """Write whatever there is to write; a connection that breaks ends the session's life."""
+        while True:
             octets = session.take()
             if not octets:
                 await bind.writer.park()
@@ -198,18 +208,9 @@ class SmppCarrier:
             try:
                 await stream.send_all(octets)
             except READ_ERRORS:
-                break
+                bind.life.cancel()
+                return
             bind.is_writing = False
-        scope.cancel()
-
-    async def _part(self, bind: Bind, session: Session, stream: trio.abc.Stream) -> None:
-        """Write the last octets, unless a PDU was cut in two or the connection is broken; then close."""
-        with trio.CancelScope(shield=True):
-            with trio.move_on_after(FAREWELL_S), suppress(*READ_ERRORS):  # it may be gone already
-                if not bind.is_writing:
-                    await stream.send_all(session.take())
-            await trio.aclose_forcefully(stream)
-        bind.is_writing = False
 
     async def _tick(self) -> None:
         """Let time pass for all binds: deadlines, enquiries, what waits too long."""
@@ -240,10 +241,13 @@ class SmppCarrier:
         self._wake()
 
     def _wake(self) -> None:
-        """Rouse the writers that have something to do."""
+        """Rouse the writers that have something to do, and end what is over, however its writer is stuck."""
         for bind in self._binds:
-            session = bind.session
-            if session is not None and (session.has_octets or session.state == "closed"):
+            if bind.session is None:
+                continue
+            if bind.session.state == "closed":
+                bind.life.cancel()
+            elif bind.session.has_octets:
                 bind.writer.unpark_all()
 
     def _relink(self, words: str | None = None) -> None:
@@ -286,6 +290,14 @@ class SmppCarrier:
             finally:
                 self._is_emitting = False
             self._heard.unpark_all()
+
+
+async def _part(stream: trio.abc.Stream, octets: bytes) -> None:
+    """Write the last octets, if the peer still takes them; then close."""
+    with trio.CancelScope(shield=True):
+        with trio.move_on_after(FAREWELL_S), suppress(*READ_ERRORS):  # it may be gone already
+            await stream.send_all(octets)
+        await trio.aclose_forcefully(stream)
 
 
 def build(settings: Smpp, emit: Emit, clock: Clock) -> SmppCarrier:

@@ -459,6 +459,40 @@ async def test_events_not_taken_stop_the_reading(
         nursery.cancel_scope.cancel()
 
 
+async def test_what_the_engine_was_cancelled_in_taking_is_told_again(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """The end comes in the middle of an emit: nothing is lost, nothing is told twice."""
+    password = tmp_path / "password"
+    password.write_text("secret")
+    smsc, said, closing = Smsc(), [], trio.Event()
+
+    async def emit(events: Sequence[Event]) -> None:
+        if not closing.is_set():
+            await trio.sleep_forever()
+        said.extend(events)
+
+    carrier = SmppCarrier(settings(str(password)), emit, Time(), smsc.connect)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(carrier.run)
+        await wait_all_tasks_blocked()
+        await smsc.accept()
+        closing.set()
+        nursery.cancel_scope.cancel()
+    assert [(False, 0), (True, 10), (False, 0)] == links(said)
+
+
+async def test_a_reset_connection_is_a_lost_one(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """However the system words it."""
+    async with world(tmp_path) as it:
+        await it.smsc.accept()
+
+        async def reset() -> None:
+            raise trio.BrokenResourceError
+
+        it.smsc.ours[0].receive_stream.receive_some_hook = reset
+        await it.smsc.write(pdu(ENQUIRE, 0, 1))
+        assert Link(up=False, window=0, words="connection lost") == it.heard()[-1]
+
+
 async def test_a_peer_that_falls_silent_is_left(tmp_path: Path, autojump_clock: MockClock) -> None:
     """Point 19: 30 s idle, an enquiry, 10 s, and a new bind."""
     async with world(tmp_path) as it:
@@ -469,6 +503,21 @@ async def test_a_peer_that_falls_silent_is_left(tmp_path: Path, autojump_clock: 
         assert ENQUIRE == heads(await it.smsc.read())[0][0]
         await trio.sleep(10.5)
         assert [Link(up=False, window=0, words="the peer fell silent")] == it.heard()
+        await trio.sleep(0.5)
+        assert 2 == len(it.smsc.connected)
+
+
+async def test_a_peer_that_neither_reads_nor_speaks_is_left(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A write that never ends does not keep a dead bind; what was written is Unknown, what was not is Unsent."""
+    async with world(tmp_path) as it:
+        await it.smsc.accept()
+        it.smsc.stick()
+        await it.hand_over(1)  # the write that sticks
+        await it.hand_over(1, first=1)
+        it.heard()
+        await trio.sleep(41)
+        late = [answer(1, Unsent("not written in time")), answer(0, Unknown("no answer in time"))]
+        assert [*late, Link(up=False, window=0, words="the peer fell silent")] == it.heard()
         await trio.sleep(0.5)
         assert 2 == len(it.smsc.connected)
 
