@@ -4,6 +4,7 @@ Law: all parts of a message go by one bind; runs leave in the order in which the
 given back unsent, so that a stopped alert stops here too.
 """
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
@@ -22,8 +23,8 @@ WAIT_MS: Final = 150
 several answers' worth, and less than the 200 ms within which a stopped alert must stop."""
 WAITING_MAX: Final = 10_000
 """Messages that wait: ten batches; the pace grants far fewer."""
-DESTINATION_MAX: Final = 20
-"""Digits that a destination_addr holds."""
+_NUMBERS: Final = re.compile(r"\+[0-9]{1,20}(?:\n\+[0-9]{1,20})*").fullmatch
+"""A destination_addr holds twenty digits."""
 
 _FULL: Final = Unsent("no free window")
 _THROTTLED: Final = Unsent("throttled", throttled=True)
@@ -130,10 +131,8 @@ def _runs(envelopes: Sequence[Envelope]) -> list[Sequence[Envelope]]:
 
 def _are_numbers(run: Sequence[Envelope]) -> bool:
     """Tell whether each address is "+" and digits that a PDU can hold: for a whole run at once."""
-    addresses = [envelope.address for envelope in run]
-    digits = "".join(addresses).replace("+", "")
-    plain = digits.isascii() and digits.isdigit()
-    return plain and all(2 <= len(to) <= DESTINATION_MAX + 1 and to.rfind("+") == 0 for to in addresses)
+    lines = "\n".join([envelope.address for envelope in run])
+    return _NUMBERS(lines) is not None and lines.count("\n") == len(run) - 1
 
 
 def _answers(run: Sequence[Envelope], outcome: Outcome) -> list[Event]:

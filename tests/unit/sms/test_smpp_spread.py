@@ -91,7 +91,20 @@ def test_what_is_over_does_not_leave(of: Any, deadline_at: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["32470000001", "+", "", "+3247000000a", "+32470\x00", "+" + "1" * 21, "++32470", "+٣٢", "3247+0"]
+    "address",
+    [
+        "32470000001",
+        "+",
+        "",
+        "+3247000000a",
+        "+32470\x00",
+        "+" + "1" * 21,
+        "++32470",
+        "+٣٢",
+        "3247+0",
+        "+32\n+32",
+        "+32\n",
+    ],
 )
 def test_an_address_that_is_no_number_is_refused(address: str) -> None:
     """And the rest of its run leaves."""
