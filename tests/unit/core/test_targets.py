@@ -1,7 +1,7 @@
 """Which networks the targets name: the union of those named and those that satisfy all other keys."""
 
 from collections.abc import Iterable
-from math import cos, radians
+from math import asin, atan2, cos, degrees, radians, sin
 from typing import Any
 
 import pytest
@@ -174,6 +174,28 @@ def test_near_reaches_as_far_as_it_says_in_every_direction(latitude: float, radi
     beyond = snapshot(*(network(f"B{i}", centroid=at) for i, at in enumerate(around(radius_m * 1.001))))
     assert len(chosen(near, within)) == 4
     assert chosen(near, beyond) == ()
+
+
+@pytest.mark.parametrize("radius_m", [300.0, 50_000.0])
+@pytest.mark.parametrize("bearing", range(0, 360, 15))
+def test_near_reaches_a_polygon_in_every_direction(radius_m: float, bearing: int) -> None:
+    """However its box lies: looking at the box first leaves nobody out."""
+
+    def at(distance_m: float) -> tuple[float, float]:
+        """The destination on the sphere (Snyder 1987, 5-5 and 5-6)."""
+        angle, north, turn = distance_m / EARTH_RADIUS_M, radians(50.5), radians(bearing)
+        latitude = asin(sin(north) * cos(angle) + cos(north) * sin(angle) * cos(turn))
+        east = atan2(sin(turn) * sin(angle) * cos(north), cos(angle) - sin(north) * sin(latitude))
+        return 4.5 + degrees(east), degrees(latitude)
+
+    def beyond(distance_m: float) -> Ring:
+        """A long wedge that points at the centre and begins at that distance."""
+        tip, (east, north) = at(distance_m), at(distance_m * 1.5)
+        return (tip, (east + 1e-4, north), (east, north + 1e-4), tip)
+
+    near = Targets(near=Near((4.5, 50.5), radius_m))
+    assert chosen(near, snapshot(network("B1", polygon=beyond(radius_m * 0.999)))) == ("B1",)
+    assert chosen(near, snapshot(network("B1", polygon=beyond(radius_m * 1.001)))) == ()
 
 
 def test_near_is_measured_to_the_nearest_edge_of_a_polygon() -> None:
