@@ -1,10 +1,12 @@
 """Questions to dispatch from the command line: whom they reach, and what becomes of the answer."""
 
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -24,10 +26,10 @@ from klaroen.core.calls import (
     frame,
     read_from_client,
 )
-from klaroen.core.errors import Problem
+from klaroen.core.errors import Problem, StoreUnavailableError
 from klaroen.rundir import run_dir
 from klaroen.settings import Settings
-from klaroen.store.errors import StoreBusyError
+from klaroen.store.errors import SchemaNewerError, StoreBusyError, StoreCorruptError
 
 Play = Callable[[socket.socket, list[object]], None]
 
@@ -165,3 +167,40 @@ def test_a_socket_path_that_is_too_long_is_told(tmp_path: Path) -> None:
     """108 bytes are the kernel's limit."""
     with pytest.raises(CommandFault, match="too long"):
         asking.ask_running(tmp_path / ("x" * 200) / "dispatch.sock", RevokeToken("x"))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (StoreUnavailableError("disk full"), "disk full"),
+        (SchemaNewerError(Path("d"), 9, 1), "d has schema version 9; this Klaroen knows versions up to 1"),
+        (StoreCorruptError("It is torn"), "It is torn"),
+        (PermissionError(13, "denied"), "cannot be used: [Errno 13] denied"),
+    ],
+)
+def test_data_that_cannot_be_used_is_told(
+    context: Context, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    """In words for whoever runs the system; no traceback."""
+
+    def fail(_settings: Settings, _question: Question) -> Told:
+        raise error
+
+    offline = ModuleType("klaroen.dispatch.offline")
+    offline.__dict__["answer_offline"] = fail
+    monkeypatch.setitem(sys.modules, "klaroen.dispatch.offline", offline)
+    with pytest.raises(CommandFault) as caught:
+        asking.ask(context, RevokeToken("x"), type(None))
+    assert str(caught.value).endswith(words)
+
+
+def test_a_socket_of_another_user_is_told(monkeypatch: pytest.MonkeyPatch, socket_path: Path) -> None:
+    """Only the user who runs klaroen commands it."""
+
+    class Guarded(socket.socket):
+        def connect(self, _address: object) -> None:
+            raise PermissionError
+
+    monkeypatch.setattr(asking.socket, "socket", Guarded)
+    with pytest.raises(CommandFault, match="run this as the user who runs klaroen"):
+        asking.ask_running(socket_path, RevokeToken("x"))

@@ -71,7 +71,11 @@ def ok(value: object) -> Answer:
 
 def stream(*events: tuple[int, object]) -> Answer:
     lines = [f"id: {number}\nevent: change\ndata: {json.dumps(status)}\n\n" for number, status in events]
-    return 200, {"Content-Type": "text/event-stream"}, ("\n: ping\n\n" + "".join(lines) + "data: cut o").encode()
+    return (
+        200,
+        {"Content-Type": "text/event-stream"},
+        ("\n: ping\n\ndata: torn\n\n" + "".join(lines) + "data: cut o").encode(),
+    )
 
 
 def test_what_was_not_taken_is_sent_again_with_the_same_key(api: Api) -> None:
