@@ -18,6 +18,7 @@ config = App(name="config", help="Look at the configuration.")
 
 def serve(*, context: Here) -> int:
     """Run edge and dispatch, and start again the one that dies. SIGTERM ends both in order."""
+    _join(context)
     from klaroen.children import AlreadyRunningError, command, listening_to_signals, only_one, spawn
     from klaroen.supervisor import Supervisor
     from klaroen.telemetry import configure_logging

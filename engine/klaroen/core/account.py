@@ -120,7 +120,10 @@ class Account:
         self.last_ms = NEVER
 
     def tally(self, channel: Channel) -> Tally:
-        return self.tallies.setdefault(channel, Tally())
+        tally = self.tallies.get(channel)
+        if tally is None:
+            tally = self.tallies[channel] = Tally()
+        return tally
 
     # --- what happens -----------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ the replay after a restart, and no order of receipts changes where it ends.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, cast, get_args
 
 import msgspec
@@ -14,6 +14,8 @@ from msgspec import Struct
 from klaroen.core import journal
 from klaroen.core.model import Batch, CarrierName
 from klaroen.core.state import (
+    HANDED_OVER,
+    NETWORK,
     NONE,
     OPEN,
     REACHED,
@@ -161,10 +163,24 @@ class Sheet:
         """Return the indexes that may have left (below the durable cursor) and have no outcome in the journal."""
         return [i for i in range(cursor) if self.answered_ms[i] == NEVER and self.states[i] == NONE]
 
-    def unproved(self) -> Iterable[int]:
-        """Yield the indexes whose obligation is open here and that are not reached."""
-        fates, states = self.fates, self.states
-        return (i for i in range(len(states)) if fates[i] == OPEN and states[i] != REACHED)
+    def restless(self, proof_due_ms: int, *, grounded: bool) -> tuple[list[int], int | None]:
+        """Return whom a verdict is due for, and when the first of the others was answered (None without any).
+
+        The others have been taken by the carrier, after `proof_due_ms`, and still have time for their proof. Whose
+        answer is awaited, who is reached and who has a fate are neither; who has not left is due once `grounded`.
+        """
+        due: list[int] = []
+        earliest: int | None = None
+        rows = zip(self.states, self.fates, self.answered_ms, self.flown_ms, strict=True)
+        for index, (state, fate, answered, flown) in enumerate(rows):
+            if fate != OPEN or state == REACHED or (state == NONE and (flown != NEVER or not grounded)):
+                continue
+            if state in (HANDED_OVER, NETWORK) and answered > proof_due_ms:
+                if earliest is None or answered < earliest:
+                    earliest = answered
+            else:
+                due.append(index)
+        return due, earliest
 
     @property
     def price_eur(self) -> float:

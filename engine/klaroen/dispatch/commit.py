@@ -53,6 +53,7 @@ async def commit_forever(desk: Desk) -> None:
         await desk.commit_bell.wait()
         while desk.something_to_write:
             await write_once(desk)
+        desk.written_bell.ring()
 
 
 async def write_once(desk: Desk) -> None:

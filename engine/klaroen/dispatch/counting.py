@@ -4,18 +4,16 @@ Law: drills are counted as alerts and deliveries of mode `drill`, and never as a
 """
 
 import shutil
-from collections.abc import Mapping
 from typing import Final
 
 import structlog
 
 from klaroen.core.account import STATES
-from klaroen.core.model import CLASSES, AlertClass, Channel
+from klaroen.core.model import CLASSES, AlertClass
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.station import Station
 from klaroen.telemetry import CarrierDepth, Depths, LaneDepth
-from klaroen.telemetry.dispatch import OutcomeLabel, ReceiptLabel
 
 log = structlog.get_logger()
 
@@ -31,20 +29,19 @@ def fault(station: Station, words: str, count: int) -> None:
         log.warning("carrier fault", carrier=station.name, words=words, seen=seen + count)
 
 
-def answers(desk: Desk, station: Station, outcomes: Mapping[tuple[Channel, OutcomeLabel], int]) -> None:
+def carrier(desk: Desk, station: Station) -> None:
+    """Bring a carrier's counters up to what its station has seen since the last time."""
     counts = desk.metrics.carriers.get(station.name)
-    if counts is None:
-        return
-    for key, count in outcomes.items():
-        counts.attempts[key].inc(count)
-
-
-def receipts(desk: Desk, station: Station, states: Mapping[ReceiptLabel, int]) -> None:
-    counts = desk.metrics.carriers.get(station.name)
-    if counts is None:
-        return
-    for state, count in states.items():
-        counts.receipts[state].inc(count)
+    if counts is not None:
+        for key, count in station.outcomes.items():
+            counts.attempts[key].inc(count)
+        for state, count in station.states.items():
+            counts.receipts[state].inc(count)
+        for channel, euros in station.euros.items():
+            counts.cost_euros[channel].inc(euros)
+    station.outcomes.clear()
+    station.states.clear()
+    station.euros.clear()
 
 
 def possible_duplicates(desk: Desk, station: Station, count: int) -> None:
@@ -71,12 +68,6 @@ def deliveries(desk: Desk, opened: OpenAlert) -> None:
                 lane.reached.observe(ms / 1000, count)
         tally.handed_ms.clear()
         tally.proved_ms.clear()
-
-
-def costs(desk: Desk, station: Station, channel: Channel, euros: float) -> None:
-    counts = desk.metrics.carriers.get(station.name)
-    if counts is not None and euros:
-        counts.cost_euros[channel].inc(euros)
 
 
 def depths(desk: Desk) -> Depths:

@@ -92,6 +92,7 @@ class Desk:
         self.draining = False
         self.feed_bell = Bell()
         self.commit_bell = Bell()
+        self.written_bell = Bell()
         self.drain_bell = Bell()
         self.timer_bell = Bell()
         self.push_bell = Bell()

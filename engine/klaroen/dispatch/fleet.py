@@ -19,7 +19,7 @@ from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.leftovers import free_stranded, ground_station
 from klaroen.dispatch.settle import settle_answers, take_events
 from klaroen.dispatch.station import Station
-from klaroen.settings import CarrierSettings, Sim
+from klaroen.settings import CarrierSettings, Plugged, Sim
 
 log = structlog.get_logger()
 
@@ -46,7 +46,9 @@ def build_fleet(desk: Desk, emits: "EmitFor") -> None:
 
 
 def build(settings: CarrierSettings, emit: Emit, desk: Desk) -> Carrier:
-    """Return the carrier that the entry point named after its kind makes."""
+    """Return the carrier that its settings bring, or that the entry point named after its kind makes."""
+    if isinstance(settings, Plugged):
+        return settings.build(emit, desk.clock)
     kind = str(settings.__struct_config__.tag)
     (point,) = entry_points(group=ENTRY_POINTS, name=kind)
     factory: Any = point.load()

@@ -17,6 +17,7 @@ from klaroen.core.model import ADDRESS_KINDS, AlertClass, AlertId, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
 from klaroen.core.records import Entry
 from klaroen.core.state import ENDED
+from klaroen.dispatch import counting
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.settle import settle_answers
@@ -157,6 +158,8 @@ async def _claim(desk: Desk, station: Station, page: Page, cursor: int) -> bool:
         del station.held[batch.alert]
         desk.agenda.add(page)
         raise
+    if batch.possible_duplicate:
+        counting.possible_duplicates(desk, station, batch.count)
     assert claimed, f"batch {batch.id} was claimed by somebody else on our own data"
     desk.touch(page)
     return True

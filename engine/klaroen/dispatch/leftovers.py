@@ -5,11 +5,12 @@ one rung. A page is looked at when something in it may have changed, never by po
 """
 
 from array import array
+from collections.abc import Collection
 from typing import Final
 
 from klaroen.core.expand import Route
-from klaroen.core.model import Instant, Step
-from klaroen.core.sheet import NEVER, Sheet
+from klaroen.core.model import CarrierName, Instant, Step
+from klaroen.core.sheet import Sheet
 from klaroen.core.state import ENDED, HANDED_OVER, MOVED, NETWORK, NONE, REFUSED, UNKNOWN, UNSENT
 from klaroen.core.verdict import Again, Attempt, NextStep, Verdict, Wait, judge
 from klaroen.dispatch.desk import Desk
@@ -56,12 +57,15 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
         return
     now = desk.clock.now()
     routes: dict[Route, array[int]] = {}
-    wait_until: int | None = None
-    for index in list(page.sheet.unproved()):
-        verdict = _judge(desk, page, index, now)
+    wait_ms = int(page.batch.wait_s * 1000)
+    due, earliest = page.sheet.restless(page.opened.ms(now) - wait_ms, grounded=page.grounded)
+    wait_until = None if earliest is None else page.opened.at(earliest + wait_ms)
+    others = _others(desk, page)
+    for index in due:
+        verdict = _judge(desk, page, index, others, now)
         if isinstance(verdict, Wait):
-            if verdict.until is not None:
-                wait_until = verdict.until if wait_until is None else min(wait_until, verdict.until)
+            if verdict.until is not None and (wait_until is None or verdict.until < wait_until):
+                wait_until = verdict.until
         else:
             _follow(page, index, verdict, routes, now)
     page.unsent = {index: why for index, why in page.unsent.items() if page.sheet.fates[index] == 0}
@@ -72,17 +76,22 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
         look_soon(desk, page, Instant(max(wait_until, now + GRAIN_MS)))
 
 
-def _judge(desk: Desk, page: Page, index: int, now: Instant) -> Verdict:
+def _others(desk: Desk, page: Page) -> list[CarrierName]:
+    """Return the carriers of the page's channel, its own excepted, that may be used now."""
+    return [
+        other.name
+        for other in desk.fleet(page.batch.mode == "drill").values()
+        if other is not page.station and other.usable and page.batch.step.channel in other.channels
+    ]
+
+
+def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], now: Instant) -> Verdict:
     """Return the verdict on one unproved attempt; a Wait for ever where only an event will change it."""
     opened, sheet, batch = page.opened, page.sheet, page.batch
     state = sheet.states[index]
-    if state == NONE and sheet.flown_ms[index] != NEVER:
-        return Wait(None)  # its answer, or its deadline, will come
     ending = opened.ending
     if ending is not None and state not in (HANDED_OVER, NETWORK):
         return NextStep()
-    if state == NONE and not page.grounded:
-        return Wait(None)
     station = page.station
     if state == NONE or station is None:  # it was never offered to a carrier: nothing speaks against anyone
         stranded = station is None and batch.only is not None
@@ -97,11 +106,6 @@ def _judge(desk: Desk, page: Page, index: int, now: Instant) -> Verdict:
         retry_after_s=why.retry_after_s,
         throttled=why.throttled,
     )
-    others = [
-        other.name
-        for other in desk.fleet(station.drill).values()
-        if other is not station and other.usable and batch.step.channel in other.channels
-    ]
     keyed = station.keyed and station.usable
     return judge(attempt, batch, station.name, keyed, others, opened.patience, now, desk.chance.random())
 

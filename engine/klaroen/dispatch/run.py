@@ -61,31 +61,36 @@ async def serve(settings: Settings, store: WritableStore) -> None:
     build_fleet(desk, EmitFor(desk))
     recover(desk)
     counter = Counter(desk)
-    listener = await open_socket(run_dir(settings.data_dir) / SOCKET)
+    listener = await open_socket(trio.Path(run_dir(settings.data_dir) / SOCKET))
     write_pid(settings.data_dir, "dispatch")
     write_port(settings.data_dir, "metrics_dispatch", serve_metrics(metrics.registry, settings.metrics.dispatch))
     try:
         async with trio.open_nursery() as nursery:
-            for station in desk.all_stations():
-                nursery.start_soon(run_carrier, desk, station)
-                nursery.start_soon(watch, desk, station)
-                nursery.start_soon(fly, desk, station)
-            nursery.start_soon(feed_forever, desk)
-            nursery.start_soon(commit_forever, desk)
-            nursery.start_soon(drain_forever, desk)
-            nursery.start_soon(close_forever, desk)
-            nursery.start_soon(amend_forever, desk)
-            nursery.start_soon(keep_time, desk)
-            nursery.start_soon(sweep_forever, desk)
+            start_work(nursery, desk, counter)
             nursery.start_soon(measure_forever, desk, depths)
             nursery.start_soon(counter.serve, listener)
-            nursery.start_soon(counter.push_forever)
             nursery.start_soon(beat_forever, metrics)
             await wait_for_stop()
             await drain(desk)
             nursery.cancel_scope.cancel()
     finally:
         await writer.aclose()
+
+
+def start_work(nursery: trio.Nursery, desk: Desk, counter: Counter) -> None:
+    """Start everything that dispatch does unasked; it needs no process of its own, so that a test can run it too."""
+    for station in desk.all_stations():
+        nursery.start_soon(run_carrier, desk, station)
+        nursery.start_soon(watch, desk, station)
+        nursery.start_soon(fly, desk, station)
+    nursery.start_soon(feed_forever, desk)
+    nursery.start_soon(commit_forever, desk)
+    nursery.start_soon(drain_forever, desk)
+    nursery.start_soon(close_forever, desk)
+    nursery.start_soon(amend_forever, desk)
+    nursery.start_soon(keep_time, desk)
+    nursery.start_soon(sweep_forever, desk)
+    nursery.start_soon(counter.push_forever)
 
 
 async def keep_time(desk: Desk) -> None:
@@ -114,6 +119,8 @@ async def beat_forever(metrics: DispatchMetrics) -> None:
 async def measure_forever(desk: Desk, depths: list[Depths]) -> None:
     while True:
         depths[0] = counting.depths(desk)
+        for station in desk.all_stations():
+            counting.carrier(desk, station)
         await trio.sleep(DEPTHS_S)
 
 
@@ -134,7 +141,7 @@ async def drain(desk: Desk) -> None:
             nursery.start_soon(station.carrier.drain, seconds)
     with trio.move_on_after(seconds):
         while desk.something_to_write:
-            await trio.sleep(0.02)
+            await desk.written_bell.wait()
     log.info("drained", unanswered=sum(len(station.in_flight) for station in desk.all_stations()))
 
 

@@ -4,12 +4,11 @@ Law: an answer moves its page in the same breath in which it is taken in; a rece
 and applied afterwards, exactly once as far as anybody can see (the joins forgive repeats).
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, assert_never
 
 from klaroen.core import pace as paces
-from klaroen.core.model import ADDRESS_KINDS, AttemptId, Channel, Instant
+from klaroen.core.model import ADDRESS_KINDS, AttemptId, Instant
 from klaroen.core.ports import (
     Accepted,
     Answer,
@@ -31,7 +30,7 @@ from klaroen.dispatch.kept import Kept, hash_address
 from klaroen.dispatch.leftovers import LOOK_MS, ground_station, look_soon
 from klaroen.dispatch.page import Page, Unsentness
 from klaroen.dispatch.station import CALL_CHANNELS, Station
-from klaroen.telemetry.dispatch import OutcomeLabel, ReceiptLabel
+from klaroen.telemetry.dispatch import OutcomeLabel
 
 _LABELS: Final[dict[type[Outcome], OutcomeLabel]] = {
     Accepted: "accepted",
@@ -78,7 +77,7 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
     """Book the one answer of each envelope."""
     now = desk.clock.now()
     segments = troubled = strays = 0
-    outcomes: Counter[tuple[Channel, OutcomeLabel]] = Counter()
+    outcomes = station.outcomes
     for answer in answers:
         flown = station.in_flight.pop(answer.attempt, None)
         if flown is None:
@@ -94,7 +93,6 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
     station.answered(segments, troubled, now)
     if strays:
         counting.fault(station, "an answer to nothing", strays)
-    counting.answers(desk, station, outcomes)
 
 
 def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer, now: Instant) -> bool:
@@ -103,6 +101,8 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
     if isinstance(outcome, Accepted | Delivered):
         state = HANDED_OVER if isinstance(outcome, Accepted) else REACHED
         page.answer(index, state, ms, " ".join(outcome.refs), "")
+        channel, price_eur = page.batch.step.channel, page.sheet.price_eur
+        station.euros[channel] = station.euros.get(channel, 0.0) + price_eur
         _register_refs(desk, station, page, index, outcome.refs)
         if station.keyed:
             station.attempts[answer.attempt] = (page, index)
@@ -157,7 +157,7 @@ def keep(desk: Desk, station: Station, receipts: Sequence[Receipt]) -> list[Kept
 def drain(desk: Desk, station: Station, receipts: Sequence[Kept], now: Instant) -> list[Kept]:
     """Apply durable receipts to their attempts; return those that match nothing."""
     orphans = []
-    states: Counter[ReceiptLabel] = Counter()
+    states = station.states
     for one in receipts:
         found = find(desk, station, one)
         states[one.state] += 1
@@ -166,7 +166,6 @@ def drain(desk: Desk, station: Station, receipts: Sequence[Kept], now: Instant) 
             continue
         page, index, part = found
         apply(desk, station, page, index, part, one, now)
-    counting.receipts(desk, station, states)
     return orphans
 
 

@@ -8,7 +8,6 @@ import os
 import socket as sockets
 import struct
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -56,7 +55,7 @@ class Client:
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream
         self.wants_pushes = False
-        self.under_way = 0
+        self.turns = trio.Semaphore(QUESTIONS_MAX)
         self._outbox = bytearray()
         self._written = trio.Event()
 
@@ -116,10 +115,8 @@ class Counter:
                         self._clients.add(client)
                         self._greet(client)
                 else:
-                    client.under_way += 1
+                    await client.turns.acquire()  # back-pressure: nothing more is read from who asks too much
                     nursery.start_soon(self._answer, client, message)
-            while client.under_way > QUESTIONS_MAX:
-                await trio.sleep(0.01)
 
     async def _answer(self, client: Client, ask: Ask) -> None:
         try:
@@ -128,7 +125,7 @@ class Counter:
             told = Told(ask.number, problem=error.problem)
         except RegisterFaults as error:
             told = told_faults(ask.number, error)
-        client.under_way -= 1
+        client.turns.release()
         client.tell(told)
 
     # --- pushes -----------------------------------------------------------------------------------------------------
@@ -190,9 +187,9 @@ def readiness(desk: Desk) -> Readiness:
     return Readiness(not missing and not desk.draining, desk.draining, "; ".join(missing) or "ready")
 
 
-async def open_socket(path: Path) -> trio.SocketListener:
+async def open_socket(path: trio.Path) -> trio.SocketListener:
     """Listen on the data directory's socket, mode 0600."""
-    path.unlink(missing_ok=True)
+    await path.unlink(missing_ok=True)
     listening = trio.socket.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
     mask = os.umask(0o177)
     try:

@@ -3,7 +3,7 @@
 Law: a station's `pace` changes only here and in its flight, each time by a pure function of `core/pace`.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
 from klaroen.core import pace as paces
@@ -14,6 +14,7 @@ from klaroen.core.state import MultipartRule
 from klaroen.dispatch.bell import Bell
 from klaroen.dispatch.page import Page
 from klaroen.settings import CarrierSettings, Sim, Smpp
+from klaroen.telemetry.dispatch import OutcomeLabel, ReceiptLabel
 
 if TYPE_CHECKING:
     from klaroen.core.records import References
@@ -60,6 +61,10 @@ class Station:
         """By the carrier's id: receipts that match nothing yet."""
         self.unsettled: dict[int, list[tuple[Page, int]]] = defaultdict(list)
         """By user_message_reference: attempts whose outcome is unknown."""
+        self.outcomes: Counter[tuple[Channel, OutcomeLabel]] = Counter()
+        self.states: Counter[ReceiptLabel] = Counter()
+        self.euros: dict[Channel, float] = {}
+        """What the metrics have not been told yet."""
         self.faults: dict[str, int] = {}
         self.received: list[Receipt] = []
         """Not durable yet."""
