@@ -1,0 +1,58 @@
+"""What must hold of every world at its end, whatever happened in it."""
+
+from collections import Counter
+
+from klaroen.core.account import STATES
+from klaroen.core.model import AlertId
+from tests.simulation.world import World, gist
+
+
+def audit(world: World, *alerts: str) -> None:
+    """Nobody lost, nobody doubled beyond what is reported, nothing altered, and the account is the journal's."""
+    assert not world.desk.exposed, f"{world.desk.exposed} in doubt at the end"
+    reported: Counter[str] = Counter()
+    texts = set()
+    copied = {(one.address, one.channel) for one in world.copies}
+    addresses = world.desk.register.snapshot.addresses[0]
+    for alert in alerts:
+        row = world.desk.store.alert(AlertId(alert))
+        assert row is not None
+        texts |= {text.text for text in row.alert.content.values()}
+        account, audience = world.closed(alert), world.audience(alert)
+        assert gist(world.rebuilt(alert)) == gist(account)
+        assert account.counts[0] == 0, "somebody is pending"
+        assert sum(account.counts) == len(audience)
+        journeys = world.journeys(alert)
+        for delivery, number in enumerate(audience.members):
+            view = journeys.view(delivery, account.states[delivery])
+            by_text = [one for one in view.attempts if one.channel == "sms"]
+            reported[addresses[number] or ""] += sum(1 + one.possible_duplicate for one in by_text)
+            reached_by_text = any(one.state == "reached" for one in by_text)
+            if reached_by_text:
+                assert (addresses[number], "sms") in copied, "reached without a copy"
+                assert STATES[account.states[delivery]] == "reached"
+        end_s = world.at_s(row.alert.expires_at)
+        late = [one for one in world.handed if one.envelope.content.text in texts and one.at > end_s]
+        assert not late or len(alerts) > 1, f"{len(late)} handed over after expiry"
+    counted = Counter(one.address for one in world.copies)
+    doubled = {one: (count, reported[one]) for one, count in counted.items() if count > reported[one]}
+    assert not doubled, f"more copies than were reported: {list(doubled.values())[:5]}"
+    assert {one.text for one in world.copies} <= texts, "altered"
+
+
+def assert_one_at_a_time(world: World) -> None:
+    """Nobody got a second attempt before the first was answered."""
+    last: dict[tuple[str, str], tuple[float, str]] = {}
+    for one in world.handed:
+        key = (one.envelope.address, one.envelope.content.text)
+        if key in last:
+            at, attempt = last[key]
+            answers = [
+                answered
+                for end in world.ends.values()
+                for answered, _ in end.answered.get(attempt, [])  # type: ignore[call-overload]
+                if answered >= at
+            ]
+            assert answers, "a second attempt while the first had no answer"
+            assert min(answers) <= one.at
+        last[key] = (one.at, one.envelope.attempt)

@@ -1,0 +1,35 @@
+"""Worlds for the tests: on tmpfs where there is one, in virtual time always."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.simulation.far_end import FarEnd
+from tests.simulation.world import World, network, register
+from trio.testing import MockClock
+
+TMPFS = Path("/dev/shm")
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A data directory without a disk behind it."""
+    made = Path(tempfile.mkdtemp(prefix="klaroen-", dir=TMPFS if TMPFS.is_dir() else None))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def world_of(directory: Path, autojump_clock: MockClock) -> MakeWorld:
+    """Make a world of these far ends: one network of 30 members unless told otherwise."""
+
+    def make(*ends: FarEnd, members: int = 30, networks: Sequence[Any] = (), **options: Any) -> World:
+        country = options.pop("country", None) or register(networks or [network(1)], members)
+        return World(directory, autojump_clock, ends or [FarEnd("alpha")], country, **options)
+
+    return make
