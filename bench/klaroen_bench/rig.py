@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,8 @@ from msgspec import Struct
 from klaroen_bench.country import CountryFacts, make_country
 from klaroen_bench.processes import CarrierProcess, cpu_s, peak_rss_mb, start_gateway, start_smsc
 
+PARENT: Final = "KLAROEN_SUPERVISOR"
+"""In the environment of `klaroen serve`: the pid that it must not outlive."""
 READY_S: Final = 30.0
 """The contract's: ready within 30 s of `serve`."""
 STOP_S: Final = 90.0
@@ -95,9 +97,11 @@ class Plan(Struct, frozen=True):
 class Rig:
     """The running system. Enter it to start everything, leave it to stop everything."""
 
-    def __init__(self, directory: Path, plan: Plan) -> None:
+    def __init__(self, directory: Path, plan: Plan, tell: Callable[[str], None] | None = None) -> None:
+        """`tell` hears what is being started."""
         self.directory = directory
         self.plan = plan
+        self._tell = tell or _nobody
         self.data_dir = directory / "data"
         self.carriers: dict[str, CarrierProcess] = {}
         self.facts: CountryFacts | None = None
@@ -111,10 +115,13 @@ class Rig:
     def __enter__(self) -> Self:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
+            self._tell("making the country")
             self.facts = make_country(self.country, self.plan.members, self.plan.networks, self.plan.seed)
+            self._tell("starting the carriers")
             for index, carrier in enumerate(self.plan.carriers):
                 self._start_carrier(carrier, self.plan.seed + index)
             self._write_config()
+            self._tell("importing the register")
             self.command(
                 "register",
                 "import",
@@ -123,6 +130,7 @@ class Rig:
             for name, role in (("police", "police"), ("operator", "operator")):
                 told = self.command("token", "create", "--name", name, "--role", role, "--zone", "*", "--json")
                 self.tokens[name] = json.loads(told)["token"]
+            self._tell("starting klaroen serve")
             self.start_serve()
         except BaseException:
             self.stop()
@@ -195,6 +203,8 @@ class Rig:
             lines.append(common)
         lines.append(
             '[[carrier]]\nname = "simulated"\nkind = "sim"\nchannels = ["voice", "tts"]\nrate_per_s = 2000\n'
+            # A call whose proof is lost would be followed by one to the member's other number: two by one channel.
+            f"seed = {plan.seed}\nloss = 0.0\n"
             f'latency_ms = {plan.conditions.latency_ms}\nledger = "{self.directory / "simulated.ledger"}"\n'
         )
         self.config.write_text("\n".join(lines))
@@ -215,7 +225,10 @@ class Rig:
         """Start `klaroen serve` and wait until it is ready. Raises RigError."""
         log = self._stack.enter_context((self.directory / "serve.log").open("ab"))
         self.serve = subprocess.Popen(
-            [sys.executable, "-m", "klaroen", "--config", str(self.config), "serve"], stdout=log, stderr=log
+            [sys.executable, "-m", "klaroen", "--config", str(self.config), "serve"],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, PARENT: str(os.getpid())},
         )
         until = time.monotonic() + READY_S
         while not self.is_ready():
@@ -268,7 +281,7 @@ class Rig:
 
     # --- HTTP -------------------------------------------------------------------------------------------------------
 
-    def get(self, path: str, token: str | None = "police") -> tuple[int, Any]:
+    def get(self, path: str, token: str | None = "police") -> tuple[int, Any]:  # noqa: S107 - a name
         return self.request("GET", path, token)
 
     def post(self, path: str, body: object = None, token: str = "police", key: str | None = None) -> tuple[int, Any]:  # noqa: S107
@@ -319,6 +332,10 @@ class Rig:
     def flush_ledgers(self) -> None:
         for process in self.carriers.values():
             process.command({"do": "flush"})
+
+
+def _nobody(words: str) -> None:
+    """Nobody listens."""
 
 
 def percentile(samples: Sequence[float], share: float) -> float | None:
