@@ -27,7 +27,7 @@ class DemoOptions(Struct, frozen=True):
 
 
 class BenchOptions(Struct, frozen=True):
-    """What `run_national`, `run_latency` and `run_receipts` of the modules of these names get."""
+    """What `run_national`, `run_latency`, `run_receipts` and `run_race` of the modules of these names get."""
 
     members: int
     networks: int
@@ -102,7 +102,7 @@ def latency(
     members: PositiveInt = 100_000,
     networks: PositiveInt = 1_059,
     seed: int = 1,
-    runs: PositiveInt = 3,
+    runs: PositiveInt = 1,
     alerts: PositiveInt = 500,
     keep: Flag = False,
     context: Here,
@@ -118,7 +118,7 @@ def latency(
     seed
         Of the country and of the messages' fates.
     runs
-        The median of so many is reported.
+        The median of so many is reported; each takes seven minutes.
     alerts
         How many are posted in each condition; below 500 no percentile is told.
     keep
@@ -156,6 +156,25 @@ def receipts(
         Keep the data directories afterwards.
     """
     return _run("receipts", _options(context.json, members, networks, seed, runs, keep=keep, shuffles=shuffles))
+
+
+@bench.command
+def peers(
+    *,
+    members: PositiveInt = 20_000,
+    runs: PositiveInt = 3,
+    context: Here,
+) -> int:
+    """Our SMPP and HTTP clients beside those that others would take, against the same peers in the same run.
+
+    Parameters
+    ----------
+    members
+        How many messages each client sends in a run.
+    runs
+        The median of so many is reported.
+    """
+    return _run("race", _options(context.json, members, 1, 1, runs, keep=False))
 
 
 def _options(

@@ -68,7 +68,7 @@ COMMANDS = [
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
     *(f"register {verb}" for verb in ("import", "check", "export")),
     *(f"alert {verb}" for verb in ("send", "show", "pause", "resume", "cancel", "why")),
-    *(f"bench {verb}" for verb in ("national", "latency", "receipts")),
+    *(f"bench {verb}" for verb in ("national", "latency", "receipts", "peers")),
 ]
 
 
@@ -448,7 +448,7 @@ def test_why_tells_what_one_member_got(terminal: Terminal, api: type[FakeApi]) -
         ("demo --members 500 --networks 5 --seed 7 --storm --keep --json",
          DemoOptions(500, 5, 7, storm=True, keep=True, json=True)),
         ("bench national --runs 1", BenchOptions(100_000, 1_059, 1, 1, False, False, 500, 1_000)),
-        ("bench latency --alerts 600 --keep", BenchOptions(100_000, 1_059, 1, 3, False, True, 600, 1_000)),
+        ("bench latency --alerts 600 --keep", BenchOptions(100_000, 1_059, 1, 1, False, True, 600, 1_000)),
         ("bench receipts --shuffles 10", BenchOptions(100_000, 1_059, 1, 3, False, False, 500, 10)),
     ],
 )  # fmt: skip
