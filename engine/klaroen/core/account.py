@@ -5,7 +5,7 @@ happen equals what `rebuild` derives, and the seven counts always sum to the aud
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, get_args
 
 import msgspec
@@ -49,6 +49,12 @@ class Tally:
         self.cost_eur = 0.0
         self.reach_ms: dict[int, int] = {}
         """Bucket (see `_bucket`) -> count."""
+
+    def told(self) -> None:
+        """The metrics have been told what happened so far."""
+        self.entered = [0] * 7
+        self.handed_ms = {}
+        self.proved_ms = {}
 
     def percentile(self, share: float) -> float | None:
         """Return the latency in ms below which this share of the proofs came, or None without any."""
@@ -133,53 +139,68 @@ class Account:
         if sheet.batch.possible_duplicate:
             self.possible_duplicates += len(sheet)
 
-    def change(self, tally: Tally, delivery: int, old: int, new: int, ms: int, price_eur: float) -> None:
-        """One attempt of the delivery went from `old` to `new`, `ms` after acceptance."""
-        tally.states[old] -= 1
-        tally.states[new] += 1
+    def change(self, tally: Tally, deliveries: Sequence[int], old: int, new: int, ms: int, price_eur: float) -> None:
+        """One attempt of each of these deliveries went from `old` to `new`, `ms` after acceptance.
+
+        Shape: many at once, for carriers answer in hundreds and the sums are theirs alone.
+        """
+        count = len(deliveries)
+        tally.states[old] -= count
+        tally.states[new] += count
         if old < HANDED_OVER <= new:
-            tally.cost_eur += price_eur
-            tally.handed_ms[ms] = tally.handed_ms.get(ms, 0) + 1
+            tally.cost_eur += price_eur * count
+            tally.handed_ms[ms] = tally.handed_ms.get(ms, 0) + count
+            self.first_ms = ms if self.first_ms == NEVER else min(self.first_ms, ms)
+            self.last_ms = max(self.last_ms, ms)
         if new == REACHED:
-            bucket = _bucket(ms)
-            tally.proved_ms[ms] = tally.proved_ms.get(ms, 0) + 1
-            tally.reach_ms[bucket] = tally.reach_ms.get(bucket, 0) + 1
-            self.reached[delivery] = 1
-            if self._network[delivery]:
-                self.network_only -= 1
-                self._network[delivery] = 0
-        elif new == NETWORK and not self.reached[delivery] and not self._network[delivery]:
-            self._network[delivery] = 1
-            self.network_only += 1
+            self._reach(tally, deliveries, ms)
+        elif new == NETWORK:
+            self._reach_network(deliveries)
         holds = _HOLDS[new] - _HOLDS[old]
         if holds:
-            self._held[delivery] += holds
-        self._derive(tally, delivery)
+            held = self._held
+            for delivery in deliveries:
+                held[delivery] += holds
+        self._derive(tally, deliveries)
+
+    def _reach(self, tally: Tally, deliveries: Sequence[int], ms: int) -> None:
+        bucket = _bucket(ms)
+        tally.proved_ms[ms] = tally.proved_ms.get(ms, 0) + len(deliveries)
+        tally.reach_ms[bucket] = tally.reach_ms.get(bucket, 0) + len(deliveries)
+        reached, network = self.reached, self._network
+        for delivery in deliveries:
+            reached[delivery] = 1
+            if network[delivery]:
+                network[delivery] = 0
+                self.network_only -= 1
+
+    def _reach_network(self, deliveries: Sequence[int]) -> None:
+        for delivery in deliveries:
+            if not self.reached[delivery] and not self._network[delivery]:
+                self._network[delivery] = 1
+                self.network_only += 1
 
     def end(self, tally: Tally, delivery: int, fate: int) -> None:
         """The delivery's obligation ended with this fate; `MOVED` says that it goes on elsewhere."""
         if fate != MOVED:
             self._ends[delivery] = fate
-            self._derive(tally, delivery)
+            self._derive(tally, (delivery,))
 
-    def handed_over_at(self, first_ms: int, last_ms: int) -> None:
-        """A carrier accepted something between these instants."""
-        self.first_ms = first_ms if self.first_ms == NEVER else min(self.first_ms, first_ms)
-        self.last_ms = max(self.last_ms, last_ms)
-
-    def _derive(self, tally: Tally, delivery: int) -> None:
-        if self.reached[delivery]:
-            new = REACHED_STATE
-        elif self._held[delivery]:
-            new = HANDED
-        else:
-            new = _END_STATES[self._ends[delivery]]
-        old = self.states[delivery]
-        if new != old:
-            self.states[delivery] = new
-            self.counts[old] -= 1
-            self.counts[new] += 1
-            tally.entered[new] += 1
+    def _derive(self, tally: Tally, deliveries: Sequence[int]) -> None:
+        reached, held, ends, states, counts = self.reached, self._held, self._ends, self.states, self.counts
+        for delivery in deliveries:
+            if reached[delivery]:
+                new = REACHED_STATE
+            elif held[delivery]:
+                new = HANDED
+            else:
+                new = _END_STATES[ends[delivery]]
+            old = states[delivery]
+            if new != old:
+                states[delivery] = new
+                counts[old] -= 1
+                counts[new] += 1
+                tally.entered[new] += 1
 
     # --- a restart --------------------------------------------------------------------------------------------------
 
@@ -189,6 +210,8 @@ class Account:
         account = cls(audience)
         for sheet in sheets:
             account.add(sheet)
+        for tally in account.tallies.values():
+            tally.told()
         return account
 
     def add(self, sheet: Sheet) -> None:
@@ -196,19 +219,16 @@ class Account:
         self.plan(sheet)
         tally = self.tally(sheet.batch.step.channel)
         price_eur = sheet.price_eur
-        times = zip(sheet.answered_ms, sheet.proved_ms, strict=True)
-        accepted = []
-        for delivery, state, fate, (answered, proved) in zip(
-            sheet.deliveries, sheet.states, sheet.fates, times, strict=True
-        ):
-            if state != NONE:
-                self.change(tally, delivery, NONE, state, proved or answered, price_eur)
-            if state >= HANDED_OVER and answered != NEVER:
-                accepted.append(answered)
+        columns = (sheet.deliveries, sheet.states, sheet.fates, sheet.answered_ms, sheet.proved_ms)
+        for delivery, state, fate, answered, proved in zip(*columns, strict=True):
+            if state >= HANDED_OVER:
+                self.change(tally, (delivery,), NONE, HANDED_OVER, answered or proved, price_eur)
+                if state != HANDED_OVER:
+                    self.change(tally, (delivery,), HANDED_OVER, state, proved or answered, price_eur)
+            elif state != NONE:
+                self.change(tally, (delivery,), NONE, state, answered, price_eur)
             self.end(tally, delivery, fate)
         tally.flown += sheet.sent
-        if accepted:
-            self.handed_over_at(min(accepted), max(accepted))
         self.confirmed += len(sheet.confirmed)
 
     # --- the end ----------------------------------------------------------------------------------------------------

@@ -109,6 +109,41 @@ class Sheet:
         self._join(index, WHOLE, state)
         return True
 
+    def take_many(self, indexes: Sequence[int], refs: Sequence[str], ms: int) -> list[int]:
+        """Book that a carrier took these; return those that it changed as `answer` would, in bulk.
+
+        Left to `answer`, one by one: attempts of several parts, and those that were answered or proved before.
+        """
+        if self.batch.parts > 1:
+            return []
+        answered, states, booked = self.answered_ms, self.states, []
+        for index, ref in zip(indexes, refs, strict=True):
+            if answered[index] == NEVER and states[index] == NONE:
+                answered[index] = ms
+                states[index] = HANDED_OVER
+                self.refs[index] = ref
+                booked.append(index)
+        self.unanswered -= len(booked)
+        return booked
+
+    def reach_many(self, indexes: Sequence[int], codes: Sequence[str], ms: int) -> list[int]:
+        """Book that these arrived; return those that it changed as `prove` would, in bulk.
+
+        Left to `prove`, one by one: attempts of several parts, and those that do not just wait for their proof.
+        """
+        if self.batch.parts > 1:
+            return []
+        states, fates, proved, booked = self.states, self.fates, self.proved_ms, []
+        for index, code in zip(indexes, codes, strict=True):
+            if states[index] == HANDED_OVER and fates[index] == OPEN:
+                states[index] = REACHED
+                proved[index] = ms
+                if code:
+                    self.codes[index] = code
+                booked.append(index)
+        self.open -= len(booked)
+        return booked
+
     def prove(self, index: int, part: int, state: int, ms: int, code: str) -> bool:
         """A receipt's word; False where it changes nothing."""
         if not self._join(index, part, state):

@@ -60,14 +60,12 @@ def deliveries(desk: Desk, opened: OpenAlert) -> None:
             counter = desk.metrics.deliveries.get((alert.alert_class, channel, STATES[index], alert.mode))
             if entered and counter is not None:
                 counter.inc(entered)
-            tally.entered[index] = 0
         if lane is not None and alert.mode != "drill":
             for ms, count in tally.handed_ms.items():
                 lane.handover.observe(ms / 1000, count)
             for ms, count in tally.proved_ms.items():
                 lane.reached.observe(ms / 1000, count)
-        tally.handed_ms.clear()
-        tally.proved_ms.clear()
+        tally.told()
 
 
 def depths(desk: Desk) -> Depths:

@@ -21,7 +21,7 @@ from klaroen.dispatch import counting
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.settle import settle_answers
-from klaroen.dispatch.station import CALL_CHANNELS, Station
+from klaroen.dispatch.station import Station
 
 SLICE_MAX: Final = 250
 """Envelopes of one turn: beyond it nothing is gained, and a pause would wait for it [1 ms of work]."""
@@ -175,7 +175,7 @@ async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> No
     first = sheet.sent
     page.fly(first, count, ms)
     envelopes = list(_envelopes(desk, station, page, first, count, ms, now))
-    calls = len(envelopes) if batch.step.channel in CALL_CHANNELS and station.pace.lines is not None else 0
+    calls = len(envelopes) if page.is_call and station.pace.lines is not None else 0
     station.pace = paces.spend(station.pace, len(envelopes), batch.parts, calls, now)
     desk.touch(page)
     if not opened.first_handover_seen and envelopes:

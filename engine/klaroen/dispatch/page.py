@@ -5,17 +5,70 @@ next commit in the same breath; so memory and journal never disagree about what 
 """
 
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from klaroen.core import journal
 from klaroen.core.model import Batch
 from klaroen.core.records import BatchState, Entry
-from klaroen.core.sheet import Sheet
-from klaroen.core.state import HANDED_OVER, UNSENT
+from klaroen.core.sheet import WHOLE, Sheet
+from klaroen.core.state import HANDED_OVER, NONE, REACHED, UNSENT
 
 if TYPE_CHECKING:
     from klaroen.dispatch.open_alert import OpenAlert
     from klaroen.dispatch.station import Station
+
+
+CALL_CHANNELS: Final = frozenset({"voice", "tts"})
+
+
+class AnsweredColumns:
+    """Outcomes for the next commit."""
+
+    __slots__ = ("_codes", "_ms", "_refs", "_state", "index")
+
+    def __init__(self) -> None:
+        self.index = array("H")
+        self._state = bytearray()
+        self._ms = array("I")
+        self._refs: list[str] = []
+        self._codes: list[str] = []
+
+    def add(self, indexes: list[int], state: int, ms: int, refs: list[str], codes: list[str]) -> None:
+        self.index.extend(indexes)
+        self._state += bytes((state,)) * len(indexes)
+        self._ms.extend([ms] * len(indexes))
+        self._refs += refs
+        self._codes += codes
+
+    def record(self) -> journal.Answered:
+        return journal.Answered(
+            self.index.tobytes(), bytes(self._state), self._ms.tobytes(), tuple(self._refs), tuple(self._codes)
+        )
+
+
+class ProvedColumns:
+    """Receipts for the next commit."""
+
+    __slots__ = ("_codes", "_ms", "_part", "_state", "index")
+
+    def __init__(self) -> None:
+        self.index = array("H")
+        self._part = bytearray()
+        self._state = bytearray()
+        self._ms = array("I")
+        self._codes: list[str] = []
+
+    def add(self, indexes: list[int], parts: list[int], state: int, ms: int, codes: list[str]) -> None:
+        self.index.extend(indexes)
+        self._part += bytes(parts)
+        self._state += bytes((state,)) * len(indexes)
+        self._ms.extend([ms] * len(indexes))
+        self._codes += codes
+
+    def record(self) -> journal.Proved:
+        return journal.Proved(
+            self.index.tobytes(), bytes(self._part), bytes(self._state), self._ms.tobytes(), tuple(self._codes)
+        )
 
 
 class Unsentness:
@@ -32,12 +85,32 @@ class Page:
     """One batch. `cursor` is durable, or in the commit that is being written; nothing beyond it may leave."""
 
     __slots__ = (
-        "_answered", "_confirmed", "_left", "_proved", "_records", "_successors", "closed", "cursor", "epoch",
-        "grounded", "look_at", "opened", "queued", "reference", "sheet", "state", "station", "unsent",
+        "_answered",
+        "_confirmed",
+        "_left",
+        "_proved",
+        "_records",
+        "_successors",
+        "closed",
+        "cursor",
+        "epoch",
+        "grounded",
+        "is_call",
+        "look_at",
+        "opened",
+        "parts",
+        "queued",
+        "reference",
+        "sheet",
+        "state",
+        "station",
+        "unsent",
     )  # fmt: skip
 
     def __init__(self, opened: "OpenAlert", sheet: Sheet, state: BatchState = "ready", epoch: int = 0) -> None:
         self.opened = opened
+        self.parts = sheet.batch.parts
+        self.is_call = sheet.batch.step.channel in CALL_CHANNELS
         self.sheet = sheet
         self.state: BatchState = state
         self.epoch = epoch
@@ -56,12 +129,8 @@ class Page:
 
     def _clear(self) -> None:
         self._records: list[journal.Record] = []
-        self._answered: tuple[array[int], bytearray, array[int], list[str], list[str]] = (
-            array("H"), bytearray(), array("I"), [], [],
-        )  # fmt: skip
-        self._proved: tuple[array[int], bytearray, bytearray, array[int], list[str]] = (
-            array("H"), bytearray(), bytearray(), array("I"), [],
-        )  # fmt: skip
+        self._answered = AnsweredColumns()
+        self._proved = ProvedColumns()
         self._confirmed = array("H")
         self._left: tuple[array[int], bytearray] = (array("H"), bytearray())
         self._successors: list[Batch] = []
@@ -105,29 +174,38 @@ class Page:
         """The outcome of one attempt."""
         sheet = self.sheet
         old = sheet.states[index]
-        if not sheet.answer(index, state, ms, refs, code):
-            return
-        answered = self._answered
-        answered[0].append(index)
-        answered[1].append(state)
-        answered[2].append(ms)
-        answered[3].append(refs)
-        answered[4].append(code)
-        self._count(index, old, ms)
+        if sheet.answer(index, state, ms, refs, code):
+            self._answered.add([index], state, ms, [refs], [code])
+            self._count([index], old, sheet.states[index], ms)
+
+    def accept(self, indexes: list[int], refs: list[str], ms: int) -> None:
+        """The carrier took these attempts, each with its references."""
+        sheet = self.sheet
+        booked = sheet.take_many(indexes, refs, ms)
+        self._answered.add(booked, HANDED_OVER, ms, [sheet.refs[index] for index in booked], [""] * len(booked))
+        self._count(booked, NONE, HANDED_OVER, ms)
+        if len(booked) < len(indexes):
+            for index, ref in zip(indexes, refs, strict=True):
+                self.answer(index, HANDED_OVER, ms, ref, "")
 
     def prove(self, index: int, part: int, state: int, ms: int, code: str) -> None:
         """A receipt's word about one attempt or part."""
         sheet = self.sheet
         old = sheet.states[index]
-        if not sheet.prove(index, part, state, ms, code):
-            return
-        proved = self._proved
-        proved[0].append(index)
-        proved[1].append(part)
-        proved[2].append(state)
-        proved[3].append(ms)
-        proved[4].append(code)
-        self._count(index, old, ms)
+        if sheet.prove(index, part, state, ms, code):
+            self._proved.add([index], [part], state, ms, [code])
+            self._count([index], old, sheet.states[index], ms)
+
+    def reach(self, indexes: list[int], codes: list[str], ms: int) -> None:
+        """Receipts prove that these whole attempts arrived."""
+        sheet = self.sheet
+        booked = sheet.reach_many(indexes, codes, ms)
+        words = [sheet.codes.get(index, "") for index in booked]
+        self._proved.add(booked, [WHOLE] * len(booked), REACHED, ms, words)
+        self._count(booked, HANDED_OVER, REACHED, ms)
+        if len(booked) < len(indexes):
+            for index, code in zip(indexes, codes, strict=True):
+                self.prove(index, WHOLE, REACHED, ms, code)
 
     def confirm(self, index: int) -> None:
         """The member pressed the key."""
@@ -148,15 +226,11 @@ class Page:
         """These carry on what was moved."""
         self._successors += batches
 
-    def _count(self, index: int, old: int, ms: int) -> None:
-        sheet = self.sheet
-        new = sheet.states[index]
-        if new != old:
-            account = self.opened.account
-            tally = account.tally(sheet.batch.step.channel)
-            account.change(tally, sheet.deliveries[index], old, new, ms, sheet.price_eur)
-            if old < HANDED_OVER <= new:
-                account.handed_over_at(ms, ms)
+    def _count(self, indexes: list[int], old: int, new: int, ms: int) -> None:
+        if new != old and indexes:
+            account, sheet = self.opened.account, self.sheet
+            deliveries = [sheet.deliveries[index] for index in indexes]
+            account.change(account.tally(sheet.batch.step.channel), deliveries, old, new, ms, sheet.price_eur)
 
     # --- the commit -------------------------------------------------------------------------------------------------
 
@@ -165,24 +239,13 @@ class Page:
 
         A batch that has landed, and one that is done, leaves a snapshot, so that a restart reads little.
         """
-        answered, proved, (left, fates) = self._answered, self._proved, self._left
+        left, fates = self._left
         records = self._records
-        if answered[0]:
-            records.append(
-                journal.Answered(
-                    answered[0].tobytes(),
-                    bytes(answered[1]),
-                    answered[2].tobytes(),
-                    tuple(answered[3]),
-                    tuple(answered[4]),
-                )
-            )
-        if proved[0]:
-            records.append(
-                journal.Proved(
-                    proved[0].tobytes(), bytes(proved[1]), bytes(proved[2]), proved[3].tobytes(), tuple(proved[4])
-                )
-            )
+        settled = len(self._answered.index)
+        if settled:
+            records.append(self._answered.record())
+        if self._proved.index:
+            records.append(self._proved.record())
         if self._confirmed:
             records.append(journal.Confirmed(self._confirmed.tobytes()))
         if left:
@@ -192,7 +255,6 @@ class Page:
         snapshot = self.sheet.freeze() if self.state != before and self.state in ("proving", "done") else None
         successors = tuple(self._successors)
         entry = Entry(self.batch.id, self.epoch, self.cursor, self.state, blob, snapshot, successors)
-        settled = len(answered[0])
         self._clear()
         self.queued = False
         return entry, successors, settled

@@ -23,13 +23,13 @@ from klaroen.core.ports import (
     Unsent,
 )
 from klaroen.core.sheet import WHOLE
-from klaroen.core.state import FAILED, HANDED_OVER, PROOFS, REACHED, REFUSED, UNKNOWN, UNSENT
+from klaroen.core.state import FAILED, PROOFS, REACHED, REFUSED, UNKNOWN, UNSENT
 from klaroen.dispatch import counting
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Kept, hash_address
 from klaroen.dispatch.leftovers import LOOK_MS, ground_station, look_soon
 from klaroen.dispatch.page import Page, Unsentness
-from klaroen.dispatch.station import CALL_CHANNELS, Station
+from klaroen.dispatch.station import Station
 from klaroen.telemetry.dispatch import OutcomeLabel
 
 _LABELS: Final[dict[type[Outcome], OutcomeLabel]] = {
@@ -74,42 +74,77 @@ def _take_link(desk: Desk, station: Station, link: Link) -> None:
 
 
 def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> None:
-    """Book the one answer of each envelope."""
+    """Book the one answer of each envelope: those that were taken page by page, the others one by one."""
     now = desk.clock.now()
     segments = troubled = strays = 0
-    outcomes = station.outcomes
+    taken: dict[Page, tuple[list[int], list[str]]] = {}
+    in_flight = station.in_flight
     for answer in answers:
-        flown = station.in_flight.pop(answer.attempt, None)
+        flown = in_flight.pop(answer.attempt, None)
         if flown is None:
             strays += 1
             continue
         page, index = flown
-        parts = page.batch.parts
-        segments += parts
-        troubled += parts * _settle(desk, station, page, index, answer, now)
-        outcomes[page.batch.step.channel, _LABELS[type(answer.outcome)]] += 1
-        if not page.queued:
+        segments += page.parts
+        if type(answer.outcome) is Accepted:
+            refs = answer.outcome.refs
+            rows = taken.get(page)
+            if rows is None:
+                rows = taken[page] = ([], [])
+            rows[0].append(index)
+            rows[1].append(refs[0] if len(refs) == 1 else " ".join(refs))
+            if station.keyed:
+                station.attempts[answer.attempt] = flown
+        else:
+            troubled += page.parts * _settle(desk, station, page, index, answer, now)
+            station.outcomes[page.batch.step.channel, _LABELS[type(answer.outcome)]] += 1
             desk.touch(page)
+    for page, (indexes, references) in taken.items():
+        _take(desk, station, page, indexes, references, now)
     station.answered(segments, troubled, now)
     if strays:
         counting.fault(station, "an answer to nothing", strays)
 
 
+def _take(desk: Desk, station: Station, page: Page, indexes: list[int], references: list[str], now: Instant) -> None:
+    """The carrier took these attempts of one page."""
+    page.accept(indexes, references, page.opened.ms(now))
+    channel = page.batch.step.channel
+    station.outcomes[channel, "accepted"] += len(indexes)
+    station.euros[channel] = station.euros.get(channel, 0.0) + page.sheet.price_eur * len(indexes)
+    known = station.refs
+    if page.parts == 1:
+        for index, ref in zip(indexes, references, strict=True):
+            known[ref] = (page, index << 8)
+    else:
+        for index, refs in zip(indexes, references, strict=True):
+            for part, ref in enumerate(refs.split(" ")):
+                known[ref] = (page, index << 8 | part)
+    if station.orphans:
+        _match_orphans(desk, station, references, now)
+    if page.look_at is None:
+        look_soon(desk, page, Instant(now + int(page.batch.wait_s * 1000)))
+    desk.touch(page)
+
+
+def _match_orphans(desk: Desk, station: Station, references: list[str], now: Instant) -> None:
+    """Receipts that came before the answer are applied now."""
+    for refs in references:
+        for ref in refs.split(" "):
+            for orphan in station.orphans.pop(ref, ()):
+                page, place = station.refs[ref]
+                apply(desk, station, page, place >> 8, place & 0xFF, orphan.receipt, now)
+                orphan.match(desk)
+
+
 def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer, now: Instant) -> bool:
-    """Book one answer; True where it condemns the carrier."""
+    """Book one answer that is not a plain acceptance; True where it condemns the carrier."""
     outcome, ms = answer.outcome, page.opened.ms(now)
-    if isinstance(outcome, Accepted | Delivered):
-        state = HANDED_OVER if isinstance(outcome, Accepted) else REACHED
-        page.answer(index, state, ms, " ".join(outcome.refs), "")
-        channel, price_eur = page.batch.step.channel, page.sheet.price_eur
-        station.euros[channel] = station.euros.get(channel, 0.0) + price_eur
-        _register_refs(desk, station, page, index, outcome.refs)
-        if station.keyed:
-            station.attempts[answer.attempt] = (page, index)
-        if page.look_at is None:
-            look_soon(desk, page, Instant(now + int(page.batch.wait_s * 1000)))
+    if isinstance(outcome, Delivered):
+        _take(desk, station, page, [index], [" ".join(outcome.refs)], now)
+        page.prove(index, WHOLE, REACHED, ms, "")
         return False
-    if page.batch.step.channel in CALL_CHANNELS:
+    if page.is_call:
         station.pace = paces.hang_up(station.pace, 1)
     if isinstance(outcome, Refused):
         page.answer(index, REFUSED, ms, "", f"{outcome.scope} {outcome.code}")
@@ -129,16 +164,6 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
     return True
 
 
-def _register_refs(desk: Desk, station: Station, page: Page, index: int, refs: Sequence[str]) -> None:
-    """Remember the carrier's ids; receipts that came before them are applied now."""
-    for part, ref in enumerate(refs):
-        station.refs[ref] = (page, index << 8 | part)
-        waiting = station.orphans.pop(ref, None) if station.orphans else None
-        for orphan in waiting or ():
-            apply(desk, station, page, index, part, orphan.receipt, desk.clock.now())
-            orphan.match(desk)
-
-
 # --- receipts -------------------------------------------------------------------------------------------------------
 
 
@@ -155,17 +180,27 @@ def keep(desk: Desk, station: Station, receipts: Sequence[Receipt]) -> list[Kept
 
 
 def drain(desk: Desk, station: Station, receipts: Sequence[Kept], now: Instant) -> list[Kept]:
-    """Apply durable receipts to their attempts; return those that match nothing."""
-    orphans = []
-    states = station.states
+    """Apply durable receipts to their attempts: proofs page by page; return those that match nothing."""
+    orphans: list[Kept] = []
+    proofs: dict[Page, tuple[list[int], list[str]]] = {}
     for one in receipts:
+        station.states[one.state] += 1
         found = find(desk, station, one)
-        states[one.state] += 1
         if found is None:
             orphans.append(one)
             continue
         page, index, part = found
-        apply(desk, station, page, index, part, one, now)
+        if one.state == "reached" and one.at is None and page.parts == 1 and not page.is_call:
+            rows = proofs.get(page)
+            if rows is None:
+                rows = proofs[page] = ([], [])
+            rows[0].append(index)
+            rows[1].append(one.code)
+        else:
+            apply(desk, station, page, index, part, one, now)
+    for page, (indexes, codes) in proofs.items():
+        page.reach(indexes, codes, page.opened.ms(now))
+        desk.touch(page)
     return orphans
 
 
@@ -207,7 +242,7 @@ def apply(desk: Desk, station: Station, page: Page, index: int, part: int, one: 
             return
         if after == FAILED:
             look_soon(desk, page, Instant(now + LOOK_MS))
-        if page.batch.step.channel in CALL_CHANNELS and after in (FAILED, REACHED):
+        if page.is_call and after in (FAILED, REACHED):
             station.pace = paces.hang_up(station.pace, 1)
             station.bell.ring()
     if not page.queued:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 HEALTH_WEIGHT: Final = 0.02
 """How much one list of answers moves the health: some fifty lists forget an old fault."""
 
-CALL_CHANNELS: Final = frozenset({"voice", "tts"})
-
 
 class Station:
     """A configured carrier account, live or drill."""
