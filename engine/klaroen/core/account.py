@@ -14,7 +14,7 @@ from msgspec import Struct
 from klaroen.core.audience import Audience
 from klaroen.core.model import Channel
 from klaroen.core.sheet import NEVER, Sheet
-from klaroen.core.state import CANCELLED, ENDED, EXPIRED, HANDED_OVER, MOVED, NETWORK, NONE, OPEN, REACHED
+from klaroen.core.state import CANCELLED, ENDED, EXPIRED, HANDED_OVER, MOVED, NETWORK, NONE, OPEN, REACHED, UNSENT
 from klaroen.core.views import DeliveryState
 
 STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
@@ -152,6 +152,8 @@ class Account:
             tally.handed_ms[ms] = tally.handed_ms.get(ms, 0) + count
             self.first_ms = ms if self.first_ms == NEVER else min(self.first_ms, ms)
             self.last_ms = max(self.last_ms, ms)
+        elif new < HANDED_OVER <= old:  # of several parts: one that had failed arrived, another's answer is unknown
+            tally.cost_eur -= price_eur * count
         if new == REACHED:
             self._reach(tally, deliveries, ms)
         elif new == NETWORK:
@@ -228,6 +230,8 @@ class Account:
             elif state != NONE:
                 self.change(tally, (delivery,), NONE, state, answered, price_eur)
             self.end(tally, delivery, fate)
+            if state == UNSENT and fate == ENDED:  # passed over: it never had an attempt
+                tally.flown -= 1
         tally.flown += sheet.sent
         self.confirmed += len(sheet.confirmed)
 
