@@ -86,7 +86,7 @@ def run_demo(options: Options) -> int:
     try:
         with ending_on_sigterm(), face:
             perform(directory, plan, face, storm=options.storm)
-            face.phase("auditing the ledgers")
+            face.phase("audit")
             report, sound = judge(directory)
             keep = keep or not sound
             face.conclude(report, directory if keep else None)
@@ -127,7 +127,7 @@ def perform(directory: Path, plan: Plan, face: Face, *, storm: bool) -> None:
     with Rig(directory, plan, face.phase) as rig:
         assert rig.facts is not None
         weather = Storm(plan.carriers[0].name, rig.facts.first["sms"]) if storm else None
-        face.phase("warning everybody")
+        face.phase("alert")
         posted_s, posted_at_ms = time.monotonic(), round(time.time() * 1000)
         status, accepted = rig.post("/v1/alerts", ALERT, key="demo")
         accept_ms = round((time.monotonic() - posted_s) * 1000, 2)
@@ -142,7 +142,7 @@ def perform(directory: Path, plan: Plan, face: Face, *, storm: bool) -> None:
         with Gauge(rig.carriers, rig.pid, tell, weather) as gauge:
             last = watch.follow(gauge)
         settled_s = round(time.monotonic() - posted_s, 3)
-        face.phase("reading the deliveries")
+        face.phase("reading")
         rig.flush_ledgers()
         conditions = plan.conditions.view() | {"storm": storm_view(weather)}
         watch.weigh()
@@ -162,7 +162,7 @@ def perform(directory: Path, plan: Plan, face: Face, *, storm: bool) -> None:
             str(rig.data_dir),
         )
         Files(directory).keep(ALERT, last.status, rig.deliveries(accepted["id"]), measured)
-        face.phase("stopping klaroen serve")
+        face.phase("stop")
 
 
 def storm_view(storm: Storm | None) -> dict[str, object] | None:

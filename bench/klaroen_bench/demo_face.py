@@ -15,6 +15,20 @@ from msgspec import Struct
 
 from klaroen_bench.sight import Event, Rates, Sight
 
+PHASES: Final = {
+    "country": "making the country",
+    "carriers": "starting the simulated carriers",
+    "register": "importing the register",
+    "serve": "starting klaroen serve",
+    "alert": "warning everybody",
+    "reading": "reading what became of each delivery",
+    "stop": "stopping klaroen serve",
+    "audit": "auditing the ledgers",
+}
+"""Each in its turn, with what it does."""
+FAULTS: Final = ("lost", "duplicates", "altered", "escalated_after_proof", "strays")
+"""What no demonstration may show, as the report names them."""
+ENDS: Final = ("reached", "handed_over", "failed", "expired", "cancelled", "unreachable")
 LINE_S: Final = 1.0
 """Between two plain lines about progress."""
 
@@ -34,8 +48,8 @@ class Face(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def phase(self, words: str) -> None:
-        """Something else begins."""
+    def phase(self, name: str) -> None:
+        """The next of `PHASES` begins."""
 
     def start(self, first: Mapping[str, int], accepted: Mapping[str, Any]) -> None:
         """The alert was accepted; `first` says how many have each channel as their first."""
@@ -73,7 +87,7 @@ class MachineFace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def phase(self, words: str) -> None: ...
+    def phase(self, name: str) -> None: ...
     def start(self, first: Mapping[str, int], accepted: Mapping[str, Any]) -> None: ...
     def see(self, sight: Sight) -> None: ...
     def tell(self, event: Event) -> None: ...
@@ -106,8 +120,8 @@ class PlainFace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def phase(self, words: str) -> None:
-        self._say(f"[{self._clock() - self._began_s:6.1f} s] {words}")
+    def phase(self, name: str) -> None:
+        self._say(f"[{self._clock() - self._began_s:6.1f} s] {PHASES[name]}")
 
     def start(self, first: Mapping[str, int], accepted: Mapping[str, Any]) -> None:
         del first
@@ -154,7 +168,7 @@ def conditions_words(conditions: Mapping[str, Any]) -> str:
     shares = [
         f"{conditions[key]:.0%} {words}"
         for key, words in (
-            ("receipts_missing", "of receipts missing"),
+            ("receipts_missing", "no receipt"),
             ("refused", "refused"),
             ("repeated", "repeated"),
             ("late", "late"),
@@ -168,8 +182,7 @@ def verdict_words(report: Mapping[str, Any]) -> str:
     """Return the verdict in one line."""
     if report["sound"]:
         return "nothing lost, nothing doubled, nothing altered"
-    keys = ("lost", "duplicates", "altered", "escalated_after_proof", "strays")
-    return "NOT SOUND: " + ", ".join(f"{report[key]:,} {key.replace('_', ' ')}" for key in keys if report[key])
+    return "NOT SOUND: " + ", ".join(f"{report[key]:,} {key.replace('_', ' ')}" for key in FAULTS if report[key])
 
 
 def duration(ms: float | None) -> str:
@@ -191,13 +204,13 @@ def figures(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     if report["restart_to_handover_s"] is not None:
         rows.append(("kill to hand-over", duration(report["restart_to_handover_s"] * 1000)))
-    ends = ", ".join(f"{report[state]:,} {state.replace('_', ' ')}" for state in ("reached", "handed_over", "failed"))
+    ends = ", ".join(f"{report[state]:,} {state.replace('_', ' ')}" for state in ENDS if report[state])
     memory = ", ".join(f"{name} {mb:,.0f} MB" for name, mb in report["peak_rss_mb"].items() if mb is not None)
     doubles = f"{report['possible_duplicates']:,} announced, {report['doubled_as_announced']:,} came true"
     return [
         *rows,
         ("settled in", duration(report["settled_s"] * 1000)),
-        ("members", f"{report['members']:,}: {ends}, {report['unreachable']:,} unreachable"),
+        ("members", f"{report['members']:,}: {ends}"),
         ("copies on handsets", f"{report['copies']:,}"),
         ("second channel", f"{report['escalated_after_arrival']:,} after arrival without proof"),
         ("possible duplicates", doubles),

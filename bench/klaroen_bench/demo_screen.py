@@ -7,39 +7,39 @@ Colours mean something: green is proved, cyan is handed over, yellow waits, red 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from rich.box import ROUNDED, SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.box import ROUNDED
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from klaroen_bench.demo_face import Cast, conditions_words, duration, figures, verdict_words
+from klaroen_bench.demo_face import FAULTS, PHASES, Cast, conditions_words, duration, figures, verdict_words
 from klaroen_bench.sight import STATES, Event, Rates, Sight
 
 WIDTH_MAX: Final = 110
 """Wider than this the eye loses the row."""
-FRAMES_PER_S: Final = 8
+FRAMES_PER_S: Final = 6
+"""The figures themselves change four times a second [a frame costs 4 ms]."""
 EVENTS_KEPT: Final = 100
-FIXED_LINES: Final = 24
-"""Lines of everything but the events."""
 EVENTS_MIN: Final = 3
+BAR_CELLS_MIN: Final = 10
 COLOURS: Final = {
     "reached": "green",
     "handed_over": "cyan",
-    "pending": "grey35",
+    "pending": "grey42",
     "failed": "red",
     "expired": "red",
     "cancelled": "yellow",
-    "unreachable": "grey58",
+    "unreachable": "grey30",
 }
-BREAKERS: Final = {"closed": "green", "half_open": "yellow", "open": "red"}
+BREAKERS: Final = {"closed": "green", "half_open": "yellow", "open": "bold red"}
 MARKS: Final = {"fault": ("▼", "red"), "mended": ("▲", "green"), "note": ("·", "dim")}
 
 
@@ -51,7 +51,7 @@ class ScreenFace:
         self._console = console
         self._clock = clock
         self._began_s = clock()
-        self._phases: list[tuple[str, float]] = []
+        self._phase: tuple[str, float] = ("country", self._began_s)
         self._ended_s: float | None = None
         self._first: Mapping[str, int] = {}
         self._sight: Sight | None = None
@@ -72,8 +72,8 @@ class ScreenFace:
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
-    def phase(self, words: str) -> None:
-        self._phases.append((words, self._clock()))
+    def phase(self, name: str) -> None:
+        self._phase = (name, self._clock())
 
     def start(self, first: Mapping[str, int], accepted: Mapping[str, Any]) -> None:
         self._first = first
@@ -100,11 +100,15 @@ class ScreenFace:
     def __rich__(self) -> RenderableType:
         """Return the screen as it is now."""
         parts: list[RenderableType] = [self._header(), self._progress()]
-        if self._sight is not None and self._sight.status:
-            parts += [population(self._sight.status, self._width), self._channels(self._sight)]
-        if self._sight is not None and self._sight.carriers:
-            parts.append(self._carriers(self._sight))
-        parts += self._told()
+        lines = 5
+        sight = self._sight
+        if sight is not None and sight.status:
+            parts += [population(sight.status, self._width), self._channels(sight)]
+            lines += 4 + 2 + len(sight.status["channels"])
+        if sight is not None and sight.carriers:
+            parts += [self._carriers(sight), Text()]
+            lines += 3 + len(sight.carriers)
+        parts += self._told(max(EVENTS_MIN, self._console.height - lines - 1))
         return Group(*parts)
 
     @property
@@ -115,40 +119,55 @@ class ScreenFace:
         cast = self._cast
         now_s = self._ended_s or self._clock()
         first = Text.assemble(
-            (f"{cast.members:,}", "bold"), " people in ", (f"{cast.networks:,}", "bold"), " networks are warned"
-        )
+            "A warm alert to ", (f"{cast.members:,}", "bold"), " people in ", (f"{cast.networks:,}", "bold"),
+            " networks", no_wrap=True, overflow="ellipsis",
+        )  # fmt: skip
         if cast.storm:
-            first.append("  STORM: a blackout and a kill -9", "bold red")
+            first.append(" · ", "dim").append("storm: blackout, kill -9", "bold red")
+        words = f"Simulated carriers: {conditions_words(cast.conditions)}"
         return Panel(
-            Group(first, Text(f"carriers: {conditions_words(cast.conditions)}", "dim", overflow="ellipsis")),
+            Group(first, Text(words, "dim", no_wrap=True, overflow="ellipsis")),
             title=Text.assemble(("klaroen", "bold cyan"), (" demo", "cyan")),
             title_align="left",
-            subtitle=f"[dim]{now_s - self._began_s:.1f} s[/]",
+            subtitle=f"[dim]seed {cast.seed} · {now_s - self._began_s:.1f} s[/]",
             subtitle_align="right",
             box=ROUNDED,
             border_style="cyan",
             width=self._width,
         )
 
-    def _progress(self) -> Padding:
-        """The phases so far, each with its time; the last is under way."""
-        line = Text(overflow="fold")
-        for (words, began_s), (_, ended_s) in pairwise([*self._phases, ("", self._ended_s or self._clock())]):
-            under_way = words == self._phases[-1][0] and self._ended_s is None
-            line.append("● " if under_way else "✔ ", "yellow" if under_way else "green")
-            line.append(words, "bold" if under_way else "dim")
-            line.append(f" {ended_s - began_s:.1f} s   ", "dim")
-        return Padding(line, (0, 1))
+    def _progress(self) -> Text:
+        """Every phase, and how long the present one has taken."""
+        line = Text(" ", no_wrap=True, overflow="ellipsis")
+        name, began_s = self._phase
+        now = list(PHASES).index(name)
+        for place, phase in enumerate(PHASES):
+            if place < now or self._ended_s is not None:
+                line.append("✔ ", "green").append(phase, "dim")
+            elif place == now:
+                line.append("● ", "yellow").append(phase, "bold").append(f" {self._clock() - began_s:.0f} s", "yellow")
+            else:
+                line.append(f"○ {phase}", "grey35")
+            line.append(" ")
+        return line
 
     def _channels(self, sight: Sight) -> Table:
-        table = self._table("channel", "proved, handed over, failed", "handed over", "rate/s", "p50", "p99")
+        table = self._table(
+            "channel",
+            Text("reached", justify="right"),
+            ("handed over", 14),
+            ("rate/s", 8),
+            ("proof p50", 9),
+            ("proof p99", 9),
+        )
         for channel, view in sight.status["channels"].items():
             total = max(self._first.get(channel, 0), view["attempts"], 1)
             taken = view["handed_over"] - view["reached"]
-            shares = [("green", view["reached"]), ("cyan", taken), ("red", view["failed"])]
+            shares = (("green", view["reached"]), ("cyan", taken), ("red", view["failed"]))
             table.add_row(
                 Text(channel, "bold"),
-                bar(shares, total, self._bar_width),
+                Text(f"{view['reached']:,}", justify="right"),
+                Bar(shares, total),
                 f"{view['handed_over']:,}",
                 rate(self._per_s.get(channel, 0.0)),
                 duration(view["p50_ms"]),
@@ -156,82 +175,81 @@ class ScreenFace:
             )
         return table
 
-    def _carriers(self, sight: Sight) -> Table:
-        table = self._table("carrier", "unanswered", "of window", "rate/s", "breaker", "link")
+    def _carriers(self, sight: Sight) -> Padding:
+        table = self._table("carrier", "kind", ("in flight", 14), ("rate/s", 8), ("", 9), ("breaker", 9))
         for one in sight.carriers:
-            name, used, window = one["name"], one["window_used"], one["window"]
-            colour = BREAKERS[one["breaker"]]
-            per_s = self._per_s.get(f"carrier {name}")
+            used, window = one["window_used"], one["window"]
+            per_s = self._per_s.get(f"carrier {one['name']}")
             if per_s is None:
                 per_s = sum(self._per_s.get(channel, 0.0) for channel in one["channels"])
-            label = Text(name, "magenta" if one["simulated"] else "bold")
-            link = Text("up", "green") if one["up"] else Text("down", "bold red")
             table.add_row(
-                label,
-                bar([("yellow" if one["breaker"] == "closed" else "red", used)], max(window, 1), self._bar_width),
+                Text(one["name"], "bold"),
+                Text("simulated", "magenta") if one["simulated"] else Text(one["kind"], "dim"),
+                Bar((("yellow" if one["breaker"] == "closed" else "red", used),), window),
                 f"{used:,}/{window:,}",
                 rate(per_s),
-                Text(one["breaker"].replace("_", " "), colour),
-                link,
+                Text("up", "green") if one["up"] else Text("link down", "bold red"),
+                Text(one["breaker"].replace("_", " "), BREAKERS[one["breaker"]]),
             )
-        return table
+        return Padding(table, (1, 0, 0, 0))
 
-    def _table(self, first: str, bar_title: str, *numbers: str) -> Table:
-        table = Table(
-            box=SIMPLE_HEAD, width=self._width, header_style="dim", border_style="grey35", padding=(0, 1, 0, 0)
-        )
-        table.add_column(first, width=10, no_wrap=True)
-        table.add_column(bar_title, ratio=1, no_wrap=True)
-        for title, width in zip(numbers, (12, 8, 9, 8), strict=True):
+    def _table(self, first: str, second: str | Text, *numbers: tuple[str, int]) -> Table:
+        table = Table(box=None, width=self._width, header_style="grey50", padding=(0, 1, 0, 1), collapse_padding=True)
+        table.add_column(first, width=8, no_wrap=True)
+        table.add_column(second, width=9, no_wrap=True)
+        table.add_column("", ratio=1, no_wrap=True)
+        for title, width in numbers:
             table.add_column(title, justify="right", width=width, no_wrap=True)
         return table
 
-    @property
-    def _bar_width(self) -> int:
-        """What the other columns leave."""
-        return max(10, self._width - 10 - (12 + 8 + 9 + 8) - 8)
-
-    def _told(self) -> Iterator[RenderableType]:
-        room = max(EVENTS_MIN, self._console.height - FIXED_LINES)
+    def _told(self, room: int) -> Iterator[RenderableType]:
         for event in list(self._events)[-room:]:
             mark, colour = MARKS[event.kind]
-            words = Text.assemble(
-                (f" +{event.at_s:6.2f} s ", "dim"), (f"{mark} ", colour), (event.words, colour), overflow="ellipsis"
-            )
-            words.no_wrap = True
-            yield words
+            yield Text.assemble(
+                (f" +{event.at_s:6.2f} s ", "grey50"), (f"{mark} ", colour), (event.words, colour),
+                no_wrap=True, overflow="ellipsis",
+            )  # fmt: skip
+
+
+class Bar:
+    """As wide as its place, with a stretch for each share; whoever is there is seen, however few."""
+
+    def __init__(self, shares: tuple[tuple[str, int], ...], total: int) -> None:
+        self._shares = shares
+        self._total = max(total, 1)
+
+    def draw(self, width: int) -> Text:
+        line = Text(no_wrap=True)
+        counted = drawn = 0
+        there = [(colour, count) for colour, count in self._shares if count]
+        for left, (colour, count) in zip(range(len(there) - 1, -1, -1), there, strict=True):
+            counted += count
+            end = min(width - left, max(round(counted / self._total * width), drawn + 1))
+            line.append("━" * (end - drawn), colour)
+            drawn = end
+        return line.append("━" * (width - drawn), "grey23")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.draw(options.max_width)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(BAR_CELLS_MIN, options.max_width)
 
 
 def population(status: Mapping[str, Any], width: int) -> Padding:
     """Return everybody in one bar, and how many are where."""
-    counts = [(state, status[state]) for state in STATES]
-    legend = Text(overflow="fold")
-    for state, count in counts:
+    legend = Text(no_wrap=True, overflow="ellipsis")
+    for state in STATES:
+        count = status[state]
         if count or state in ("reached", "handed_over", "pending"):
-            legend.append("■ ", COLOURS[state])
-            legend.append(f"{count:,} ", "bold")
-            legend.append(f"{state.replace('_', ' ')}   ", "dim")
-    shares = [(COLOURS[state], count) for state, count in counts]
-    whole = bar(shares, max(status["members"], 1), width - 2)
-    return Padding(Group(whole, legend), (1, 1, 0, 1))
-
-
-def bar(shares: list[tuple[str, int]], total: int, width: int) -> Text:
-    """Return a bar with a stretch for each share; whoever is there is seen, however few."""
-    line = Text(no_wrap=True)
-    left, counted, drawn = width, 0, 0
-    for colour, count in shares:
-        counted += count
-        end = min(width, round(counted / total * width))
-        cells = min(left, max(end - drawn, 1 if count else 0))
-        line.append("━" * cells, colour)
-        left, drawn = left - cells, drawn + cells
-    line.append("━" * left, "grey23")
-    return line
+            legend.append("■ ", COLOURS[state]).append(f"{count:,} ", "bold")
+            legend.append(f"{state.replace('_', ' ')}  ", "dim")
+    shares = tuple((COLOURS[state], status[state]) for state in STATES)
+    return Padding(Group(Bar(shares, status["members"]).draw(width - 2), legend), (1, 1, 1, 1))
 
 
 def rate(per_s: float) -> Text:
-    return Text(f"{per_s:,.0f}", "bold" if per_s >= 1 else "dim")
+    return Text(f"{per_s:,.0f}", "bold" if per_s >= 1 else "grey42")
 
 
 def verdict(report: Mapping[str, Any], kept: Path | None, width: int) -> Panel:
@@ -239,8 +257,8 @@ def verdict(report: Mapping[str, Any], kept: Path | None, width: int) -> Panel:
     marks = Text()
     for key, words in (("lost", "lost"), ("duplicates", "doubled"), ("altered", "altered")):
         count = report[key]
-        marks.append("✔ nothing " if not count else f"✘ {count:,} ", "bold green" if not count else "bold red")
-        marks.append(f"{words}     ", "bold green" if not count else "bold red")
+        colour = "bold red" if count else "bold green"
+        marks.append(f"✘ {count:,} {words}     " if count else f"✔ nothing {words}     ", colour)
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
     rows.add_column(ratio=1)
@@ -251,7 +269,10 @@ def verdict(report: Mapping[str, Any], kept: Path | None, width: int) -> Panel:
     colour = "green" if report["sound"] else "red"
     parts: list[RenderableType] = [marks, Text(), rows]
     if not report["sound"]:
-        parts += [Text(), Text(verdict_words(report), "bold red"), Text(str(dict(report["offenders"])), "red")]
+        found = [
+            f"{fault}: {', '.join(report['offenders'][fault])}" for fault in FAULTS if report["offenders"].get(fault)
+        ]
+        parts += [Text(), Text(verdict_words(report), "bold red"), *(Text(line, "red") for line in found)]
     title = "the audit finds all sound" if report["sound"] else "the audit finds faults"
     return Panel(
         Group(*parts),

@@ -29,6 +29,8 @@ READY_S: Final = 30.0
 """The contract's: ready within 30 s of `serve`."""
 STOP_S: Final = 90.0
 POLL_S: Final = 0.05
+IDLE_S: Final = 10.0
+"""A connection unused for longer may be closed by its peer at any moment: a request on it would be lost."""
 
 
 class RigError(Exception):
@@ -98,7 +100,7 @@ class Rig:
     """The running system. Enter it to start everything, leave it to stop everything."""
 
     def __init__(self, directory: Path, plan: Plan, tell: Callable[[str], None] | None = None) -> None:
-        """`tell` hears what is being started."""
+        """`tell` hears what is made or started: country, carriers, register, serve."""
         self.directory = directory
         self.plan = plan
         self._tell = tell or _nobody
@@ -109,19 +111,20 @@ class Rig:
         self.serve: subprocess.Popen[bytes] | None = None
         self._stack = ExitStack()
         self._connections: dict[int, http.client.HTTPConnection] = {}
+        self._asked_at = 0.0
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._tell("making the country")
+            self._tell("country")
             self.facts = make_country(self.country, self.plan.members, self.plan.networks, self.plan.seed)
-            self._tell("starting the carriers")
+            self._tell("carriers")
             for index, carrier in enumerate(self.plan.carriers):
                 self._start_carrier(carrier, self.plan.seed + index)
             self._write_config()
-            self._tell("importing the register")
+            self._tell("register")
             self.command(
                 "register",
                 "import",
@@ -130,7 +133,7 @@ class Rig:
             for name, role in (("police", "police"), ("operator", "operator")):
                 told = self.command("token", "create", "--name", name, "--role", role, "--zone", "*", "--json")
                 self.tokens[name] = json.loads(told)["token"]
-            self._tell("starting klaroen serve")
+            self._tell("serve")
             self.start_serve()
         except BaseException:
             self.stop()
@@ -202,7 +205,7 @@ class Rig:
                 common += f'receipt_secret_file = "{self._secret("gateway.secret")}"\n'
             lines.append(common)
         lines.append(
-            '[[carrier]]\nname = "simulated"\nkind = "sim"\nchannels = ["voice", "tts"]\nrate_per_s = 2000\n'
+            '[[carrier]]\nname = "calls"\nkind = "sim"\nchannels = ["voice", "tts"]\nrate_per_s = 2000\n'
             # A call whose proof is lost would be followed by one to the member's other number: two by one channel.
             f"seed = {plan.seed}\nloss = 0.0\n"
             f'latency_ms = {plan.conditions.latency_ms}\nledger = "{self.directory / "simulated.ledger"}"\n'
@@ -305,6 +308,9 @@ class Rig:
             sent["Content-Type"] = "application/json"
         connection = self._connections.get(port) or http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self._connections[port] = connection
+        if time.monotonic() - self._asked_at > IDLE_S:
+            connection.close()  # the next request opens it again
+        self._asked_at = time.monotonic()
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
