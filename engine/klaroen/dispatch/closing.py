@@ -18,6 +18,7 @@ from klaroen.core.model import AlertState, CarrierName
 from klaroen.core.records import References
 from klaroen.core.sheet import WHOLE, Sheet
 from klaroen.core.state import PROOFS
+from klaroen.dispatch import settle
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Kept, Orphan, OrphanRow
 from klaroen.dispatch.open_alert import OpenAlert
@@ -117,12 +118,17 @@ def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int) -
     held = OrphanRow(row, len(kept))
     for one in kept:
         orphan = Orphan(one, held)
+        answered = settle.find(desk, station, one)
+        if answered is not None:  # its answer came while it was being written
+            settle.apply(desk, station, *answered, one, desk.clock.now())
+            orphan.match(desk)
+            continue
         found = find_closed(desk.closed.get(station.name, ()), one)
         if found is not None:
             desk.late.append((found[0], found[1], orphan))
             desk.late_bell.ring()
-        elif one.ref is not None:
-            station.orphans.setdefault(one.ref, []).append(orphan)
+        else:
+            station.hold(orphan)
 
 
 def find_closed(closed: Sequence[References], one: Kept) -> tuple[References, int] | None:

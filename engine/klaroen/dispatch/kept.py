@@ -72,14 +72,18 @@ class OrphanRow:
 class Orphan:
     """A receipt that waits for its answer."""
 
-    __slots__ = ("_row", "receipt")
+    __slots__ = ("_row", "matched", "receipt")
 
     def __init__(self, receipt: Kept, row: OrphanRow) -> None:
         self.receipt = receipt
+        self.matched = False
         self._row = row
 
     def match(self, desk: "Desk") -> None:
         """Its attempt is known now."""
+        if self.matched:
+            return
+        self.matched = True
         self._row.left -= 1
         if self._row.left == 0:
             desk.matched.append(self._row.row)

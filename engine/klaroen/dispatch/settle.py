@@ -161,7 +161,20 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
     page.answer(index, UNKNOWN, ms, "", outcome.reason)
     station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
     look_soon(desk, page, Instant(now + int(page.opened.patience.grace_s * 1000)))
+    _hear_adrift(desk, station, page, index, now)
     return True
+
+
+def _hear_adrift(desk: Desk, station: Station, page: Page, index: int, now: Instant) -> None:
+    """Receipts that came while the answer was still awaited name the attempt by reference and handset."""
+    waiting = station.adrift.get((page.reference + index) & 0xFFFF)
+    if not waiting:
+        return
+    address = hash_address(desk.address_key, _address(desk, page, index))
+    for orphan in waiting:
+        if orphan.receipt.address == address and not orphan.matched:
+            apply(desk, station, page, index, WHOLE, orphan.receipt, now)
+            orphan.match(desk)
 
 
 # --- receipts -------------------------------------------------------------------------------------------------------
@@ -182,7 +195,7 @@ def keep(desk: Desk, station: Station, receipts: Sequence[Receipt]) -> list[Kept
 def drain(desk: Desk, station: Station, receipts: Sequence[Kept], now: Instant) -> list[Kept]:
     """Apply durable receipts to their attempts: proofs page by page; return those that match nothing."""
     orphans: list[Kept] = []
-    proofs: dict[Page, tuple[list[int], list[str]]] = {}
+    proofs: dict[Page, list[int]] = {}
     for one in receipts:
         station.states[one.state] += 1
         found = find(desk, station, one)
@@ -193,13 +206,12 @@ def drain(desk: Desk, station: Station, receipts: Sequence[Kept], now: Instant) 
         if one.state == "reached" and one.at is None and page.parts == 1 and not page.is_call:
             rows = proofs.get(page)
             if rows is None:
-                rows = proofs[page] = ([], [])
-            rows[0].append(index)
-            rows[1].append(one.code)
+                rows = proofs[page] = []
+            rows.append(index)
         else:
             apply(desk, station, page, index, part, one, now)
-    for page, (indexes, codes) in proofs.items():
-        page.reach(indexes, codes, page.opened.ms(now))
+    for page, indexes in proofs.items():
+        page.reach(indexes, page.opened.ms(now))
         desk.touch(page)
     return orphans
 

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from klaroen.core.records import References
     from klaroen.dispatch.kept import Orphan
 
+SLICE_MIN: Final = 100
+"""Free segments of the window that are worth a turn: a turn costs as much as twenty envelopes."""
+
+ORPHANS_MAX: Final = 100_000
+"""Receipts that wait for their answers: those of a national alert, should all of them come first."""
+ADRIFT_MAX: Final = 16
+"""Of one reference: it comes round once in 65,536 messages."""
+
 HEALTH_WEIGHT: Final = 0.02
 """How much one list of answers moves the health: some fifty lists forget an old fault."""
 
@@ -57,6 +65,8 @@ class Station:
         """By our own key, where the carrier's receipts may name it."""
         self.orphans: dict[str, list[Orphan]] = {}
         """By the carrier's id: receipts that match nothing yet."""
+        self.adrift: dict[int, list[Orphan]] = {}
+        """The same by user_message_reference, where they name a handset: an answer that is lost gives no id."""
         self.unsettled: dict[int, list[tuple[Page, int]]] = defaultdict(list)
         """By user_message_reference: attempts whose outcome is unknown."""
         self.outcomes: Counter[tuple[Channel, OutcomeLabel]] = Counter()
@@ -78,15 +88,34 @@ class Station:
     def simulated(self) -> bool:
         return isinstance(self.settings, Sim)
 
+    @property
+    def is_roomy(self) -> bool:
+        """Whether a turn is worth its while: a quarter of the window is free, or a slice of it."""
+        pace = self.pace
+        return pace.window - pace.used >= min(SLICE_MIN, max(1, pace.window // 4)) or pace.breaker == "half_open"
+
     def take_references(self, count: int) -> int:
         """Return the first of `count` consecutive references of 16 bits."""
         first = self.next_reference
         self.next_reference = (first + count) % 65_536
         return first
 
+    def hold(self, orphan: "Orphan") -> None:
+        """Keep a receipt that matches nothing yet; the oldest goes when there are too many, and the store keeps it."""
+        receipt = orphan.receipt
+        if receipt.ref is not None:
+            self.orphans.setdefault(receipt.ref, []).append(orphan)
+            if len(self.orphans) > ORPHANS_MAX:
+                del self.orphans[next(iter(self.orphans))]
+        if receipt.reference is not None and receipt.address is not None:
+            adrift = self.adrift.setdefault(receipt.reference, [])
+            adrift.append(orphan)
+            del adrift[:-ADRIFT_MAX]
+
     def answered(self, segments: int, troubled: int, now: Instant) -> None:
         """Some submissions were answered, `troubled` of them by something that condemns the carrier."""
         self.pace = paces.settle(self.pace, segments, troubled, now)
         share = 1.0 - troubled / segments if segments else 1.0
         self.health += HEALTH_WEIGHT * (share - self.health)
-        self.bell.ring()
+        if self.is_roomy:
+            self.bell.ring()
