@@ -7,6 +7,7 @@ or a lost connection: again, with back-off, on whatever bind there is then.
 from asyncio import AbstractEventLoop
 from collections import Counter, deque
 from collections.abc import Iterable
+from random import Random
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -51,6 +52,7 @@ class Account:
         self._pending: deque[Receipt] = deque()
         self._later: Wheel[Receipt] = Wheel(loop, self.offer)
         self._frozen = False
+        self._withheld = False
         self._sweeping = False
 
     @property
@@ -78,6 +80,15 @@ class Account:
         self._frozen = frozen
         self.pump()
 
+    def withhold(self, *, withheld: bool, chance: Random) -> None:
+        """Let receipts pile up; those that piled up leave in an order of chance."""
+        if self._withheld and not withheld:
+            pending = list(self._pending)
+            chance.shuffle(pending)
+            self._pending = deque(pending)
+        self._withheld = withheld
+        self.pump()
+
     def offer(self, receipts: Iterable[Receipt]) -> None:
         self._pending.extend(receipts)
         while len(self._pending) > PENDING_MAX:
@@ -88,7 +99,7 @@ class Account:
     def pump(self) -> None:
         """Hand what waits to the binds that have room, in turn."""
         pending, bound = self._pending, self._bound
-        if not pending or self._frozen:
+        if not pending or self._frozen or self._withheld:
             return
         now = self._loop.time()
         skipped = 0

@@ -1,7 +1,8 @@
 """How a simulated carrier is commanded: one JSON object a line, on standard input or a unix socket, one line back.
 
-Law: {"do": "blackout", "seconds": 5, "mode": "keep"|"reset"} · {"do": "brownout", "factor": 10} · {"do": "counters"} ·
-{"do": "flush"} · {"do": "stop"}. An answer repeats "do", or is {"error": words}. When standard input ends, the carrier
+Law: {"do": "blackout", "seconds": 5, "mode": "keep"|"reset"} · {"do": "brownout", "factor": 10} · {"do": "withhold"} ·
+{"do": "release"} · {"do": "counters"} · {"do": "flush"} · {"do": "stop"}. Between withhold and release receipts pile up;
+released, they leave in any order. An answer repeats "do", or is {"error": words}. When standard input ends, the carrier
 stops: it never outlives who started it.
 """
 
@@ -22,7 +23,7 @@ BLACKOUT_S_MAX: Final = 3600.0
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    do: Literal["blackout", "brownout", "counters", "flush", "stop"]
+    do: Literal["blackout", "brownout", "withhold", "release", "counters", "flush", "stop"]
     seconds: float = 5.0
     factor: float = 1.0
     mode: Literal["keep", "reset"] = "keep"
@@ -31,6 +32,7 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Commanded(Protocol):
     def blackout(self, seconds: float, *, reset: bool) -> None: ...
     def brownout(self, factor: float) -> None: ...
+    def withhold(self, *, withheld: bool) -> None: ...
     def counters(self) -> dict[str, int]: ...
     def flush(self) -> None: ...
 
@@ -56,6 +58,8 @@ class Control:
                 self._carrier.blackout(command.seconds, reset=command.mode == "reset")
             case "brownout":
                 self._carrier.brownout(command.factor)
+            case "withhold" | "release":
+                self._carrier.withhold(withheld=command.do == "withhold")
             case "flush":
                 self._carrier.flush()
             case "counters":

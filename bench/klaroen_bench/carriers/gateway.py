@@ -227,6 +227,11 @@ class Gateway:
     def brownout(self, factor: float) -> None:
         self._slow = factor
 
+    def withhold(self, *, withheld: bool) -> None:
+        """Let the receipts for the URLs named so far pile up, or leave, in the order in which they came."""
+        for webhook in self._webhooks.values():
+            webhook.freeze(frozen=withheld)
+
     def counters(self) -> dict[str, int]:
         return dict(self.counts) | {
             "connections": len(self.connections),

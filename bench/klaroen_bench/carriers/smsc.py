@@ -12,6 +12,7 @@ from argparse import ArgumentParser
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 from msgspec import Struct
 
@@ -220,6 +221,12 @@ class Smsc:
 
     def brownout(self, factor: float) -> None:
         self._slow = factor
+
+    def withhold(self, *, withheld: bool) -> None:
+        """Let the receipts of the accounts that are bound pile up, or leave."""
+        chance = Random(self._conditions.seed)
+        for account in self._accounts.values():
+            account.withhold(withheld=withheld, chance=chance)
 
     def counters(self) -> dict[str, int]:
         now = self._loop.time()
