@@ -24,9 +24,9 @@ from klaroen_adapters.tcp import READ_ERRORS, Connect, ConnectError, connector, 
 READ_BYTES: Final = 256 * 1024
 """One read takes what thousands of answers need; a checkpoint costs as much as parsing five of them."""
 BUSY_BYTES: Final = 256
-GATHER_S: Final = 0.004
+GATHER_S: Final = 0.006
 """After a read of so many bytes (a dozen answers) the next waits so long: PDUs gather in the kernel meanwhile, and one
-wake-up serves many. A fifth of a quick carrier's latency; a lone message never waits."""
+wake-up serves many [a wake-up costs as much as ten PDUs]. A lone message never waits."""
 EVENTS_MAX: Final = 20_000
 """Events not yet taken by the engine; above it nothing is read, and TCP slows the carrier down."""
 TICK_S: Final = 0.1
@@ -79,6 +79,7 @@ class SmppCarrier:
         self._held_until = 0.0
         self._is_draining = False
         self._link = Link(up=False, window=0, words="connecting")
+        self._gathering: trio.Event | None = None
         self._events: list[Event] = [self._link]
         self._is_emitting = False
         self._said = trio.lowlevel.ParkingLot()
@@ -201,7 +202,19 @@ class SmppCarrier:
             while len(self._events) > EVENTS_MAX:
                 await self._heard.park()
             if len(chunk) >= BUSY_BYTES:
-                await trio.sleep(GATHER_S)
+                await self._gather()
+
+    async def _gather(self) -> None:
+        """Pause before reading on; all busy binds together, so that one timer and one turn serve them all."""
+        if self._gathering is not None:
+            await self._gathering.wait()
+            return
+        self._gathering = gathered = trio.Event()
+        try:
+            await trio.sleep(GATHER_S)
+        finally:
+            self._gathering = None
+            gathered.set()
 
     async def _write(self, bind: Bind, session: Session, stream: trio.abc.Stream) -> None:
         """Write whatever there is to write; a connection that breaks ends the session's life."""

@@ -40,10 +40,11 @@ STATES: Final[dict[str, State]] = {
 }
 """The text's `stat`. Accepted, buffered, unknown: later word may still come, and the step's own deadline decides."""
 
+DELIVERED: Final = b"delivrd"
 MESSAGE_STATES: Final = {
     0: b"schedld",
     1: b"enroute",
-    2: b"delivrd",
+    2: DELIVERED,
     3: b"expired",
     4: b"deleted",
     5: b"undeliv",
@@ -120,10 +121,12 @@ class ReceiptReader:
 def _search(text: bytes, options: dict[int, bytes]) -> tuple[bytes, bytes, str, int | None]:
     """Return (id, stat, error, reference), each from the options or else from the text, empty where neither says it.
 
-    An error of zeros is none.
+    An error of zeros is none, and so is that of what arrived.
     """
-    lowered = text.lower()
     name, state, error, reference = _read_options(options)
+    if name and state == DELIVERED:
+        return name, state, error, reference
+    lowered = text.lower()
     if not name and (found := _ID(lowered)):
         name = text[found.start(1) : found.end(1)]
     found = _STAT(lowered)

@@ -38,7 +38,7 @@ class Frozen(Struct, frozen=True, array_like=True):
     flown_ms: bytes
     answered_ms: bytes
     proved_ms: bytes
-    refs: str
+    refs: tuple[str, ...]
     codes: dict[int, str]
     confirmed: tuple[int, ...]
     sent: int
@@ -102,11 +102,13 @@ class Sheet:
             return False
         self.answered_ms[index] = ms or 1
         self.unanswered -= 1
-        if code:
-            self.codes[index] = code
         if refs:
             self.refs[index] = refs
-        self._join(index, WHOLE, state)
+        changed = self._join(index, WHOLE, state)
+        if state == REACHED and changed:
+            self._explain(index, ms or 1, "")
+        elif code and self.proved_ms[index] == NEVER:  # a receipt that overtook the answer knows better
+            self.codes[index] = code
         return True
 
     def take_many(self, indexes: Sequence[int], refs: Sequence[str], ms: int) -> list[int]:
@@ -126,7 +128,7 @@ class Sheet:
         self.unanswered -= len(booked)
         return booked
 
-    def reach_many(self, indexes: Sequence[int], codes: Sequence[str], ms: int) -> list[int]:
+    def reach_many(self, indexes: Sequence[int], ms: int) -> list[int]:
         """Book that these arrived; return those that it changed as `prove` would, in bulk.
 
         Left to `prove`, one by one: attempts of several parts, and those that do not just wait for their proof.
@@ -134,24 +136,38 @@ class Sheet:
         if self.batch.parts > 1:
             return []
         states, fates, proved, booked = self.states, self.fates, self.proved_ms, []
-        for index, code in zip(indexes, codes, strict=True):
+        for index in indexes:
             if states[index] == HANDED_OVER and fates[index] == OPEN:
                 states[index] = REACHED
                 proved[index] = ms
-                if code:
-                    self.codes[index] = code
                 booked.append(index)
         self.open -= len(booked)
         return booked
 
     def prove(self, index: int, part: int, state: int, ms: int, code: str) -> bool:
-        """A receipt's word; False where it changes nothing."""
+        """A receipt's word; False where it changes nothing.
+
+        The instant and the code are those of the word that decided: where all parts count, of the latest.
+        """
+        before = self.states[index]
         if not self._join(index, part, state):
             return False
-        self.proved_ms[index] = ms or 1
+        ms = ms or 1
+        if self.batch.parts > 1 and self.rule == "all":
+            known = self.proved_ms[index]
+            if (ms, code) >= (known, self.codes.get(index, "") if known != NEVER else ""):
+                self._explain(index, ms, code)
+        elif self.states[index] != before:
+            self._explain(index, ms, code)
+        return True
+
+    def _explain(self, index: int, ms: int, code: str) -> None:
+        """Proof came at `ms`; what was said before explains nothing any more."""
+        self.proved_ms[index] = ms
         if code:
             self.codes[index] = code
-        return True
+        else:
+            self.codes.pop(index, None)
 
     def leave(self, index: int, fate: int) -> None:
         """The obligation ends in this batch."""
@@ -195,8 +211,11 @@ class Sheet:
         return self.sent == len(self.states) and self.unanswered == 0
 
     def doubtful(self, cursor: int) -> list[int]:
-        """Return the indexes that may have left (below the durable cursor) and have no outcome in the journal."""
-        return [i for i in range(cursor) if self.answered_ms[i] == NEVER and self.states[i] == NONE]
+        """Return the indexes that may have left (below the durable cursor) and have no outcome in the journal.
+
+        One whose receipt overtook its answer is among them: nobody will answer it any more.
+        """
+        return [index for index in range(cursor) if self.answered_ms[index] == NEVER]
 
     def restless(self, proof_due_ms: int, *, grounded: bool) -> tuple[list[int], int | None]:
         """Return whom a verdict is due for, and when the first of the others was answered (None without any).
@@ -249,7 +268,7 @@ class Sheet:
         """Return the whole sheet as a snapshot."""
         frozen = Frozen(
             bytes(self._parts), bytes(self.fates), self.flown_ms.tobytes(), self.answered_ms.tobytes(),
-            self.proved_ms.tobytes(), "\n".join(self.refs), self.codes, tuple(sorted(self.confirmed)), self.sent,
+            self.proved_ms.tobytes(), tuple(self.refs), self.codes, tuple(sorted(self.confirmed)), self.sent,
             self.carrier, self.cost_eur, self.rule,
         )  # fmt: skip
         return _encoder.encode(frozen)
@@ -278,7 +297,7 @@ class Sheet:
         self.flown_ms = array("I", frozen.flown_ms)
         self.answered_ms = array("I", frozen.answered_ms)
         self.proved_ms = array("I", frozen.proved_ms)
-        self.refs = frozen.refs.split("\n")
+        self.refs = list(frozen.refs)
         self.codes = frozen.codes
         self.confirmed = set(frozen.confirmed)
         self.sent = frozen.sent

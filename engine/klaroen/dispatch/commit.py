@@ -30,6 +30,8 @@ RETRY_S: Final = 0.2
 """Pause after a commit that failed: the disk may have room again at any moment, and receipts wait at the carriers."""
 DRAIN_MAX: Final = 500
 """Receipts drained between two looks at the clock: some 2 ms of work."""
+DRAIN_S: Final = 0.005
+"""How long draining goes on before other tasks have their turn."""
 DRAIN_SHARE: Final = 0.2
 """While a lane has due work, draining gets at most this share of the time (design 2)."""
 
@@ -137,7 +139,9 @@ def _committed(desk: Desk, commit: Commit, inbox: Sequence[int], orphan_rows: Se
             page.opened.open_pages -= 1
     if commit.settled:
         desk.exposed -= commit.settled
-        desk.ring_stations()
+        for station in desk.all_stations():
+            if station.is_roomy:
+                station.bell.ring()
     for opened in {id(page.opened): page.opened for page in commit.pages}.values():
         counting.deliveries(desk, opened)
         closing.close_if_over(desk, opened)
@@ -157,8 +161,10 @@ async def drain_forever(desk: Desk) -> None:
         await desk.drain_bell.wait()
         while desk.backlog:
             started = trio.current_time()
-            _drain_some(desk)
-            spent = trio.current_time() - started
+            spent = 0.0
+            while desk.backlog and spent < DRAIN_S:
+                _drain_some(desk)
+                spent = trio.current_time() - started
             pause = spent * (1 / DRAIN_SHARE - 1) if desk.lanes_waiting() else 0.0
             await trio.sleep(pause)
 

@@ -50,7 +50,7 @@ async def fly(desk: Desk, station: Station) -> None:
 
 def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | None:
     """Return the page that flies next and how many of it, or None."""
-    if not station.usable or desk.draining or not desk.store_works:
+    if not station.usable or not station.is_roomy or desk.draining or not desk.store_works:
         return None
     waiting = {lane: alerts for lane in station.lanes if (alerts := dict(_waiting(desk, station, lane)))}
     while waiting:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from klaroen.core import journal
 from klaroen.core.model import Batch
 from klaroen.core.records import BatchState, Entry
-from klaroen.core.sheet import WHOLE, Sheet
+from klaroen.core.sheet import NEVER, WHOLE, Sheet
 from klaroen.core.state import HANDED_OVER, NONE, REACHED, UNSENT
 
 if TYPE_CHECKING:
@@ -194,18 +194,20 @@ class Page:
         old = sheet.states[index]
         if sheet.prove(index, part, state, ms, code):
             self._proved.add([index], [part], state, ms, [code])
-            self._count([index], old, sheet.states[index], ms)
+            new, answered_ms = sheet.states[index], sheet.answered_ms[index]
+            if old < HANDED_OVER < new and answered_ms != NEVER:  # the carrier had it all the while
+                self._count([index], old, HANDED_OVER, answered_ms)
+                old = HANDED_OVER
+            self._count([index], old, new, sheet.proved_ms[index])
 
-    def reach(self, indexes: list[int], codes: list[str], ms: int) -> None:
+    def reach(self, indexes: list[int], ms: int) -> None:
         """Receipts prove that these whole attempts arrived."""
-        sheet = self.sheet
-        booked = sheet.reach_many(indexes, codes, ms)
-        words = [sheet.codes.get(index, "") for index in booked]
-        self._proved.add(booked, [WHOLE] * len(booked), REACHED, ms, words)
+        booked = self.sheet.reach_many(indexes, ms)
+        self._proved.add(booked, [WHOLE] * len(booked), REACHED, ms, [""] * len(booked))
         self._count(booked, HANDED_OVER, REACHED, ms)
         if len(booked) < len(indexes):
-            for index, code in zip(indexes, codes, strict=True):
-                self.prove(index, WHOLE, REACHED, ms, code)
+            for index in indexes:
+                self.prove(index, WHOLE, REACHED, ms, "")
 
     def confirm(self, index: int) -> None:
         """The member pressed the key."""
