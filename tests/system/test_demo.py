@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -177,23 +178,16 @@ def test_a_demonstration_that_is_killed_leaves_no_process(tmp_path: Path) -> Non
     assert process.stdout is not None
     lines = iter(process.stdout.readline, "")
     assert any("pending" in line for line in lines)
-    started = children(process.pid)
+    watched = [os.pidfd_open(pid) for pid in children(process.pid)]
     process.kill()
     process.communicate(timeout=ENDED_S)
     until = time.monotonic() + 30.0
-    while left := [pid for pid in started if is_running(pid)]:
-        assert time.monotonic() < until, left
-        os.sched_yield()
+    for descriptor in watched:  # readable once its process has ended
+        assert select.select([descriptor], [], [], max(0.0, until - time.monotonic()))[0]
+        os.close(descriptor)
 
 
 def children(pid: int) -> list[int]:
     """Return all processes below this one."""
     below = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return [*below, *(deeper for one in below for deeper in children(one))]
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
