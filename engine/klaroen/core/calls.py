@@ -218,6 +218,9 @@ _from_client: msgspec.msgpack.Decoder[FromClient] = msgspec.msgpack.Decoder(From
 _from_dispatch: msgspec.msgpack.Decoder[FromDispatch] = msgspec.msgpack.Decoder(FromDispatch)
 _encoder = msgspec.msgpack.Encoder()
 
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises at bytes that are not MessagePack, not UTF-8, or nested without end."""
+
 
 def frame(message: FromClient | FromDispatch) -> bytes:
     """Return the message as one frame."""
@@ -261,7 +264,7 @@ def read_from_client(body: bytes) -> FromClient:
     """Raises FrameError."""
     try:
         return _from_client.decode(body)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise FrameError(str(error)) from error
 
 
@@ -269,5 +272,5 @@ def read_from_dispatch(body: bytes) -> FromDispatch:
     """Raises FrameError."""
     try:
         return _from_dispatch.decode(body)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise FrameError(str(error)) from error
