@@ -7,7 +7,7 @@ from tests.simulation.world import members_counted, network
 import trio
 
 
-async def test_one_network_is_reached(world_of) -> None:
+async def test_one_network_is_reached(autojump_clock, world_of) -> None:
     """Everybody of one network is warned once, with exactly the text, and proof of it is kept."""
     async with world_of().running() as world:
         sent = await world.send()
@@ -18,7 +18,7 @@ async def test_one_network_is_reached(world_of) -> None:
         assert_one_at_a_time(world)
 
 
-async def test_counts_sum_at_every_instant(world_of) -> None:
+async def test_counts_sum_at_every_instant(autojump_clock, world_of) -> None:
     """A national alert's seven counts sum to its members at every instant, and nobody is lost on the way."""
     networks = [network(number) for number in range(1, 21)]
     async with world_of(FarEnd("alpha"), FarEnd("beta"), networks=networks, members=150).running() as world:

@@ -288,7 +288,7 @@ class World:
         with trio.move_on_after(within_s):
             while (status := await self.status(alert)).state not in FINAL or AlertId(alert) in self.desk.alerts:
                 assert members_counted(status) == status.members
-                await trio.sleep(0.05)
+                await trio.sleep(0.2)
             return status
         raise AssertionError(f"{status.state} after {within_s} s: {status}")
 
