@@ -62,6 +62,8 @@ async def close(desk: Desk, opened: OpenAlert) -> None:
     desk.push_bell.ring()
     for page in opened.pages.values():
         forget(page)
+    for station in desk.all_stations():
+        station.served[opened.alert.alert_class].pop(opened.alert.id, None)
     for one in references:
         desk.closed.setdefault(one.carrier, []).append(one)
 

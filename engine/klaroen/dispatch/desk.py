@@ -13,7 +13,6 @@ from typing import Any, Final, Protocol, TypeVar
 import trio
 
 from klaroen.core.errors import StoreUnavailableError
-from klaroen.core.lanes import join_turns
 from klaroen.core.model import (
     AlertId,
     BatchId,
@@ -163,8 +162,6 @@ class Desk:
         self.agenda.add(page)
         batch = page.batch
         for station in self.fleet(batch.mode == "drill").values():
-            served = station.served[batch.alert_class]
-            served.setdefault(batch.alert, join_turns(served))
             station.bell.ring()
 
     def call_at(self, at: Instant, what: Callable[[], None]) -> None:

@@ -12,7 +12,7 @@ import trio
 from klaroen.core import pace as paces
 from klaroen.core.errors import CarrierDownError, StoreUnavailableError
 from klaroen.core.ids import attempt_ids
-from klaroen.core.lanes import allowance, choose_alert, choose_lane, serve
+from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, serve
 from klaroen.core.model import ADDRESS_KINDS, AlertClass, AlertId, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
 from klaroen.core.records import Entry
@@ -66,7 +66,8 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | 
             return None
         if page.state != "ready" or _is_ours(desk, station, page):
             station.turns = serve(station.turns, lane, count * parts, waiting)
-            station.served[lane][alert] = station.served[lane].get(alert, 0) + count * parts
+            served = station.served[lane]
+            served[alert] = book_turn(served, alert, count * parts, waiting[lane])
             return page, count
         del waiting[lane][alert]
         if not waiting[lane]:
@@ -113,7 +114,7 @@ def _pause_s(station: Station, now: Instant) -> float | None:
     """Return how long the pace wants to wait, or None where only a bell changes anything."""
     if not station.held and station.pace.breaker == "closed":
         return 0.25
-    wait = paces.wait_ms(station.pace, 1, now)
+    wait = paces.wait_ms(station.pace, station.worth_a_turn, now)
     return 0.25 if wait is None else min(wait / 1000, 0.25)
 
 

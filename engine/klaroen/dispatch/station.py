@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SLICE_MIN: Final = 100
 """Free segments of the window that are worth a turn: a turn costs as much as twenty envelopes."""
 
+TURN_S: Final = 0.02
+"""A carrier's rate is spent in pieces of so long [2,000 segments a second one by one took a whole core]."""
 ORPHANS_MAX: Final = 100_000
 """Receipts that wait for their answers: those of a national alert, should all of them come first."""
 ADRIFT_MAX: Final = 16
@@ -90,9 +92,17 @@ class Station:
 
     @property
     def is_roomy(self) -> bool:
-        """Whether a turn is worth its while: a quarter of the window is free, or a slice of it."""
+        """Whether a turn is worth its while: a quarter of the window is free, or a slice of it, and the rate is up."""
         pace = self.pace
-        return pace.window - pace.used >= min(SLICE_MIN, max(1, pace.window // 4)) or pace.breaker == "half_open"
+        if pace.breaker == "half_open":
+            return True
+        free = pace.window - pace.used
+        return free >= min(SLICE_MIN, max(1, pace.window // 4)) and pace.tokens >= self.worth_a_turn
+
+    @property
+    def worth_a_turn(self) -> int:
+        """Segments for which a carrier held back by its rate alone is not asked sooner."""
+        return min(SLICE_MIN, max(1, int(self.pace.allowed_per_s * TURN_S)))
 
     def take_references(self, count: int) -> int:
         """Return the first of `count` consecutive references of 16 bits."""
