@@ -112,10 +112,9 @@ class Account:
         self._held = bytearray(size)
         self._network = bytearray(size)
         self._ends = bytearray(size)
-        for start, end, group in audience.spans_from(0):
-            if group.reason is not None:
-                self._ends[start:end] = bytes([_UNREACHABLE_END]) * (end - start)
-                self.states[start:end] = bytes([UNREACHABLE]) * (end - start)
+        for start, end, _ in audience.unreachable_spans():
+            self._ends[start:end] = bytes([_UNREACHABLE_END]) * (end - start)
+            self.states[start:end] = bytes([UNREACHABLE]) * (end - start)
         unreachable = self.states.count(UNREACHABLE)
         self.counts = [size - unreachable, 0, 0, 0, 0, 0, unreachable]
         self.tallies: dict[Channel, Tally] = {}

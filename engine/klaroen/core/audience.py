@@ -9,25 +9,86 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Final, get_args
 
 import msgspec
 from msgspec import Struct
 
 from klaroen.core.language import LanguageChoice, choose_language
-from klaroen.core.model import Channel, Cohort, Instant, Language, Network, NetworkId
-from klaroen.core.plan import CompiledPlan, Offer, Order, ladder, local_minute, orders_at, why_unreachable
+from klaroen.core.model import UNREACHABLE_REASONS, Channel, Cohort, Instant, Language, Network, NetworkId
+from klaroen.core.plan import CompiledPlan, Offer, Order, ladder, local_minute, why_unreachable
+
+REASONS: Final[tuple[UNREACHABLE_REASONS, ...]] = get_args(UNREACHABLE_REASONS)
+REACHABLE: Final = 0
+"""In a block's `reasons`; any other number is one more than the index of its reason."""
 
 
-class Group(Struct, frozen=True, gc=False, array_like=True):
-    """A cohort as one alert sees it: `count` consecutive deliveries."""
+class Kind(Struct, frozen=True, gc=False, array_like=True):
+    """What planning knows of a person beside networks and language: a country has some hundred kinds."""
+
+    preference: tuple[Channel, ...]
+    addresses: int
+
+
+class Region(Struct, frozen=True, gc=False):
+    """The people of the same networks, and of one language where a network lets members choose: cohort by cohort."""
+
+    networks: tuple[NetworkId, ...]
+    language: Language | None
+    kinds: tuple[int, ...]
+    counts: tuple[int, ...]
+    members: bytes
+
+
+class Regions(Struct, frozen=True):
+    """A register version as acceptance walks it: some 2,000 regions for 17,000 cohorts."""
+
+    kinds: tuple[Kind, ...]
+    regions: tuple[Region, ...]
+
+
+def make_regions(cohorts: Iterable[Cohort]) -> Regions:
+    """Return the cohorts by networks and language, in their order."""
+    kinds: dict[Kind, int] = {}
+    grouped: dict[tuple[tuple[NetworkId, ...], Language | None], list[tuple[int, Cohort]]] = {}
+    for cohort in cohorts:
+        kind = kinds.setdefault(Kind(cohort.preference, cohort.addresses), len(kinds))
+        grouped.setdefault((cohort.networks, cohort.language), []).append((kind, cohort))
+    regions = tuple(
+        Region(
+            networks,
+            language,
+            tuple(kind for kind, _ in rows),
+            tuple(cohort.count for _, cohort in rows),
+            b"".join(cohort.members for _, cohort in rows),
+        )
+        for (networks, language), rows in grouped.items()
+    )
+    return Regions(tuple(kinds), regions)
+
+
+class Block(Struct, frozen=True, gc=False, array_like=True):
+    """A region as one alert sees it: consecutive groups, each of one kind, a count and a reason."""
 
     networks: tuple[int, ...]
-    """Indexes into `Alert.networks`: those targeted in which the person is active, ascending."""
+    """Indexes into `Alert.networks`: those targeted in which the people are active, ascending."""
+    language: Language
+    fell_back: bool
+    kinds: tuple[int, ...]
+    counts: tuple[int, ...]
+    reasons: bytes
+
+
+class Group(Struct, frozen=True, gc=False):
+    """Consecutive deliveries that no rule can tell apart."""
+
+    networks: tuple[int, ...]
     preference: tuple[Channel, ...]
     addresses: int
     language: Language
     fell_back: bool
-    reason: str | None
+    reason: UNREACHABLE_REASONS | None
     """Why nobody of the group can be reached, or None."""
     count: int
 
@@ -35,56 +96,81 @@ class Group(Struct, frozen=True, gc=False, array_like=True):
 class Audience:
     """The deliveries of one alert, in order: `members[d]` is the member's number, `group(d)` what is known of him."""
 
-    __slots__ = ("_starts", "groups", "members")
+    __slots__ = ("_block_firsts", "_blocks", "_kinds", "_starts", "members")
 
-    def __init__(self, groups: Sequence[Group], members: bytes) -> None:
-        self.groups = tuple(groups)
+    def __init__(self, kinds: Sequence[Kind], blocks: Sequence[Block], members: bytes) -> None:
+        self._kinds = tuple(kinds)
+        self._blocks = tuple(blocks)
         self.members = array("I", members)
-        self._starts = []
-        start = 0
-        for group in self.groups:
-            self._starts.append(start)
-            start += group.count
-        assert start == len(self.members), "groups and members disagree"
+        self._block_firsts = list(accumulate((len(block.counts) for block in self._blocks), initial=0))
+        """Index of each block's first group."""
+        counts = (count for block in self._blocks for count in block.counts)
+        self._starts = list(accumulate(counts, initial=0))
+        """Index of each group's first delivery, and the end."""
+        assert self._starts[-1] == len(self.members), "groups and members disagree"
 
     def __len__(self) -> int:
         return len(self.members)
 
-    def group_index(self, delivery: int) -> int:
-        return bisect_right(self._starts, delivery) - 1
-
     def group(self, delivery: int) -> Group:
-        return self.groups[self.group_index(delivery)]
+        return self._group(bisect_right(self._starts, delivery) - 1)
+
+    def _group(self, index: int) -> Group:
+        place = bisect_right(self._block_firsts, index) - 1
+        block = self._blocks[place]
+        row = index - self._block_firsts[place]
+        kind, reason = self._kinds[block.kinds[row]], block.reasons[row]
+        return Group(
+            block.networks,
+            kind.preference,
+            kind.addresses,
+            block.language,
+            block.fell_back,
+            REASONS[reason - 1] if reason != REACHABLE else None,
+            block.counts[row],
+        )
 
     def spans_from(self, first: int) -> Iterator[tuple[int, int, Group]]:
         """Yield (start, end, group) in order, from the group that begins at or after delivery `first`."""
-        for index in range(bisect_left(self._starts, first), len(self.groups)):
-            start, group = self._starts[index], self.groups[index]
-            yield start, start + group.count, group
+        for index in range(bisect_left(self._starts, first), len(self._starts) - 1):
+            yield self._starts[index], self._starts[index + 1], self._group(index)
 
-    def encode(self) -> bytes:
-        return _encoder.encode((self.groups, self.members.tobytes()))
-
-    @classmethod
-    def decode(cls, blob: bytes) -> "Audience":
-        return cls(*_decoder.decode(blob))
+    def unreachable_spans(self) -> Iterator[tuple[int, int, UNREACHABLE_REASONS]]:
+        """Yield (start, end, reason) of those who cannot be reached."""
+        for block, first in zip(self._blocks, self._block_firsts, strict=False):
+            if any(block.reasons):
+                for index, reason in enumerate(block.reasons, first):
+                    if reason != REACHABLE:
+                        yield self._starts[index], self._starts[index + 1], REASONS[reason - 1]
 
     @property
     def unreachable(self) -> Mapping[str, int]:
         """How many cannot be reached, by reason."""
         reasons: Counter[str] = Counter()
-        for group in self.groups:
-            if group.reason is not None:
-                reasons[group.reason] += group.count
+        for start, end, reason in self.unreachable_spans():
+            reasons[reason] += end - start
         return dict(reasons)
 
     @property
     def fallbacks(self) -> int:
         """How many get another language than the one due (R16)."""
-        return sum(group.count for group in self.groups if group.fell_back and group.reason is None)
+        return sum(
+            count
+            for block in self._blocks
+            if block.fell_back
+            for count, reason in zip(block.counts, block.reasons, strict=True)
+            if reason == REACHABLE
+        )
+
+    def encode(self) -> bytes:
+        return _encoder.encode((self._kinds, self._blocks, self.members.tobytes()))
+
+    @classmethod
+    def decode(cls, blob: bytes) -> "Audience":
+        return cls(*_decoder.decode(blob))
 
 
-class Territory(Struct, frozen=True):
+class Territory(Struct, frozen=True, gc=False):
     """What planning knows of one targeted network."""
 
     index: int
@@ -103,8 +189,61 @@ def territories(
     }
 
 
+class Judge:
+    """Judges regions of one alert, and remembers: a country's plans and languages come in a handful of shapes."""
+
+    def __init__(
+        self, kinds: Sequence[Kind], languages: Sequence[Language], offer: Offer, urgent: bool, at: Instant
+    ) -> None:
+        self._kinds = kinds
+        self._languages = languages
+        self._offer = offer
+        self._urgent = urgent
+        self._minute = local_minute(at)
+        self._orders: dict[tuple[Order, ...], dict[int, int]] = {}
+        self._order_of: dict[int, Order] = {}
+        self._chosen: dict[object, tuple[Language, bool]] = {}
+
+    def language(self, own: Sequence[Territory], wanted: Language | None) -> tuple[Language, bool]:
+        """Return the language for people of these networks, and whether it is a fall-back (R16)."""
+        key = (own[0].languages, wanted, own[0].language_choice) if len(own) == 1 else None
+        known = None if key is None else self._chosen.get(key)
+        if known is None:
+            spoken = [one.languages for one in own]
+            known = choose_language(spoken, self._languages, wanted, own[0].language_choice)
+            if key is not None:
+                self._chosen[key] = known
+        return known
+
+    def reasons(self, own: Sequence[Territory], kinds: Sequence[int]) -> bytes:
+        """Return for each kind whether these networks' plans reach it now, and if not, why."""
+        orders = tuple([self._order(one.plan) for one in own])
+        known = self._orders.setdefault(orders, {})
+        try:
+            return bytes([known[kind] for kind in kinds])
+        except KeyError:
+            for kind in kinds:
+                if kind not in known:
+                    known[kind] = self._reason(orders, self._kinds[kind])
+            return bytes([known[kind] for kind in kinds])
+
+    def _order(self, plan: CompiledPlan) -> Order:
+        order = self._order_of.get(id(plan))
+        if order is None:
+            order = self._order_of[id(plan)] = plan.order(self._urgent, self._minute)
+        return order
+
+    def _reason(self, orders: tuple[Order, ...], kind: Kind) -> int:
+        if ladder(orders, kind.preference, kind.addresses, self._offer.channels):
+            return REACHABLE
+        reason = why_unreachable(orders, kind.addresses, self._offer)
+        assert reason is not None, "an empty ladder has a reason"
+        return REASONS.index(reason) + 1
+
+
 def gather(
-    cohorts: Iterable[Cohort],
+    kinds: Sequence[Kind],
+    regions: Iterable[Region],
     targeted: Mapping[NetworkId, Territory],
     languages: Sequence[Language],
     offer: Offer,
@@ -113,31 +252,22 @@ def gather(
 ) -> Audience:
     """Return the audience: everybody active in a targeted network, once (R4, R5), unreachable ones included.
 
-    Shape: `cohorts` may hold others too; they are passed over. `languages` are those supplied, in the sender's order.
+    Shape: `regions` may hold others too; they are passed over. `languages` are those supplied, in the sender's order.
     """
-    minute = local_minute(at)
-    offers = offer.channels
-    regions: dict[tuple[NetworkId, ...], tuple[tuple[Territory, ...], tuple[Order, ...]]] = {}
-    groups: list[Group] = []
+    judge = Judge(kinds, languages, offer, urgent, at)
+    blocks: list[Block] = []
     members: list[bytes] = []
-    for cohort in cohorts:
-        region = regions.get(cohort.networks)
-        if region is None:
-            own = tuple(targeted[name] for name in cohort.networks if name in targeted)
-            region = regions[cohort.networks] = (own, orders_at([one.plan for one in own], urgent, minute))
-        own, orders = region
+    for region in regions:
+        own = [targeted[name] for name in region.networks if name in targeted]
         if not own:
             continue
-        reachable = ladder(orders, cohort.preference, cohort.addresses, offers)
-        reason = None if reachable else why_unreachable(orders, cohort.addresses, offer)
-        language, fell_back = choose_language(
-            [one.languages for one in own], languages, cohort.language, own[0].language_choice
-        )
+        language, fell_back = judge.language(own, region.language)
         indexes = tuple([one.index for one in own])
-        groups.append(Group(indexes, cohort.preference, cohort.addresses, language, fell_back, reason, cohort.count))
-        members.append(cohort.members)
-    return Audience(groups, b"".join(members))
+        reasons = judge.reasons(own, region.kinds)
+        blocks.append(Block(indexes, language, fell_back, region.kinds, region.counts, reasons))
+        members.append(region.members)
+    return Audience(kinds, blocks, b"".join(members))
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(tuple[tuple[Group, ...], bytes])
+_decoder = msgspec.msgpack.Decoder(tuple[tuple[Kind, ...], tuple[Block, ...], bytes])

@@ -18,8 +18,8 @@ from klaroen.core.calls import Submit
 from klaroen.core.errors import InputError, Problem, StoreUnavailableError
 from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
-from klaroen.core.model import Alert, Instant, NetworkId, Token
-from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, make_offer, version_at
+from klaroen.core.model import Alert, Instant, Token
+from klaroen.core.plan import make_offer
 from klaroen.core.records import IdempotencyKey
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
 from klaroen.dispatch.desk import Desk
@@ -65,7 +65,7 @@ async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
     request = submit.request
     now = desk.clock.now()
     admitted = policy.admit(request, token, desk.register.snapshot, now)
-    plans = plans_of(desk, admitted.networks, now)
+    plans = desk.register.plans_at(now)
     content = request.content.by_language()
     drill = request.mode == "drill"
     offer = make_offer(
@@ -76,7 +76,8 @@ async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
         carriers=desk.channels(drill),
     )
     audience = gather(
-        desk.register.cohorts(admitted.networks),
+        desk.register.regions.kinds,
+        desk.register.regions_of(admitted.networks),
         territories(admitted.networks, desk.register.snapshot.networks, plans),
         tuple(content),
         offer,
@@ -133,21 +134,6 @@ def begin(desk: Desk, alert: Alert, audience: Audience, planner: Planner, sequen
     opened.sequence = sequence
     open_alert(desk, opened)
     return opened
-
-
-def plans_of(desk: Desk, networks: tuple[NetworkId, ...], now: Instant) -> dict[NetworkId, CompiledPlan]:
-    """Return the plan in force of each network (R3), compiled once a register version and day."""
-    snapshot = desk.register.snapshot
-    plans = {}
-    for name in networks:
-        network = snapshot.networks[name]
-        plan = version_at(network, now)
-        known = desk.register.compiled.get((name, plan.version))
-        if known is None:
-            social = carries_social_media(network, snapshot.zones[network.zone], plan)
-            known = desk.register.compiled[name, plan.version] = compile_plan(plan, social_media=social)
-        plans[name] = known
-    return plans
 
 
 def accepted_view(alert: Alert, refused: tuple[RefusedNetwork, ...]) -> AcceptedView:

@@ -12,19 +12,19 @@ from typing import Any, Final, Protocol, TypeVar
 
 import trio
 
+from klaroen.core.audience import Region, make_regions
 from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.model import (
     AlertId,
     BatchId,
     CarrierName,
     Channel,
-    Cohort,
     Instant,
     NetworkId,
     Snapshot,
     Token,
 )  # fmt: skip
-from klaroen.core.plan import CompiledPlan
+from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, local_date, version_at
 from klaroen.core.ports import Clock
 from klaroen.core.records import References, Store
 from klaroen.dispatch.agenda import Agenda
@@ -140,6 +140,11 @@ class Desk:
     def channels(self, drill: bool) -> frozenset[Channel]:
         return frozenset(channel for station in self.fleet(drill).values() for channel in station.channels)
 
+    def take_register(self, snapshot: Snapshot) -> None:
+        """This version holds for whatever is accepted from now on."""
+        self.register = RegisterIndex(snapshot)
+        self.register.plans_at(self.clock.now())
+
     def touch(self, page: Page) -> None:
         """The page has something for the next commit."""
         if not page.queued:
@@ -184,24 +189,33 @@ class RegisterIndex:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.compiled: dict[tuple[NetworkId, int], CompiledPlan] = {}
-        """By network and plan version."""
-        self._cohorts: dict[NetworkId, list[Cohort]] = {}
-        for cohort in snapshot.cohorts:
-            for network in cohort.networks:
-                self._cohorts.setdefault(network, []).append(cohort)
+        self._plans: tuple[str, dict[NetworkId, CompiledPlan]] = ("", {})
+        self.regions = make_regions(snapshot.cohorts)
+        self._regions: dict[NetworkId, list[Region]] = {}
+        for region in self.regions.regions:
+            for network in region.networks:
+                self._regions.setdefault(network, []).append(region)
 
-    def cohorts(self, networks: tuple[NetworkId, ...]) -> Sequence[Cohort]:
-        """Return the cohorts with a membership in any of these, each once, network by network."""
-        if len(networks) == 1:
-            return self._cohorts.get(networks[0], [])
+    def plans_at(self, now: Instant) -> Mapping[NetworkId, CompiledPlan]:
+        """Return every network's plan in force (R3): compiled once a day, the first time before any alert needs it."""
+        today = local_date(now)
+        if self._plans[0] != today:
+            self._plans = (today, {})
+            for network in self.snapshot.networks.values():
+                plan = version_at(network, now)
+                social = carries_social_media(network, self.snapshot.zones[network.zone], plan)
+                self._plans[1][network.id] = compile_plan(plan, social_media=social)
+        return self._plans[1]
+
+    def regions_of(self, networks: Sequence[NetworkId]) -> Sequence[Region]:
+        """Return the regions with a membership in any of these, each once, network by network."""
         if len(networks) == len(self.snapshot.networks):
-            return self.snapshot.cohorts
-        seen: dict[int, Cohort] = {}
+            return self.regions.regions
+        seen: dict[int, Region] = {}
         for network in networks:
-            for cohort in self._cohorts.get(network, ()):
-                seen.setdefault(id(cohort), cohort)
-        return list(seen.values())
+            for region in self._regions.get(network, ()):
+                seen.setdefault(id(region), region)
+        return tuple(seen.values())
 
     @cached_property
     def numbers_of(self) -> dict[str, int]:
@@ -209,4 +223,4 @@ class RegisterIndex:
         return {member: number for number, member in enumerate(self.snapshot.member_ids)}
 
     def members(self, network: NetworkId) -> int:
-        return sum(cohort.count for cohort in self._cohorts.get(network, ()))
+        return sum(sum(region.counts) for region in self._regions.get(network, ()))

@@ -60,7 +60,7 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | 
         parts = page.batch.parts
         granted = paces.grant(station.pace, parts, now)
         segments = allowance(station.turns, lane, waiting, granted * parts)
-        room = desk.settings.dispatch.unjournaled_max - desk.exposed + (page.cursor - page.sheet.sent)
+        room = _room(desk, station) + (page.cursor - page.sheet.sent)
         count = min(granted, max(1, segments // parts), page.sheet.left, SLICE_MAX, room)
         if count <= 0:
             return None
@@ -73,6 +73,18 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | 
         if not waiting[lane]:
             del waiting[lane]
     return None
+
+
+def _room(desk: Desk, station: Station) -> int:
+    """Return how many more submissions of this carrier may be in doubt.
+
+    Of half of what all may have, each keeps its share whatever the others hold: a carrier that does not answer would
+    else stop every other one until its deadlines pass.
+    """
+    most, fleet = desk.settings.dispatch.unjournaled_max, desk.fleet(station.drill)
+    share = most // (2 * len(fleet))
+    kept = sum(max(0, share - len(one.in_flight)) for one in fleet.values() if one is not station and one.usable)
+    return most - desk.exposed - kept
 
 
 def _waiting(desk: Desk, station: Station, lane: AlertClass) -> Iterator[tuple[AlertId, Page]]:

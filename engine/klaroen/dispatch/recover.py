@@ -16,7 +16,7 @@ from klaroen.core.records import AlertRow, BatchRow
 from klaroen.core.sheet import Sheet
 from klaroen.core.state import HANDED_OVER, OPEN, UNKNOWN
 from klaroen.dispatch import closing
-from klaroen.dispatch.desk import Desk, RegisterIndex
+from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Backlog, read_kept
 from klaroen.dispatch.leftovers import ground, look_soon
 from klaroen.dispatch.lifecycle import open_alert, take_in
@@ -32,7 +32,7 @@ def load_register(desk: Desk) -> None:
     """Take the register in force, if there is one."""
     found = desk.store.register()
     if found is not None:
-        desk.register = RegisterIndex(snapshot_from(found[1]))
+        desk.take_register(snapshot_from(found[1]))
 
 
 def load_tokens(desk: Desk) -> None:

@@ -20,7 +20,7 @@ from klaroen.core.records import Store
 from klaroen.core.targets import folded, resolve
 from klaroen.core.views import NetworkPage, NetworkView, TokenView, rfc3339
 from klaroen.dispatch.accept import unavailable
-from klaroen.dispatch.desk import Desk, RegisterIndex
+from klaroen.dispatch.desk import Desk
 from klaroen.register.check import check_register
 from klaroen.register.export import export_register
 from klaroen.register.files import read_register
@@ -135,7 +135,7 @@ async def serve(store: Store, write: Writes, now: Instant, question: calls.Quest
             snapshot = prepared.snapshot
             await write(store.put_register, snapshot.version, prepared.blob, prepared.documents, now)
             if desk is not None:
-                desk.register = RegisterIndex(snapshot)
+                desk.take_register(snapshot)
                 desk.push_bell.ring()
             return prepared.view
         case calls.CheckRegister():

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Sequence
 
-from klaroen.core.audience import Audience, Group
+from klaroen.core.audience import REACHABLE, REASONS, Audience, Block, Group, Kind
 from klaroen.core.expand import Cargo, Planner
 from klaroen.core.model import (
     ADDRESS_KINDS,
@@ -93,7 +93,19 @@ def make_group(
 
 def make_audience(*groups: Group) -> Audience:
     size = sum(group.count for group in groups)
-    return Audience(groups, array("I", range(1_000, 1_000 + size)).tobytes())
+    kinds = tuple(dict.fromkeys(Kind(group.preference, group.addresses) for group in groups))
+    blocks = [
+        Block(
+            group.networks,
+            group.language,
+            group.fell_back,
+            (kinds.index(Kind(group.preference, group.addresses)),),
+            (group.count,),
+            bytes([REACHABLE if group.reason is None else REASONS.index(group.reason) + 1]),
+        )
+        for group in groups
+    ]
+    return Audience(kinds, blocks, array("I", range(1_000, 1_000 + size)).tobytes())
 
 
 def make_plan(*windows: Window) -> CompiledPlan:
