@@ -288,7 +288,7 @@ class Batch(Struct, frozen=True, gc=False):
     """Set where the resend must go to the carrier that knows the attempt's key."""
     possible_duplicate: bool = False
     deferrals: int = 0
-    """How often these were handed back unsent: it lengthens the back-off, and burns no try."""
+    """How often these were handed back unsent or in doubt: it lengthens the back-off, and burns no try."""
     parts: int = 1
     """Segments of the text on this channel: rows of `parts` bytes in the batch's snapshot."""
 

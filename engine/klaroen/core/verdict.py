@@ -103,7 +103,10 @@ def _unsent(
     now: Instant,
     draw: float,
 ) -> Verdict:
-    """Certainly not processed: elsewhere at once, or here after a pause. A throttle condemns nobody."""
+    """Certainly not processed: elsewhere at once, or here after a pause. A throttle condemns nobody.
+
+    What only one carrier may repeat stays with it: its first try is in doubt, and no other knows the key.
+    """
     passed = batch.passed if attempt.throttled else (*batch.passed, carrier)
     fresh = [name for name in others if name not in passed]
     if attempt.throttled:
@@ -114,15 +117,17 @@ def _unsent(
     if fresh and batch.only is None:
         return Again(now, batch.attempt_no, batch.deferrals, passed, None, batch.possible_duplicate)
     pause_s = max(attempt.retry_after_s or 0.0, backoff_s(patience.retry_s, batch.deferrals, draw))
-    return Again(
-        Instant(now + int(1000 * pause_s)), batch.attempt_no, batch.deferrals + 1, (), None, batch.possible_duplicate
-    )
+    due = Instant(now + int(1000 * pause_s))
+    return Again(due, batch.attempt_no, batch.deferrals + 1, (), batch.only, batch.possible_duplicate)
 
 
 def _unknown(
     attempt: Attempt, batch: Batch, carrier: CarrierName, keyed: bool, patience: Patience, now: Instant
 ) -> Verdict:
-    """May have been processed: a key makes the repeat harmless; else the grace, then the class decides."""
+    """May have been processed: a key makes the repeat harmless; else the grace, then the class decides.
+
+    A carrier that delivers and never says so would ring for ever: resends are as few as tries.
+    """
     if keyed:
         pause = Instant(now + int(1000 * backoff_s(patience.retry_s, batch.deferrals, 0.0)) * (batch.deferrals > 0))
         return Again(pause, batch.attempt_no, batch.deferrals + 1, (), carrier, False)
@@ -131,7 +136,9 @@ def _unknown(
         return Wait(until)
     if not RESENDS_UNKNOWN[batch.alert_class]:
         return Wait(None)
-    return Again(now, batch.attempt_no, batch.deferrals, (), None, True)
+    if batch.possible_duplicate and batch.deferrals + 1 >= patience.attempts_max:
+        return NextStep()
+    return Again(now, batch.attempt_no, batch.deferrals + 1, (), None, True)
 
 
 def _refused(
