@@ -21,10 +21,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from klaroen_bench.rig import percentile
+from klaroen_bench.rig import RigError, percentile
 
 Report = dict[str, Any]
 
+PEER_S: Final = 300.0
 CPU_NAMES: Final = Path("/proc/cpuinfo")
 
 
@@ -64,6 +65,21 @@ def workshop(name: str, *, keep: bool) -> Iterator[Path]:
     finally:
         if not keep:
             shutil.rmtree(directory)
+
+
+def peer(name: str, *arguments: str) -> Report:
+    """Run a module of `klaroen_bench.peers` as a process of its own; return what it says. Raises RigError."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"klaroen_bench.peers.{name}", *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=PEER_S,
+        check=False,
+    )
+    if done.returncode:
+        raise RigError(f"{name}: exit {done.returncode}: {done.stderr[-2000:]}")
+    said: Report = json.loads(done.stdout)
+    return said
 
 
 def percentiles(samples: Sequence[float], *shares: float) -> dict[str, float | None]:

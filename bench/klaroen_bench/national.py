@@ -5,9 +5,6 @@ run, one after the other. Per message means per SMS that a carrier was handed; C
 last receipt is counted, calls and bookkeeping included.
 """
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,16 +12,15 @@ from typing import Any, Final
 
 from klaroen.cli.laboratory import BenchOptions
 from klaroen_bench.alerting import Settled, body, finish, first_hand_overs, post_and_settle
-from klaroen_bench.figures import Report, machine, median_of, ratio, say, workshop
+from klaroen_bench.figures import Report, machine, median_of, peer, ratio, say, workshop
 from klaroen_bench.hotspots import Hotspots
 from klaroen_bench.meter import ROLES, Meter
-from klaroen_bench.rig import Plan, Rig, RigError, SmsCarrier
+from klaroen_bench.rig import Plan, Rig, SmsCarrier
 
 SMS_S: Final = 60.0
 """The default wait for proof: no successor of a silent SMS falls into the measured time."""
 SCRIPT_MAX: Final = 5_000
 """Requests of the script in one run: its rate is level after the first hundreds, and it is slow."""
-PEER_S: Final = 300.0
 GATEWAY: Final = SmsCarrier("gateway", kind="sms_http")
 
 
@@ -63,7 +59,7 @@ def _by_smpp(directory: Path, plan: Plan, options: BenchOptions) -> Report:
         alerts, floods = [], []
         for run in range(options.runs):
             alerts.append(_alert(rig, f"run-{run}"))
-            floods.append(_peer("flood", *addresses, "--count", str(_sms(alerts[-1]))))
+            floods.append(peer("flood", *addresses, "--count", str(_sms(alerts[-1]))))
         peaks = Meter(rig).peak_rss_mb()
         runs = []
         for settled, flood in zip(alerts, floods, strict=True):
@@ -85,7 +81,7 @@ def _by_http(directory: Path, plan: Plan, options: BenchOptions) -> Report:
         alerts, scripts = [], []
         for run in range(options.runs):
             alerts.append(_alert(rig, f"run-{run}"))
-            scripts.append(_peer("script", *arguments, "--count", str(min(_sms(alerts[-1]), SCRIPT_MAX))))
+            scripts.append(peer("script", *arguments, "--count", str(min(_sms(alerts[-1]), SCRIPT_MAX))))
         peaks = Meter(rig).peak_rss_mb()
         runs = []
         for settled, script in zip(alerts, scripts, strict=True):
@@ -131,18 +127,3 @@ def _per_message_us(figures: Mapping[str, Any], *processes: str) -> float:
     used: Mapping[str, float] = figures["cpu_s"]
     messages: int = figures["sms"]
     return round(sum(used[name] for name in processes) / messages * 1e6, 2)
-
-
-def _peer(name: str, *arguments: str) -> Report:
-    """Run a module of `klaroen_bench.peers` as a process of its own. Raises RigError."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"klaroen_bench.peers.{name}", *arguments, "--json"],
-        capture_output=True,
-        text=True,
-        timeout=PEER_S,
-        check=False,
-    )
-    if done.returncode:
-        raise RigError(f"{name}: exit {done.returncode}: {done.stderr[-2000:]}")
-    said: Report = json.loads(done.stdout)
-    return {key: said[key] for key in ("count", "per_s", "cpu_us_per_message")}

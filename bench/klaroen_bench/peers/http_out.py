@@ -33,12 +33,16 @@ class Row(Struct, frozen=True):
 
 
 def serve(ports: Connection) -> None:
-    """A server that answers each write of a client at once: it measures nothing but its peer."""
+    """A server that answers each request once it is whole: it measures nothing but its peer."""
 
     async def answer(stream: trio.SocketStream) -> None:
+        held = b""
         try:
-            while await stream.receive_some(65_536):
-                await stream.send_all(ANSWER)
+            while came := await stream.receive_some(65_536):
+                held += came
+                while (head := held.find(b"\r\n\r\n")) >= 0 and len(held) >= head + 4 + len(BODY):
+                    held = held[head + 4 + len(BODY) :]
+                    await stream.send_all(ANSWER)
         except trio.BrokenResourceError:
             return  # the client closed
 
