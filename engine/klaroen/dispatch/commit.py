@@ -22,7 +22,7 @@ from klaroen.dispatch.kept import Backlog, Kept, write_kept
 from klaroen.dispatch.lifecycle import take_in
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.settle import drain, keep
-from klaroen.dispatch.station import Station
+from klaroen.dispatch.station import SLICE_MIN, Station
 
 log = structlog.get_logger()
 
@@ -61,6 +61,7 @@ async def commit_forever(desk: Desk) -> None:
 async def write_once(desk: Desk) -> None:
     """Write everything that is queued now, however long it takes."""
     commit = _gather(desk)
+    desk.writing = commit.pages
     while True:
         try:
             inbox, orphans = await desk.writer.write(_apply, desk, commit, desk.clock.now())
@@ -122,6 +123,7 @@ def _refuse(desk: Desk, commit: Commit, error: StoreUnavailableError) -> None:
 def _committed(desk: Desk, commit: Commit, inbox: Sequence[int], orphan_rows: Sequence[int]) -> None:
     """All of it is durable: say so, and go on with what follows."""
     now = desk.clock.now()
+    desk.writing = ()
     for (station, receipts, rows), row in zip(commit.inbox, inbox, strict=True):
         station.carrier.acknowledge(receipts, stored=True)
         desk.backlog.append(Backlog(station, row, rows, now))
@@ -140,7 +142,7 @@ def _committed(desk: Desk, commit: Commit, inbox: Sequence[int], orphan_rows: Se
     if commit.settled:
         desk.exposed -= commit.settled
         for station in desk.all_stations():
-            if station.is_roomy:
+            if station.is_roomy and (desk.room(station) >= SLICE_MIN or not station.in_flight):
                 station.bell.ring()
     for opened in {id(page.opened): page.opened for page in commit.pages}.values():
         counting.deliveries(desk, opened)

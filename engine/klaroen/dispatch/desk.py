@@ -81,6 +81,8 @@ class Desk:
         """Deliveries below a durable cursor whose outcome is not durable: what a crash would leave in doubt."""
         self.queue: list[Page] = []
         """Pages with something for the next commit."""
+        self.writing: Sequence[Page] = ()
+        """Those of the commit that is under way."""
         self.drained: list[int] = []
         self.matched: list[int] = []
         self.accepting: dict[tuple[str, str], trio.Event] = {}
@@ -105,7 +107,6 @@ class Desk:
         self.closed: dict[CarrierName, list[References]] = {}
         """Carrier ids of closed alerts' batches, for late receipts."""
         self.late: deque[tuple[References, int, Orphan]] = deque()
-        self.late_bell = Bell()
 
     @property
     def something_to_write(self) -> bool:
@@ -172,6 +173,17 @@ class Desk:
     def call_at(self, at: Instant, what: Callable[[], None]) -> None:
         self.agenda.call_at(at, what)
         self.timer_bell.ring()
+
+    def room(self, station: Station) -> int:
+        """Return how many more submissions of this carrier may be in doubt.
+
+        Of half of what all may have, each keeps its share whatever the others hold: a carrier that does not answer
+        would else stop every other one until its deadlines pass.
+        """
+        most, fleet = self.settings.dispatch.unjournaled_max, self.fleet(station.drill)
+        share = most // (2 * len(fleet))
+        kept = sum(max(0, share - len(one.in_flight)) for one in fleet.values() if one is not station and one.usable)
+        return most - self.exposed - kept
 
     def ring_stations(self) -> None:
         for station in self.all_stations():

@@ -21,12 +21,14 @@ from klaroen.dispatch import counting
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.settle import settle_answers
-from klaroen.dispatch.station import Station
+from klaroen.dispatch.station import SLICE_MIN, Station
 
 SLICE_MAX: Final = 250
 """Envelopes of one turn: beyond it nothing is gained, and a pause would wait for it [1 ms of work]."""
 ANSWER_MS: Final = 10_000
 """An envelope without an answer by then is `Unknown`."""
+IDLE_S: Final = 0.25
+"""How long a flight sleeps at most: every change rings its bell, and this only backs that up."""
 TRUST_BATCHES: Final = 1_000
 """How far, in weighted segments, one carrier may be ahead of another that is free: about one batch."""
 
@@ -60,9 +62,9 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | 
         parts = page.batch.parts
         granted = paces.grant(station.pace, parts, now)
         segments = allowance(station.turns, lane, waiting, granted * parts)
-        room = _room(desk, station) + (page.cursor - page.sheet.sent)
+        room = desk.room(station) + (page.cursor - page.sheet.sent)
         count = min(granted, max(1, segments // parts), page.sheet.left, SLICE_MAX, room)
-        if count <= 0:
+        if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight):
             return None
         if page.state != "ready" or _is_ours(desk, station, page):
             station.turns = serve(station.turns, lane, count * parts, waiting)
@@ -73,18 +75,6 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | 
         if not waiting[lane]:
             del waiting[lane]
     return None
-
-
-def _room(desk: Desk, station: Station) -> int:
-    """Return how many more submissions of this carrier may be in doubt.
-
-    Of half of what all may have, each keeps its share whatever the others hold: a carrier that does not answer would
-    else stop every other one until its deadlines pass.
-    """
-    most, fleet = desk.settings.dispatch.unjournaled_max, desk.fleet(station.drill)
-    share = most // (2 * len(fleet))
-    kept = sum(max(0, share - len(one.in_flight)) for one in fleet.values() if one is not station and one.usable)
-    return most - desk.exposed - kept
 
 
 def _waiting(desk: Desk, station: Station, lane: AlertClass) -> Iterator[tuple[AlertId, Page]]:
@@ -122,12 +112,12 @@ def _is_ours(desk: Desk, station: Station, page: Page) -> bool:
     return True
 
 
-def _pause_s(station: Station, now: Instant) -> float | None:
-    """Return how long the pace wants to wait, or None where only a bell changes anything."""
-    if not station.held and station.pace.breaker == "closed":
-        return 0.25
+def _pause_s(station: Station, now: Instant) -> float:
+    """Return how long to wait for a bell: as long as the pace says, where time alone will let something leave."""
+    if paces.grant(station.pace, station.worth_a_turn, now):
+        return IDLE_S
     wait = paces.wait_ms(station.pace, station.worth_a_turn, now)
-    return 0.25 if wait is None else min(wait / 1000, 0.25)
+    return IDLE_S if wait is None else min(wait / 1000, IDLE_S)
 
 
 async def _cover(desk: Desk, station: Station, page: Page, count: int) -> bool:

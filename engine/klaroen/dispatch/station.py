@@ -124,8 +124,9 @@ class Station:
 
     def answered(self, segments: int, troubled: int, now: Instant) -> None:
         """Some submissions were answered, `troubled` of them by something that condemns the carrier."""
+        had_room = self.is_roomy and self.pace.breaker == "closed"
         self.pace = paces.settle(self.pace, segments, troubled, now)
         share = 1.0 - troubled / segments if segments else 1.0
         self.health += HEALTH_WEIGHT * (share - self.health)
-        if self.is_roomy:
+        if self.is_roomy and not had_room:
             self.bell.ring()
