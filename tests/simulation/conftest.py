@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.simulation.far_end import FarEnd
-from tests.simulation.world import World, network, register
 from trio.testing import MockClock
 
+pytest.register_assert_rewrite("tests.simulation.audit", "tests.simulation.world")
+
 TMPFS = Path("/dev/shm")
+
+from tests.simulation.far_end import FarEnd  # noqa: E402 - after the rewriting of their assertions
+from tests.simulation.world import World, network, register  # noqa: E402
 
 MakeWorld = Callable[..., World]
 

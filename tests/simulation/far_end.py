@@ -264,15 +264,16 @@ class ScriptedCarrier:
         if not self._open:
             await trio.lowlevel.checkpoint()
             raise CarrierDownError(self.name)
-        through = len(envelopes)
+        through, cut = len(envelopes), False
         for hook in self._end.before_hand_over:
             stop = hook(self._end, envelopes)
-            through = through if stop is None else stop
+            if stop is not None:
+                through, cut = stop, True
         for envelope in envelopes[:through]:
             left_s = (envelope.deadline_at - self._clock.now()) / 1000
             self._waiting[envelope.attempt] = trio.current_time() + left_s
             self._end.take(envelope)
-        if through < len(envelopes):
+        if cut:
             raise PowerCut
         await trio.lowlevel.checkpoint()
 

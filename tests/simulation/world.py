@@ -41,6 +41,7 @@ from klaroen.core.model import (
     Zone,
     ZoneId,
 )
+from klaroen.core.records import BatchRow
 from klaroen.core.sheet import Sheet
 from klaroen.core.views import AcceptedView, ActedView, StatusView
 from klaroen.dispatch.desk import Desk
@@ -240,6 +241,18 @@ class World:
         finally:
             store.close_connections()
 
+    @asynccontextmanager
+    async def until_dark(self) -> AsyncIterator["World"]:
+        """Dispatch runs until the power fails, which it must."""
+        try:
+            async with self.running():
+                yield self
+                await trio.sleep(600)
+        except* PowerCut:
+            assert self.dark
+        else:
+            raise AssertionError("the power did not fail")
+
     def _may_be_up(self, name: CarrierName) -> bool:
         return name not in self.ends or self.ends[name].up
 
@@ -323,19 +336,22 @@ class World:
 
     def rebuilt(self, alert: str) -> Account:
         """Return the account that the journal makes."""
-        store = self.desk.store
-        batches, journal = store.history(AlertId(alert))
-        tails: dict[int, list[bytes]] = {}
-        for batch, blob in journal:
-            tails.setdefault(batch, []).append(blob)
-        sheets = [Sheet.thaw(row.batch, None, tails.get(row.batch.id, ())) for row in batches]
-        return Account.rebuild(self.audience(alert), sheets)
+        return Account.rebuild(self.audience(alert), [sheet for _, sheet in sheets(self, alert)])
 
     def closed(self, alert: str) -> Account:
         row = self.desk.store.alert(AlertId(alert))
         assert row is not None
         assert row.final is not None
         return Account.reopen(self.audience(alert), row.final)
+
+
+def sheets(world: World, alert: str) -> list[tuple[BatchRow, Sheet]]:
+    """Return every batch of the alert, with the sheet that its journal makes."""
+    batches, journal = world.desk.store.history(AlertId(alert))
+    tails: dict[int, list[bytes]] = {}
+    for batch, blob in journal:
+        tails.setdefault(batch, []).append(blob)
+    return [(row, Sheet.thaw(row.batch, None, tails.get(row.batch.id, ()))) for row in batches]
 
 
 def members_counted(status: StatusView) -> int:

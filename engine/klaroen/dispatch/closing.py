@@ -44,28 +44,37 @@ def final_state(opened: OpenAlert) -> AlertState:
 
 
 async def close_forever(desk: Desk) -> None:
-    """Close the accounts of alerts that are over."""
+    """Close the accounts of alerts that are over, and apply late proof to them: one after the other, they are few."""
     while True:
         await desk.over_bell.wait()
-        while desk.over:
-            await close(desk, desk.over.popleft())
+        while desk.over or desk.late:
+            if desk.over:
+                await close(desk, desk.over.popleft())
+            else:
+                await amend(desk, *desk.late.popleft())
 
 
 async def close(desk: Desk, opened: OpenAlert) -> None:
-    """Write the closing account, then forget the alert."""
+    """Write the closing account, and forget the alert before: proof that comes meanwhile amends what is written.
+
+    What the journal does not hold yet is waited for: the commit that writes it calls for the closing again.
+    """
+    if any(page.opened is opened for page in (*desk.queue, *desk.writing)):
+        opened.closing = False
+        return
     state = final_state(opened)
     references = [found for page in opened.pages.values() if (found := references_of(page)) is not None]
-    await desk.insist(desk.store.close, opened.alert.id, state, opened.account.close(), references, desk.clock.now())
-    opened.state = state
-    opened.closed = True
-    desk.changed.add(opened.alert.id)
-    desk.push_bell.ring()
     for page in opened.pages.values():
         forget(page)
     for station in desk.all_stations():
         station.served[opened.alert.alert_class].pop(opened.alert.id, None)
     for one in references:
         desk.closed.setdefault(one.carrier, []).append(one)
+    await desk.insist(desk.store.close, opened.alert.id, state, opened.account.close(), references, desk.clock.now())
+    opened.state = state
+    opened.closed = True
+    desk.changed.add(opened.alert.id)
+    desk.push_bell.ring()
 
 
 def references_of(page: Page) -> References | None:
@@ -128,7 +137,7 @@ def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int) -
         found = find_closed(desk.closed.get(station.name, ()), one)
         if found is not None:
             desk.late.append((found[0], found[1], orphan))
-            desk.late_bell.ring()
+            desk.over_bell.ring()
         else:
             station.hold(orphan)
 
@@ -145,15 +154,6 @@ def find_closed(closed: Sequence[References], one: Kept) -> tuple[References, in
             if hashes[place * 8 : place * 8 + 8] == digest:
                 return references, array("I", references.rows)[place]
     return None
-
-
-async def amend_forever(desk: Desk) -> None:
-    """Apply late proof to closed alerts, one receipt after the other: they are few."""
-    while True:
-        await desk.late_bell.wait()
-        while desk.late:
-            references, row, orphan = desk.late.popleft()
-            await amend(desk, references, row, orphan)
 
 
 async def amend(desk: Desk, references: References, row: int, orphan: Orphan) -> None:

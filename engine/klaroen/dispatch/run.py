@@ -14,7 +14,7 @@ import trio
 
 from klaroen.dispatch import counting
 from klaroen.dispatch.clock import SystemClock
-from klaroen.dispatch.closing import amend_forever, close_forever
+from klaroen.dispatch.closing import close_forever
 from klaroen.dispatch.commit import commit_forever, drain_forever
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.feed import feed_forever
@@ -87,7 +87,6 @@ def start_work(nursery: trio.Nursery, desk: Desk, counter: Counter) -> None:
     nursery.start_soon(commit_forever, desk)
     nursery.start_soon(drain_forever, desk)
     nursery.start_soon(close_forever, desk)
-    nursery.start_soon(amend_forever, desk)
     nursery.start_soon(keep_time, desk)
     nursery.start_soon(sweep_forever, desk)
     nursery.start_soon(counter.push_forever)
