@@ -209,6 +209,15 @@ def test_a_blackout_is_mute_and_then_everything_is_answered(start, connect) -> N
     assert time.monotonic() - begun >= 0.45
 
 
+def test_who_connects_in_a_blackout_waits_until_it_ends(start, connect) -> None:
+    """A dark SMSC binds nobody: its kernel accepts the connection, and that is all."""
+    carrier = start(*PERFECT)
+    carrier.command({"do": "blackout", "seconds": 0.5})
+    begun = time.monotonic()
+    assert connect(carrier).bind() == 0
+    assert time.monotonic() - begun >= 0.45
+
+
 def test_a_reset_drops_connections_and_refuses_new_ones_for_its_time(start, connect) -> None:
     carrier = start(*PERFECT)
     peer = connect(carrier)

@@ -69,8 +69,6 @@ class Session(asyncio.Protocol):
         # uvloop's transports have the methods of asyncio's, not the class.
         self._transport = cast("asyncio.Transport", transport)
         self._smsc.sessions.add(self)
-        if self._smsc.frozen:
-            self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -97,6 +95,8 @@ class Session(asyncio.Protocol):
             self._transport.pause_reading()
         elif not self._full:
             self._transport.resume_reading()
+        if not frozen and self._rest:
+            self.data_received(b"")
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -123,6 +123,11 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         data = self._rest + data if self._rest else data
+        if self._smsc.frozen:  # connected meanwhile: a transport so new does not obey `pause_reading`
+            self._rest = data
+            if self._transport is not None:
+                self._transport.pause_reading()
+            return
         at, end = 0, len(data)
         submits: list[bytes] = []
         taken = 0
