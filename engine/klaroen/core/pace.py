@@ -48,6 +48,8 @@ class Pace(Struct, frozen=True, gc=False):
     waiting_since: Instant = Instant(0)
     """The last sign of life while something is unanswered."""
     throttled_at: Instant = Instant(0)
+    written_off: int = 0
+    """Of `used`, what was unanswered when the breaker opened: its silence says nothing about a trial."""
     held_until: Instant = Instant(0)
     """The carrier asked for nothing before then (Retry-After)."""
 
@@ -65,7 +67,7 @@ def refill(pace: Pace, now: Instant) -> Pace:
     allowed = min(pace.rate_per_s, pace.allowed_per_s + elapsed_s * RECOVERY_PER_S * pace.rate_per_s)
     tokens = min(max(1.0, allowed * BURST_S), pace.tokens + elapsed_s * allowed)
     pace = replace(pace, allowed_per_s=allowed, tokens=tokens, filled_at=now)
-    if pace.breaker == "open" and now >= pace.reopen_at and pace.window > 0:
+    if pace.breaker == "open" and now >= pace.reopen_at and pace.window > pace.used:
         return replace(pace, breaker="half_open", limit=1)
     return pace
 
@@ -77,28 +79,40 @@ def grant(pace: Pace, parts: int, now: Instant) -> int:
     """
     if pace.breaker == "open" or now < pace.held_until:
         return 0
-    room = pace.window - pace.used
-    if pace.breaker == "half_open":
-        room = min(room, max(parts, pace.limit) - pace.used)
     full = max(1.0, pace.allowed_per_s * BURST_S)
     by_rate = int(pace.tokens / parts) if pace.tokens >= parts else int(pace.tokens >= full)
-    granted = min(room // parts, by_rate)
+    granted = min(_room(pace, parts) // parts, by_rate)
     if pace.lines is not None:
         granted = min(granted, pace.lines - pace.lines_used)
     return max(0, granted)
 
 
+def _room(pace: Pace, parts: int) -> int:
+    """Return how many segments more may go unanswered.
+
+    A message longer than the window leaves when nothing else is in flight, for it must leave whole.
+    """
+    room = pace.window - pace.used
+    if pace.breaker == "half_open":
+        room = min(room, max(parts, pace.limit) - (pace.used - pace.written_off))
+    return max(room, parts) if pace.window and not pace.used else room
+
+
 def wait_ms(pace: Pace, parts: int, now: Instant) -> int | None:
     """Return in how many ms time alone will let `grant` say more than 0; None where only an event will."""
+    reopens_ms = 0
     if pace.breaker == "open":
-        return max(1, pace.reopen_at - now) if pace.window else None
-    if pace.window - pace.used < parts or (pace.lines is not None and pace.lines_used >= pace.lines):
+        if pace.window <= pace.used:
+            return None
+        pace, reopens_ms = replace(pace, breaker="half_open", limit=1), pace.reopen_at - now
+    if _room(pace, parts) < parts or (pace.lines is not None and pace.lines_used >= pace.lines):
         return None
-    if pace.breaker == "half_open" and pace.used:
-        return None
-    need = min(parts, max(1.0, pace.allowed_per_s * BURST_S))
-    by_rate = int(1000 * max(0.0, need - pace.tokens) / pace.allowed_per_s) + 1
-    return max(by_rate, pace.held_until - now, 1)
+    full = max(1.0, pace.allowed_per_s * BURST_S)
+    need = min(parts, full) - pace.tokens
+    by_rate_s = need / pace.allowed_per_s
+    if parts > full and need > 0 and pace.allowed_per_s < pace.rate_per_s:
+        by_rate_s = max(by_rate_s, BURST_S)  # the bucket that has to be full grows meanwhile
+    return max(int(1000 * by_rate_s) + 1, pace.held_until - now, reopens_ms, 1)
 
 
 def spend(pace: Pace, envelopes: int, parts: int, calls: int, now: Instant) -> Pace:
@@ -109,7 +123,7 @@ def spend(pace: Pace, envelopes: int, parts: int, calls: int, now: Instant) -> P
         tokens=pace.tokens - segments,
         used=pace.used + segments,
         lines_used=pace.lines_used + calls,
-        waiting_since=pace.waiting_since if pace.used else now,
+        waiting_since=pace.waiting_since if pace.used > pace.written_off else now,
     )
 
 
@@ -117,19 +131,22 @@ def settle(pace: Pace, answered: int, troubled: int, now: Instant) -> Pace:
     """So many segments were answered, in order of arrival the `troubled` ones last.
 
     Troubled: unsent without a request to slow down, unknown, or refused by the carrier as such. A good answer closes
-    the breaker by one step: each doubles its window.
+    the breaker by one step: each doubles its window. What was written off when the breaker opened is answered first, as
+    far as anybody can tell, and its trouble is old news.
     """
     used = max(0, pace.used - answered)
     good = answered - troubled
+    late = min(pace.written_off, answered)
+    troubled = max(0, troubled - late)
     failures = pace.failures + troubled if good <= 0 else troubled
-    pace = replace(pace, used=used, failures=failures, waiting_since=now)
+    pace = replace(pace, used=used, written_off=pace.written_off - late, failures=failures, waiting_since=now)
     if pace.breaker == "half_open":
         if good > 0:
             limit = pace.limit * 2 ** min(good, 16)
             if limit >= pace.window:
                 return replace(pace, breaker="closed", limit=0, reopen_ms=REOPEN_MS, failures=0)
             return replace(pace, limit=limit)
-        return open_breaker(pace, now)
+        return open_breaker(pace, now) if troubled else pace
     if pace.breaker == "closed" and failures >= FAILURES_MAX:
         return open_breaker(pace, now)
     return pace
@@ -142,6 +159,7 @@ def open_breaker(pace: Pace, now: Instant) -> Pace:
         breaker="open",
         limit=0,
         failures=0,
+        written_off=pace.used,
         reopen_at=Instant(now + pace.reopen_ms),
         reopen_ms=min(REOPEN_MS_MAX, pace.reopen_ms * 2),
     )
@@ -149,7 +167,7 @@ def open_breaker(pace: Pace, now: Instant) -> Pace:
 
 def is_silent(pace: Pace, now: Instant) -> bool:
     """Say whether something has gone unanswered too long without any sign of life."""
-    return pace.breaker != "open" and pace.used > 0 and now - pace.waiting_since >= SILENCE_MS
+    return pace.breaker != "open" and pace.used > pace.written_off and now - pace.waiting_since >= SILENCE_MS
 
 
 def throttle(pace: Pace, retry_after_s: float | None, now: Instant) -> Pace:
