@@ -5,6 +5,7 @@ is made once for each content and second, not once for each member.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Literal
 from zlib import crc32
@@ -89,10 +90,8 @@ def encode_text(text: str, profile: SmppProfile) -> tuple[int, list[bytes]] | No
     parts = [text] if profile.long_message == "payload" else list(split.parts)
     if split.alphabet == "gsm7":
         if "latin1" in codings:
-            try:
+            with suppress(UnicodeEncodeError):  # a euro sign or a Greek letter: another alphabet must carry it
                 return codings["latin1"], [part.encode("latin-1") for part in parts]
-            except UnicodeEncodeError:
-                pass  # a euro sign or a Greek letter: another alphabet must carry it
         if "gsm7" in codings:
             return codings["gsm7"], [gsm7_encode(part) for part in parts]
         parts = [text] if profile.long_message == "payload" else list(split_ucs2(text).parts)

@@ -18,6 +18,7 @@ from klaroen.core.calls import Submit
 from klaroen.core.errors import InputError, Problem, StoreUnavailableError
 from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
+from klaroen.core.intake import AlertRequest
 from klaroen.core.model import Alert, Instant, Token
 from klaroen.core.plan import make_offer
 from klaroen.core.records import IdempotencyKey
@@ -62,41 +63,55 @@ def unavailable(words: str) -> InputError:
 
 
 async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
-    request = submit.request
-    now = desk.clock.now()
+    request, now = submit.request, desk.clock.now()
     admitted = policy.admit(request, token, desk.register.snapshot, now)
     plans = desk.register.plans_at(now)
-    content = request.content.by_language()
-    drill = request.mode == "drill"
     offer = make_offer(
         request.alert_class,
-        text=bool(content),
+        text=True,
         recording=False,
         narrowed=request.channels,
-        carriers=desk.channels(drill),
+        carriers=desk.channels(request.mode == "drill"),
     )
     audience = gather(
         desk.register.regions.kinds,
         desk.register.regions_of(admitted.networks),
         territories(admitted.networks, desk.register.snapshot.networks, plans),
-        tuple(content),
+        tuple(request.content.by_language()),
         offer,
         request.is_urgent,
         now,
     )
-    unreachable = audience.unreachable
     refused = tuple(RefusedNetwork(one.network, one.rule, one.reason) for one in admitted.refused)
+    unreachable = audience.unreachable
     if sum(unreachable.values()) == len(audience):
         raise nobody(refused, unreachable)
+    alert = make_alert(desk, token, request, admitted, audience, now)
+    answer = _encode(accepted_view(alert, refused))
+    record = IdempotencyKey(token.name, submit.key, submit.fingerprint)
+    sequence = await desk.writer.write(desk.store.accept, alert, audience.encode(), answer, record, urgent=True)
+    planner = Planner(tuple(plans[name] for name in admitted.networks), offer.channels, request.is_urgent)
+    begin(desk, alert, audience, planner, sequence)
+    for one in admitted.refused:
+        desk.metrics.refused(one.rule)
+    desk.metrics.alerts_accepted[alert.alert_class, alert.mode].inc()
+    return answer
+
+
+def make_alert(
+    desk: Desk, token: Token, request: AlertRequest, admitted: policy.Admitted, audience: Audience, now: Instant
+) -> Alert:
+    """Return the alert as it will stand for ever, with the plan versions that it is expanded by (R3)."""
+    plans = desk.register.plans_at(now)
     fallbacks = audience.fallbacks
     warnings = admitted.warnings
     if fallbacks:
         warnings += (f"{fallbacks} members get another language than the one due (R16).",)
-    alert = Alert(
+    return Alert(
         id=alert_id(desk.chance.randbytes(16)),
         alert_class=request.alert_class,
         mode=request.mode,
-        content=content,
+        content=request.content.by_language(),
         accepted_at=now,
         expires_at=Instant(now + request.lifetime_s * 1000),
         token=token.name,
@@ -105,7 +120,7 @@ async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
         plan_versions=tuple(plans[name].version for name in admitted.networks),
         register_version=desk.register.snapshot.version,
         members=len(audience),
-        unreachable=unreachable,
+        unreachable=audience.unreachable,
         refused=admitted.refused,
         not_located=admitted.not_located,
         channels=request.channels,
@@ -116,15 +131,6 @@ async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
         warnings=warnings,
         language_fallbacks=fallbacks,
     )
-    answer = _encode(accepted_view(alert, refused))
-    record = IdempotencyKey(token.name, submit.key, submit.fingerprint)
-    sequence = await desk.writer.write(desk.store.accept, alert, audience.encode(), answer, record, urgent=True)
-    planner = Planner(tuple(plans[name] for name in admitted.networks), offer.channels, request.is_urgent)
-    begin(desk, alert, audience, planner, sequence)
-    for one in admitted.refused:
-        desk.metrics.refused(one.rule)
-    desk.metrics.alerts_accepted[alert.alert_class, alert.mode].inc()
-    return answer
 
 
 def begin(desk: Desk, alert: Alert, audience: Audience, planner: Planner, sequence: int) -> OpenAlert:

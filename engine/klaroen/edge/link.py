@@ -77,17 +77,21 @@ class Link:
         assert not isinstance(message, Told)
         self._mirror.take(message)
 
+    async def _connect(self, wire: Wire) -> bool:
+        """Say whether dispatch was there; if not, the back-off is for that."""
+        try:
+            await asyncio.get_running_loop().create_unix_connection(lambda: wire, str(self._socket))
+        except OSError:
+            return False
+        return True
+
     async def _keep(self, side: "Side", *, pushes: bool) -> None:
         loop = asyncio.get_running_loop()
         tries = 0
         while True:
             wire = Wire(side.told, self._gather_s)
             since = loop.time()
-            try:
-                await loop.create_unix_connection(lambda wire=wire: wire, str(self._socket))  # type: ignore[misc]
-            except OSError:
-                pass  # not there yet, or gone: what the back-off is for
-            else:
+            if await self._connect(wire):
                 if pushes:
                     self._mirror.up()
                 log.info("dispatch connected", pushes=pushes)
