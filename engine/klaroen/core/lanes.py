@@ -14,8 +14,9 @@ from klaroen.core.model import CLASSES, AlertClass, AlertId
 FLOORS: Final[dict[AlertClass, float]] = {"crisis": 0.0, "warm": 0.20, "public_interest": 0.05, "cold": 0.01}
 """Share of each carrier's rate that a lane with due work keeps beside higher ones (design 4)."""
 
-CREDIT_MAX_SEGMENTS: Final = 50.0
-"""What a lane may save up: half the members of one network, so that it cannot hold back a crisis for long."""
+CREDIT_MAX_SEGMENTS: Final = 2_000.0
+"""What a lane may save up or owe: the floor of the largest turn, 250 messages of 30 parts. Whoever has a segment to its
+credit goes next, so that it is not reached in practice [at 50, texts of three parts left warm 8 % beside a crisis]."""
 
 HEAD_START_SEGMENTS: Final = 250
 """Of one carrier: two carriers give a network of five hundred all it needs [by least served alone, networks of two
@@ -41,15 +42,18 @@ def choose_lane(lanes: Lanes, due: Collection[AlertClass]) -> AlertClass:
 def serve(lanes: Lanes, served: AlertClass, segments: int, due: Collection[AlertClass]) -> Lanes:
     """Book what was handed over: every lane with due work earns its floor of it, the served one pays.
 
-    A lane without due work keeps nothing; a debt is not carried, so that bursts are not paid for later.
+    A lane without due work keeps nothing. The highest carries no debt, so that its bursts are not paid for later; a
+    lower one does, so that a long message on little credit is earned before the next.
     """
+    highest = next(lane for lane in CLASSES if lane in due)
     credits_now = []
     for lane, credit in zip(CLASSES, lanes.credits, strict=True):
         if lane not in due:
             credits_now.append(0.0)
             continue
         earned = credit + FLOORS[lane] * segments - (segments if lane == served else 0)
-        credits_now.append(min(CREDIT_MAX_SEGMENTS, max(0.0, earned)))
+        least = 0.0 if lane == highest else -CREDIT_MAX_SEGMENTS
+        credits_now.append(min(CREDIT_MAX_SEGMENTS, max(least, earned)))
     return Lanes(tuple(credits_now))
 
 
@@ -77,10 +81,12 @@ def book_turn(served: Mapping[AlertId, int], alert: AlertId, segments: int, wait
     """Return what the alert counts as served after these segments.
 
     Who leaves the head start counts as much as who had least of those who take turns: nobody waits for it to catch up.
+    Nor for one that was away meanwhile: it keeps no more than a head start.
     """
     before = served.get(alert, 0)
     after = before + segments
-    if before < HEAD_START_SEGMENTS <= after:
-        others = (served.get(other, 0) for other in waiting if other != alert)
-        after = max(after, min((one for one in others if one >= HEAD_START_SEGMENTS), default=0))
-    return after
+    if after < HEAD_START_SEGMENTS:
+        return after
+    others = (served.get(other, 0) for other in waiting if other != alert)
+    least = min((one for one in others if one >= HEAD_START_SEGMENTS), default=0)
+    return max(after, least if before < HEAD_START_SEGMENTS else least - HEAD_START_SEGMENTS)

@@ -5,11 +5,12 @@ import pytest
 from klaroen.core.lanes import (
     CREDIT_MAX_SEGMENTS,
     FLOORS,
+    HEAD_START_SEGMENTS,
     Lanes,
     allowance,
+    book_turn,
     choose_alert,
     choose_lane,
-    join_turns,
     serve,
 )
 from klaroen.core.model import CLASSES, AlertClass, AlertId
@@ -95,33 +96,42 @@ def test_a_lower_lane_takes_no_more_than_it_is_owed(
 
 # --- inside a lane ---------------------------------------------------------------------------------------------------
 
+HEAD = HEAD_START_SEGMENTS
+
 
 @pytest.mark.parametrize(
     ("served", "waiting", "expected"),
     [
         ({}, [A], A),
-        ({A: 500, B: 95}, [A, B], B),
-        ({A: 95, B: 500}, [A, B], A),
-        ({A: 95, B: 95}, [A, B], B),  # of equals the newest: one network overtakes a country
-        ({A: 95}, [A, B, C], C),
-        ({A: 1, B: 2}, [B], B),  # only who waits
+        ({A: 50_000}, [A, B], B),  # a network overtakes a country
+        ({A: 50_000, B: 95}, [A, B, C], B),  # and the next network does not overtake it
+        ({A: 50_000, B: HEAD}, [A, B], B),  # then they take turns, whoever had least
+        ({A: 300, B: 500}, [A, B], A),
+        ({A: 300, B: 300}, [A, B], A),
+        ({A: 1, B: 500}, [B], B),  # only who waits
     ],
 )
-def test_the_alert_that_had_least_goes_next(served: dict[AlertId, int], waiting: list[AlertId], expected: str) -> None:
+def test_newcomers_go_first_then_whoever_had_least(
+    served: dict[AlertId, int], waiting: list[AlertId], expected: str
+) -> None:
     assert expected == choose_alert(served, waiting)
 
 
 @pytest.mark.parametrize(
-    ("served", "waiting", "expected"),
+    ("served", "segments", "expected"),
     [
-        ({}, [], 0),
-        ({A: 50_000, B: 40_000}, [A, B], 40_000),
-        ({A: 50_000, B: 95}, [A], 50_000),  # who waits for nothing any more does not lower the entry
-        ({A: 50_000, B: 95}, [], 50_000),  # nor does an idle carrier: who comes back meets the newcomer as an equal
-        ({A: 50_000}, [A, C], 0),
+        ({}, 100, 100),
+        ({A: 150, B: 50_000}, HEAD - 151, HEAD - 1),  # within its head start it counts what it had
+        ({A: 150, B: 50_000, C: 60_000}, 100, 50_000),  # as much as who had least: nobody waits for it to catch up
+        ({A: 150, B: 95}, 100, 250),  # of those who take turns
+        ({A: 400, B: 500}, 100, 500),
+        ({A: 400, B: 50_000}, 100, 50_000 - HEAD),  # it was away: a head start is all that it keeps
+        ({A: 60_000, B: 50_000}, 100, 60_100),
     ],
 )
-def test_a_newcomer_joins_as_an_equal_of_those_who_wait(
-    served: dict[AlertId, int], waiting: list[AlertId], expected: int
-) -> None:
-    assert expected == join_turns(served, waiting)
+def test_what_an_alert_counts_as_served(served: dict[AlertId, int], segments: int, expected: int) -> None:
+    assert expected == book_turn(served, A, segments, list(served) or [A])
+
+
+def test_who_waits_for_nothing_has_no_say() -> None:
+    assert book_turn({A: 249, B: 900, C: 50_000}, A, 1, [A, C]) == 50_000
