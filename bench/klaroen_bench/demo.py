@@ -26,7 +26,7 @@ from klaroen_bench.gauge import Gauge
 from klaroen_bench.processes import ProcessError
 from klaroen_bench.report import Files, Measured, Register, judge
 from klaroen_bench.rig import Plan, Rig, RigError
-from klaroen_bench.sight import FINAL, Event, Sight, events_between
+from klaroen_bench.sight import FINAL, Event, Kind, Sight, events_between
 from klaroen_bench.storm import BLACKOUT_S, BLACKOUT_SHARE, KILL_SHARE, Storm
 
 LOOK_S: Final = 0.25
@@ -136,7 +136,7 @@ def perform(directory: Path, plan: Plan, face: Face, *, storm: bool) -> None:
         watch = _Watch(rig, accepted["id"], posted_s, face)
         face.start(rig.facts.first, accepted)
 
-        def tell(kind: str, words: str) -> None:
+        def tell(kind: Kind, words: str) -> None:
             face.tell(Event(time.monotonic() - posted_s, kind, words))
 
         with Gauge(rig.carriers, rig.pid, tell, weather) as gauge:

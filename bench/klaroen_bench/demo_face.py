@@ -99,7 +99,7 @@ class MachineFace:
 
 
 class PlainFace:
-    """A line for each thing that begins or happens, and one a second about progress."""
+    """A line for each thing that begins or happens, and at most one a second about progress."""
 
     def __init__(self, cast: Cast, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._cast = cast
@@ -107,6 +107,7 @@ class PlainFace:
         self._clock = clock
         self._began_s = clock()
         self._said_s = -LINE_S
+        self._said = ""
         self._rates = Rates()
 
     def __enter__(self) -> Self:
@@ -137,6 +138,9 @@ class PlainFace:
         counts = (
             f"{status['reached']:>9,} reached {status['handed_over']:>8,} handed over {status['pending']:>8,} pending"
         )
+        if counts == self._said:
+            return
+        self._said_s, self._said = sight.at_s, counts
         rates = [
             f"{channel} {self._rates.see(channel, sight.at_s, view['handed_over']):,.0f}/s"
             for channel, view in status["channels"].items()

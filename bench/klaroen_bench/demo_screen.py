@@ -1,6 +1,7 @@
 """The live screen of a demonstration, for a terminal of 80 columns or more.
 
-Law: it is drawn anew from what was last seen, some times a second, and holds no more lines than the terminal has.
+Law: it is drawn anew from what was last seen, some times a second, on the terminal's other screen, so that it may be
+resized; the last picture stays on the ordinary one, with the verdict beneath.
 Colours mean something: green is proved, cyan is handed over, yellow waits, red is a fault, magenta is not real.
 """
 
@@ -21,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from klaroen_bench.demo_face import FAULTS, PHASES, Cast, conditions_words, duration, figures, verdict_words
-from klaroen_bench.sight import STATES, Event, Rates, Sight
+from klaroen_bench.sight import STATES, Event, Kind, Rates, Sight
 
 WIDTH_MAX: Final = 110
 """Wider than this the eye loses the row."""
@@ -40,7 +41,7 @@ COLOURS: Final = {
     "unreachable": "grey30",
 }
 BREAKERS: Final = {"closed": "green", "half_open": "yellow", "open": "bold red"}
-MARKS: Final = {"fault": ("▼", "red"), "mended": ("▲", "green"), "note": ("·", "dim")}
+MARKS: Final[Mapping[Kind, tuple[str, str]]] = {"fault": ("▼", "red"), "mended": ("▲", "green"), "note": ("·", "dim")}
 
 
 class ScreenFace:
@@ -58,7 +59,7 @@ class ScreenFace:
         self._rates = Rates()
         self._per_s: dict[str, float] = {}
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
-        self._live = Live(self, console=console, refresh_per_second=FRAMES_PER_S, vertical_overflow="crop")
+        self._live = Live(self, console=console, refresh_per_second=FRAMES_PER_S, screen=True)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -93,23 +94,29 @@ class ScreenFace:
     def conclude(self, report: Mapping[str, Any], kept: Path | None) -> None:
         self._ended_s = self._clock()
         self._live.stop()
-        self._console.print(verdict(report, kept, self._width))
+        self._console.print(self._draw(EVENTS_KEPT), verdict(report, kept, self._width))
 
     # --- drawing ----------------------------------------------------------------------------------------------------
 
     def __rich__(self) -> RenderableType:
         """Return the screen as it is now."""
-        parts: list[RenderableType] = [self._header(), self._progress()]
+        sight = self._sight
         lines = 5
+        if sight is not None and sight.status:
+            lines += 6 + len(sight.status["channels"])
+        if sight is not None and sight.carriers:
+            lines += 3 + len(sight.carriers)
+        return self._draw(max(EVENTS_MIN, self._console.height - lines))
+
+    def _draw(self, events: int) -> Group:
+        """Return the picture with so many of the last events."""
+        parts: list[RenderableType] = [self._header(), self._progress()]
         sight = self._sight
         if sight is not None and sight.status:
             parts += [population(sight.status, self._width), self._channels(sight)]
-            lines += 4 + 2 + len(sight.status["channels"])
         if sight is not None and sight.carriers:
             parts += [self._carriers(sight), Text()]
-            lines += 3 + len(sight.carriers)
-        parts += self._told(max(EVENTS_MIN, self._console.height - lines - 1))
-        return Group(*parts)
+        return Group(*parts, *self._told(events))
 
     @property
     def _width(self) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Protocol, Self, assert_never
 
+from klaroen_bench.sight import Kind
 from klaroen_bench.storm import Blackout, Counters, Kill, Storm
 
 CALM_S: Final = 0.1
@@ -18,8 +19,8 @@ CALM_S: Final = 0.1
 STORM_S: Final = 0.01
 """The same where a moment is waited for: what is measured is right to within this."""
 
-Tell = Callable[[str, str], None]
-"""Takes the kind of an event ("fault", "mended") and words for people."""
+Tell = Callable[[Kind, str], None]
+"""Takes what kind of event it is, and words for people."""
 
 
 class Commanded(Protocol):

@@ -4,13 +4,14 @@ Law: pure. Everything in it comes from the HTTP API, or from the simulated carri
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
 FINAL: Final = frozenset({"done", "cancelled", "superseded", "expired"})
 STATES: Final = ("reached", "handed_over", "pending", "failed", "expired", "cancelled", "unreachable")
 """The seven that sum to the members, in the order in which they are shown."""
+Kind = Literal["fault", "mended", "note"]
 RATE_S: Final = 1.0
 """A rate is told over at least so long, or it would flicker."""
 
@@ -29,8 +30,7 @@ class Sight(Struct, frozen=True):
 
 class Event(Struct, frozen=True):
     at_s: float
-    kind: str
-    """"fault", "mended" or "note"."""
+    kind: Kind
     words: str
 
 
@@ -61,7 +61,7 @@ def _changes(at_s: float, before: Mapping[str, Any], after: Mapping[str, Any]) -
             "half_open": "breaker half open: one message at a time",
             "closed": "breaker closed: it has its share again",
         }
-        kind = "fault" if after["breaker"] == "open" else "mended"
+        kind: Kind = "fault" if after["breaker"] == "open" else "mended"
         yield Event(at_s, kind, f"{name}: {words[after['breaker']]}")
 
 

@@ -125,11 +125,12 @@ def test_a_bar_shows_whoever_is_there() -> None:
 
 
 def test_without_a_terminal_there_are_plain_lines(tmp_path) -> None:
-    """One for each phase and event, at most one a second for progress, the verdict last."""
+    """One for each phase and event, at most one a second for progress that there is, the verdict last."""
     out = io.StringIO()
     with PlainFace(CAST, out, Clock()) as face:
         play(face)
-        face.see(Sight(2.6, SENDING, CARRIERS, {}))
+        face.see(Sight(2.6, SENDING | {"pending": 0}, CARRIERS, {}))
+        face.see(Sight(9.0, SENDING | {"pending": 1}, CARRIERS, {}))
         face.see(Sight(2.7, {}, (), {}))
         face.conclude(report(), tmp_path)
     lines = out.getvalue().splitlines()
