@@ -18,10 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from msgspec import Struct
-
 from klaroen_bench.country import CountryFacts, make_country
 from klaroen_bench.processes import CarrierProcess, cpu_s, peak_rss_mb, start_gateway, start_smsc
+from klaroen_bench.rig_plan import Conditions, Plan, SmsCarrier
+
+__all__ = ["Conditions", "Plan", "Rig", "RigError", "SmsCarrier", "percentile"]
 
 PARENT: Final = "KLAROEN_SUPERVISOR"
 """In the environment of `klaroen serve`: the pid that it must not outlive."""
@@ -35,65 +36,6 @@ IDLE_S: Final = 10.0
 
 class RigError(Exception):
     """The system did not start, or said no where it should not."""
-
-
-class Conditions(Struct, frozen=True):
-    """How the simulated carriers behave: the contract's defaults."""
-
-    latency_ms: float = 20.0
-    receipts_missing: float = 0.02
-    refused: float = 0.01
-    repeated: float = 0.01
-    late: float = 0.05
-    drain_per_s: float = 0.0
-
-    def arguments(self, seed: int) -> list[str]:
-        pairs = {
-            "--latency-ms": self.latency_ms,
-            "--receipts-missing": self.receipts_missing,
-            "--refused": self.refused,
-            "--repeated": self.repeated,
-            "--late": self.late,
-            "--drain-per-s": self.drain_per_s,
-            "--seed": seed,
-        }
-        return [word for option, value in pairs.items() for word in (option, f"{value:g}")]
-
-    def view(self) -> dict[str, float | None]:
-        """Return the conditions as every report prints them."""
-        return {
-            "latency_ms": self.latency_ms,
-            "receipts_missing": self.receipts_missing,
-            "refused": self.refused,
-            "repeated": self.repeated,
-            "late": self.late,
-            "drain_per_s": self.drain_per_s or None,
-        }
-
-
-class SmsCarrier(Struct, frozen=True):
-    """One simulated carrier of SMS, and how the engine is told to use it."""
-
-    name: str
-    kind: str = "smpp"
-    binds: int = 4
-    window: int = 250
-    rate_per_s: float = 50_000.0
-    cost_eur: float = 0.055
-
-
-class Plan(Struct, frozen=True):
-    """What the rig sets up."""
-
-    members: int
-    networks: int
-    seed: int
-    conditions: Conditions = Conditions()
-    carriers: tuple[SmsCarrier, ...] = (SmsCarrier("alpha"), SmsCarrier("beta"))
-    sms_s: float = 10.0
-    """Shorter than the default minute, so that a demonstration ends while somebody watches."""
-    call_s: float = 15.0
-    unjournaled_max: int = 1_000
 
 
 class Rig:
