@@ -10,6 +10,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
+import trio
+
 from klaroen.core import journal
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
@@ -55,21 +57,24 @@ async def close_forever(desk: Desk) -> None:
 
 
 async def close(desk: Desk, opened: OpenAlert) -> None:
-    """Write the closing account, and forget the alert before: proof that comes meanwhile amends what is written.
+    """Forget the alert page by page, then write its closing account: proof that comes meanwhile amends it afterwards.
 
-    What the journal does not hold yet is waited for: the commit that writes it calls for the closing again.
+    A page is some milliseconds of work, and a country has a hundred: others have their turn between two. What the
+    journal does not hold yet is waited for, so that the account never knows more than the journal.
     """
-    if any(page.opened is opened for page in (*desk.queue, *desk.writing)):
-        opened.closing = False
-        return
-    state = final_state(opened)
-    references = [found for page in opened.pages.values() if (found := references_of(page)) is not None]
+    references: list[References] = []
     for page in opened.pages.values():
+        found = references_of(page)
+        if found is not None:
+            references.append(found)
+            desk.closed.setdefault(found.carrier, []).append(found)
         forget(page)
+        await trio.lowlevel.checkpoint()
     for station in desk.all_stations():
         station.served[opened.alert.alert_class].pop(opened.alert.id, None)
-    for one in references:
-        desk.closed.setdefault(one.carrier, []).append(one)
+    while any(page.opened is opened for page in (*desk.queue, *desk.writing)):
+        await desk.commits.park()
+    state = final_state(opened)
     await desk.insist(desk.store.close, opened.alert.id, state, opened.account.close(), references, desk.clock.now())
     opened.state = state
     opened.closed = True

@@ -55,7 +55,6 @@ async def commit_forever(desk: Desk) -> None:
         await desk.commit_bell.wait()
         while desk.something_to_write:
             await write_once(desk)
-        desk.written_bell.ring()
 
 
 async def write_once(desk: Desk) -> None:
@@ -147,6 +146,7 @@ def _committed(desk: Desk, commit: Commit, inbox: Sequence[int], orphan_rows: Se
     for opened in {id(page.opened): page.opened for page in commit.pages}.values():
         counting.deliveries(desk, opened)
         closing.close_if_over(desk, opened)
+    desk.commits.unpark_all()
 
 
 def _settle_exposure(desk: Desk, page: Page) -> None:

@@ -93,7 +93,8 @@ class Desk:
         self.draining = False
         self.feed_bell = Bell()
         self.commit_bell = Bell()
-        self.written_bell = Bell()
+        self.commits = trio.lowlevel.ParkingLot()
+        """Who waits for the next commit."""
         self.drain_bell = Bell()
         self.timer_bell = Bell()
         self.push_bell = Bell()

@@ -12,7 +12,7 @@ from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.ids import attempt_ids
 from klaroen.core.model import Alert, AttemptId, BatchId, Snapshot, Token
-from klaroen.core.records import AlertRow, BatchRow
+from klaroen.core.records import AlertRow, BatchRow, Standing
 from klaroen.core.sheet import Sheet
 from klaroen.core.state import HANDED_OVER, OPEN, UNKNOWN
 from klaroen.dispatch import closing
@@ -40,9 +40,8 @@ def load_tokens(desk: Desk) -> None:
     desk.tokens = tokens
 
 
-def recover(desk: Desk) -> None:
+def recover(desk: Desk, standing: Standing) -> None:
     """Build every open alert, and settle what a crash has left in doubt."""
-    standing = desk.store.standing()
     desk.last_batch = standing.last_batch
     for references in desk.store.references():
         desk.closed.setdefault(references.carrier, []).append(references)
@@ -87,6 +86,9 @@ def _reopen(desk: Desk, row: AlertRow, batches: list[BatchRow], tails: dict[Batc
         opened.add_page(page)
         if one.state != "ready" and one.carrier is not None:
             page.station = desk.fleet(alert.mode == "drill").get(one.carrier)
+            if page.sheet.carrier is None:  # the claim is durable, and nothing that followed it
+                station = page.station
+                page.price(one.carrier, station.cost_eur if station else 0.0, station.rule if station else "all")
         _resume(desk, page)
     closing.close_if_over(desk, opened)
 

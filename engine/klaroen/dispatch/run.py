@@ -7,6 +7,7 @@ flight is settled from the journal and the receipts.
 import os
 import signal
 import socket as sockets
+import sys
 from pathlib import Path
 
 import structlog
@@ -26,7 +27,7 @@ from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
 from klaroen.settings import Settings
 from klaroen.store import open_store
 from klaroen.store.trio_writer import TrioWriter
-from klaroen.store.writer import WritableStore, Writer
+from klaroen.store.writer import SWITCH_S, WritableStore, Writer
 from klaroen.telemetry import Depths, DispatchMetrics, configure_logging, serve_metrics
 from klaroen.telemetry.vitals import BEAT_S
 
@@ -41,6 +42,7 @@ DEPTHS_S = 0.5
 def run_dispatch(settings: Settings) -> int:
     """Run until SIGTERM; return the exit status."""
     configure_logging("dispatch")
+    sys.setswitchinterval(SWITCH_S)
     store = open_store(settings.store, Path(settings.data_dir))
     try:
         trio.run(serve, settings, store)
@@ -54,12 +56,13 @@ async def serve(settings: Settings, store: WritableStore) -> None:
     depths = [Depths()]
     metrics = DispatchMetrics(settings, lambda: depths[0])
     writer = TrioWriter(Writer(store, on_commit=metrics.store_commit.observe))
-    clock = SystemClock(store.standing().last_instant)
+    standing = store.standing()
+    clock = SystemClock(standing.last_instant)
     desk = Desk(settings, store, writer, clock, metrics, owner(), address_key(Path(settings.data_dir)))
     load_register(desk)
     load_tokens(desk)
     build_fleet(desk, EmitFor(desk))
-    recover(desk)
+    recover(desk, standing)
     counter = Counter(desk)
     listener = await open_socket(trio.Path(run_dir(settings.data_dir) / SOCKET))
     write_pid(settings.data_dir, "dispatch")
@@ -140,7 +143,7 @@ async def drain(desk: Desk) -> None:
             nursery.start_soon(station.carrier.drain, seconds)
     with trio.move_on_after(seconds):
         while desk.something_to_write:
-            await desk.written_bell.wait()
+            await desk.commits.park()
     log.info("drained", unanswered=sum(len(station.in_flight) for station in desk.all_stations()))
 
 
