@@ -2,9 +2,10 @@
 
 from collections import Counter
 
+from tests.simulation.world import World, gist, sheets
+
 from klaroen.core.account import STATES
 from klaroen.core.model import AlertId
-from tests.simulation.world import World, gist, sheets
 
 
 def audit(world: World, *alerts: str) -> None:

@@ -103,7 +103,7 @@ class FarEnd:
         self.answered: dict[AttemptId, list[tuple[float, Outcome]]] = {}
         self.refused_receipts = 0
         """How many receipts we said we could not store."""
-        self.before_hand_over: list[Callable[["FarEnd", Sequence[Envelope]], int | None]] = []
+        self.before_hand_over: list[Callable[[FarEnd, Sequence[Envelope]], int | None]] = []
         """Called with what is offered; a number says how many get through before the power fails."""
         self.up = True
         self._seen: Counter[AttemptId] = Counter()

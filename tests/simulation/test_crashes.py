@@ -1,5 +1,6 @@
 """The power fails at any commit and at any hand-over: nobody is lost, and nobody doubled beyond what is said."""
 
+import os
 import random
 from collections.abc import Callable
 from hashlib import blake2b
@@ -23,10 +24,11 @@ from tests.simulation.far_end import (
     Proof,
     Script,
 )
-from klaroen.core.views import AcceptedView
 from tests.simulation.world import World, members_counted, network
 
-WORLDS = 40
+from klaroen.core.views import AcceptedView
+
+WORLDS = int(os.environ.get("KLAROEN_WORLDS", "40"))
 MIXED = (
     *[PROVED] * 12,
     *[UNPROVED] * 2,
@@ -157,6 +159,7 @@ async def test_a_crash_in_the_midst_of_a_hand_over(autojump_clock, world_of, key
     alpha = FarEnd("alpha", Deed(answer_s=1.0, proofs=(Proof(30.0),)), keyed=keyed)
     world = world_of(alpha, members=100, calls=None, carriers={"alpha": {"rate_per_s": 1000.0}})
     question = world.submit()
+
     def cut(_end, envelopes) -> int | None:
         if world.dark:
             return 0

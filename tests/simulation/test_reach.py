@@ -1,10 +1,9 @@
 """An alert from acceptance to its end, with carriers that do as they should."""
 
+import trio
 from tests.simulation.audit import assert_one_at_a_time, audit
 from tests.simulation.far_end import FarEnd
 from tests.simulation.world import members_counted, network
-
-import trio
 
 
 async def test_one_network_is_reached(autojump_clock, world_of) -> None:

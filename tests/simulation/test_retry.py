@@ -1,6 +1,7 @@
 """What follows when a carrier says no, or nothing: another carrier, the next step, or the same one later."""
 
 import pytest
+import trio
 from msgspec.structs import replace
 from tests.simulation.audit import assert_one_at_a_time, audit
 from tests.simulation.far_end import (
@@ -15,7 +16,9 @@ from tests.simulation.far_end import (
     FarEnd,
     Proof,
 )
-from tests.simulation.world import CALL_S, SMS_S, TEXT_ONLY, network
+from tests.simulation.world import SMS_S, TEXT_ONLY, network
+
+from klaroen.core.model import Window
 
 SIX = {"members": 6}
 
@@ -24,19 +27,16 @@ SIX = {"members": 6}
 async def test_another_carrier_takes_what_one_does_not(autojump_clock, world_of, no) -> None:
     """A carrier's own no, and what it certainly did not process, go to another carrier at once."""
     alpha, beta = FarEnd("alpha", no), FarEnd("beta")
-    async with world_of(alpha, beta, carriers={"alpha": {"weight": 100.0}}, members=6).running() as world:
-        alpha.script = lambda _envelope, _seen: no
+    async with world_of(alpha, beta, **SIX).running() as world:
+        world.desk.stations["beta"].taken = 1e9  # alpha is asked first
         sent = await world.send()
         status = await world.over(sent.id)
-        assert 6 == status.reached == len(beta.copies)
-        first = world.handed[0]
-        if first.carrier == "alpha":
-            attempts = world.attempts(sent.id)
-            assert ["alpha", "beta"] == [one.carrier for one in attempts]
-            assert [one.id for one in attempts] == [
-                one.envelope.attempt for one in world.handed if one.envelope.address == first.envelope.address
-            ]
-            assert world.handed[-1].at - first.at < 1.0
+        assert 6 == status.reached == len(beta.copies) == len(alpha.handed)
+        attempts = world.attempts(sent.id)
+        first = [one for one in world.handed if one.envelope.address == alpha.handed[0].envelope.address]
+        assert ["alpha", "beta"] == [one.carrier for one in attempts]
+        assert [one.id for one in attempts] == [one.envelope.attempt for one in first]
+        assert first[1].at - first[0].at < 1.0
         audit(world, sent.id)
         assert_one_at_a_time(world)
 
@@ -165,18 +165,34 @@ async def test_lost_answers_are_settled_by_receipts_that_came_before(autojump_cl
 
 async def test_plan_at_the_hour(autojump_clock, world_of) -> None:
     """A step that falls due after the plan's window changed goes by the plan of that hour (R14)."""
-    from klaroen.core.model import Window
-
-    # the world begins at 00:15:30 in Brussels
     hours = [Window("00:00", "00:16", ("sms", "email")), Window("00:16", "24:00", ("sms", "tts"))]
-    alpha = FarEnd("alpha", UNPROVED)
-    steps_s = SMS_S
-    async with world_of(alpha, networks=[network(1, hours)], **SIX).running() as world:
-        import trio
-
-        await trio.sleep(25)  # a second before the window changes the text is on its way
+    async with world_of(FarEnd("alpha", UNPROVED), networks=[network(1, hours)], **SIX).running() as world:
+        await trio.sleep(25)  # the world begins at 00:15:30 in Brussels
         sent = await world.send()
         status = await world.over(sent.id)
         assert 6 == status.channels["tts"].reached
-        assert steps_s + CALL_S > 0
+        audit(world, sent.id)
+
+
+async def test_no_other_carrier_of_the_lane_means_the_next_step(autojump_clock, world_of) -> None:
+    """A carrier kept for other classes is nobody's way out: what the only one refuses goes to the next step."""
+    ends = (FarEnd("alpha", REFUSED_HERE), FarEnd("beta"))
+    async with world_of(*ends, carriers={"beta": {"lanes": ("crisis",)}}, **SIX).running() as world:
+        sent = await world.send()
+        status = await world.over(sent.id, 60)
+        assert 6 == status.channels["tts"].reached
+        audit(world, sent.id)
+
+
+async def test_who_passed_it_on_gets_it_back_when_nobody_else_is_left(autojump_clock, world_of) -> None:
+    """Unsent by one, and then the other goes away: the first is asked again, rather than nobody."""
+    alpha = FarEnd("alpha", lambda _envelope, seen: PROVED if seen else UNSENT)
+    beta = FarEnd("beta", replace(PROVED, copies=1))
+    texts = {"networks": [network(1, TEXT_ONLY)], "members": 4}
+    async with world_of(alpha, beta, carriers={"beta": {"weight": 0.001}}, **texts).running() as world:
+        world.desk.stations["beta"].taken = 1e9  # alpha is asked first
+        alpha.before_hand_over.append(lambda _end, _envelopes: beta.cut())
+        sent = await world.send()
+        status = await world.over(sent.id, 60)
+        assert (4, 8, 0) == (status.reached, len(alpha.handed), len(beta.handed))
         audit(world, sent.id)

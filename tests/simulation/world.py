@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 import trio
 from msgspec.structs import replace
+from tests.simulation.far_end import FarEnd, PowerCut, Scripted
 from trio.testing import MockClock
 
 from klaroen.core import calls
@@ -27,6 +28,7 @@ from klaroen.core.model import (
     AlertId,
     Area,
     CarrierName,
+    Coordinator,
     Instant,
     Levels,
     Member,
@@ -34,6 +36,7 @@ from klaroen.core.model import (
     MemberNumber,
     Network,
     NetworkId,
+    Officer,
     Plan,
     Role,
     Token,
@@ -60,7 +63,6 @@ from klaroen.store.trio_writer import InlineWriter
 from klaroen.store.writer import transact
 from klaroen.telemetry import Depths, DispatchMetrics
 from klaroen.testing import TrioClock
-from tests.simulation.far_end import FarEnd, PowerCut, Scripted
 
 T = TypeVar("T")
 
@@ -89,8 +91,8 @@ def network(number: int, urgent: Sequence[Window] = DAY, *, zone: str = "Z1", **
         languages=("nl",),
         recognised_on="2019-05-01",
         area=Area(streets=("Kerkstraat",)),
-        coordinators=(),
-        officers=(),
+        coordinators=(Coordinator("K1", "C"),),
+        officers=(Officer("O1", "O"),),
         mayor="B",
         members_at_signing=20,
         levels=Levels(),
@@ -131,7 +133,12 @@ def token(name: str, role: Role, *zones: str) -> Token:
     return Token(name, sha256(name.encode()).digest(), role, zones=zones)
 
 
-TOKENS = (token("police", "police", "*"), token("operator", "operator"), token("crisis", "crisis_authority", "*"))
+TOKENS = (
+    token("police", "police", "*"),
+    token("police2", "police", "*"),
+    token("operator", "operator"),
+    token("crisis", "crisis_authority", "*"),
+)
 
 
 # --- the writer that may fail -----------------------------------------------------------------------------------------
@@ -231,7 +238,7 @@ class World:
             load_register(desk)
             load_tokens(desk)
             build_fleet(desk, EmitFor(desk))
-            recover(desk)
+            recover(desk, desk.store.standing())
             self.desk, self._office = desk, Office(desk)
             async with trio.open_nursery() as nursery:
                 start_work(nursery, desk, Counter(desk))

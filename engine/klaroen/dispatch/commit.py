@@ -26,6 +26,8 @@ from klaroen.dispatch.station import SLICE_MIN, Station
 
 log = structlog.get_logger()
 
+GATHER_S: Final = 0.004
+"""Pause between two commits, in which the next one fills [300 a second instead of 1,600 at national load]."""
 RETRY_S: Final = 0.2
 """Pause after a commit that failed: the disk may have room again at any moment, and receipts wait at the carriers."""
 DRAIN_MAX: Final = 500
@@ -55,6 +57,7 @@ async def commit_forever(desk: Desk) -> None:
         await desk.commit_bell.wait()
         while desk.something_to_write:
             await write_once(desk)
+            await trio.sleep(GATHER_S)
 
 
 async def write_once(desk: Desk) -> None:

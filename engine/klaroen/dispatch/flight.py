@@ -87,14 +87,20 @@ def _waiting(desk: Desk, station: Station, lane: AlertClass) -> Iterator[tuple[A
             if alert in station.held:
                 continue
             for page in pages:
-                if page.opened.may_fly and _fits(page, station):
+                if page.opened.may_fly and _fits(desk, page, station):
                     yield alert, page
                     break
 
 
-def _fits(page: Page, station: Station) -> bool:
+def _fits(desk: Desk, page: Page, station: Station) -> bool:
+    """Say whether the batch may go to this carrier: one that has passed it on gets it again if nobody else is left."""
     batch = page.batch
-    return batch.only == station.name if batch.only is not None else station.name not in batch.passed
+    if batch.only is not None:
+        return batch.only == station.name
+    return station.name not in batch.passed or not any(
+        other.usable and other.name not in batch.passed and other.carries(batch)
+        for other in desk.fleet(station.drill).values()
+    )
 
 
 def _is_ours(desk: Desk, station: Station, page: Page) -> bool:
@@ -104,7 +110,7 @@ def _is_ours(desk: Desk, station: Station, page: Page) -> bool:
     for other in desk.fleet(station.drill).values():
         if other is station or batch.step.channel not in other.channels or batch.alert_class not in other.lanes:
             continue
-        if not other.usable or batch.alert in other.held or not _fits(page, other):
+        if not other.usable or batch.alert in other.held or not _fits(desk, page, other):
             continue
         if other.taken + TRUST_BATCHES < station.taken and paces.grant(paces.refill(other.pace, now), batch.parts, now):
             other.bell.ring()

@@ -77,12 +77,9 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
 
 
 def _others(desk: Desk, page: Page) -> list[CarrierName]:
-    """Return the carriers of the page's channel, its own excepted, that may be used now."""
-    return [
-        other.name
-        for other in desk.fleet(page.batch.mode == "drill").values()
-        if other is not page.station and other.usable and page.batch.step.channel in other.channels
-    ]
+    """Return the carriers that may fly such a batch now, the page's own excepted."""
+    fleet = desk.fleet(page.batch.mode == "drill").values()
+    return [other.name for other in fleet if other is not page.station and other.usable and other.carries(page.batch)]
 
 
 def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], now: Instant) -> Verdict:
@@ -93,7 +90,7 @@ def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], 
     if ending is not None and state not in (HANDED_OVER, NETWORK):
         return NextStep()
     station = page.station
-    if state == NONE or station is None:  # it was never offered to a carrier: nothing speaks against anyone
+    if state == NONE:  # it was never offered to a carrier: nothing speaks against anyone
         stranded = station is None and batch.only is not None
         only = None if stranded else batch.only
         duplicate = stranded or batch.possible_duplicate
@@ -106,8 +103,10 @@ def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], 
         retry_after_s=why.retry_after_s,
         throttled=why.throttled,
     )
-    keyed = station.keyed and station.usable
-    return judge(attempt, batch, station.name, keyed, others, opened.patience, now, desk.chance.random())
+    carrier = sheet.carrier
+    assert carrier is not None, "an attempt that no carrier was offered"
+    keyed = station is not None and station.keyed and station.usable  # None: it is configured no more
+    return judge(attempt, batch, carrier, keyed, others, opened.patience, now, desk.chance.random())
 
 
 def _follow(page: Page, index: int, verdict: Again | NextStep, routes: "dict[Route, array[int]]", now: Instant) -> None:

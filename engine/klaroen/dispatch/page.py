@@ -8,10 +8,10 @@ from array import array
 from typing import TYPE_CHECKING, Final
 
 from klaroen.core import journal
-from klaroen.core.model import Batch
+from klaroen.core.model import Batch, CarrierName
 from klaroen.core.records import BatchState, Entry
 from klaroen.core.sheet import NEVER, WHOLE, Sheet
-from klaroen.core.state import HANDED_OVER, NONE, REACHED, UNSENT
+from klaroen.core.state import HANDED_OVER, NONE, REACHED, UNSENT, MultipartRule
 
 if TYPE_CHECKING:
     from klaroen.dispatch.open_alert import OpenAlert
@@ -150,8 +150,12 @@ class Page:
         """A carrier claims it."""
         self.station, self.reference, self.state = station, reference, "leased"
         self.epoch += 1
-        self.sheet.take(station.name, station.cost_eur, station.rule)
-        self._records.append(journal.Priced(station.name, station.cost_eur, station.rule))
+        self.price(station.name, station.cost_eur, station.rule)
+
+    def price(self, carrier: CarrierName, cost_eur: float, rule: MultipartRule) -> None:
+        """Say who flies it, and what a segment costs."""
+        self.sheet.take(carrier, cost_eur, rule)
+        self._records.append(journal.Priced(carrier, cost_eur, rule))
 
     def ungrasp(self) -> None:
         """The claim did not become durable: somebody may try again."""

@@ -58,15 +58,16 @@ def prepare_import(store: Store, question: calls.ImportRegister) -> Prepared:
     incoming = read_register(Path(question.zones), Path(question.networks), Path(question.members), only)
     found = store.register()
     if found is None:
-        version, current, known = 0, None, {}
+        version, current, known, given = 0, None, {}, 0
     else:
         version, snapshot = found[0], snapshot_from(found[1])
+        given = len(snapshot.member_ids)
         known = {name: number for number, name in enumerate(snapshot.member_ids) if name}
         current = current_register(store)
     merged, removed = merge(current, incoming, only)
     refuse_removal(current, removed, question.allow_removal)
-    register = number_members(merged, known)  # type: ignore[arg-type]
-    snapshot = make_snapshot(version + 1, register)
+    register = number_members(merged, known, given)  # type: ignore[arg-type]
+    snapshot = make_snapshot(version + 1, register, given)
     memberships = sum(len(member.memberships) for member in register.members)
     view = calls.ImportedView(len(register.zones), len(register.networks), len(register.members), memberships)
     return Prepared(snapshot, snapshot_bytes(snapshot), export_register(register), view)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from klaroen.core import pace as paces
 from klaroen.core.lanes import Lanes
-from klaroen.core.model import CLASSES, AlertClass, AlertId, AttemptId, CarrierName, Channel, Instant
+from klaroen.core.model import CLASSES, AlertClass, AlertId, AttemptId, Batch, CarrierName, Channel, Instant
 from klaroen.core.ports import Carrier, Receipt
 from klaroen.core.state import MultipartRule
 from klaroen.dispatch.bell import Bell
@@ -85,6 +85,10 @@ class Station:
     def usable(self) -> bool:
         """Whether new work may go to it: connected, not avoided, its breaker not open."""
         return self.link_up and not self.avoided and self.pace.breaker != "open"
+
+    def carries(self, batch: Batch) -> bool:
+        """Whether batches of this channel and class are its business at all."""
+        return batch.step.channel in self.channels and batch.alert_class in self.lanes
 
     @property
     def simulated(self) -> bool:

@@ -67,9 +67,12 @@ def refuse_removal(current: Register | None, removed: int, allow_removal: int = 
         )
 
 
-def number_members(register: Register, known: Mapping[MemberId, MemberNumber]) -> Register:
-    """Return the register with the numbers of known members, and new ones from the highest known on, in order."""
-    free = max(known.values(), default=-1) + 1
+def number_members(register: Register, known: Mapping[MemberId, MemberNumber], given: int = 0) -> Register:
+    """Return the register with the numbers of known members, and new ones from the highest known on, in order.
+
+    The first `given` numbers are taken, also those of members who are gone: nobody inherits what was sent to them.
+    """
+    free = max(max(known.values(), default=-1) + 1, given)
     members: list[Member] = []
     for member in register.members:
         number = known.get(member.id)

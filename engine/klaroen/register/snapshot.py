@@ -21,12 +21,13 @@ _Key = tuple[tuple[NetworkId, ...], tuple[Channel, ...], int, Language | None]
 _DECODER: Final = msgspec.msgpack.Decoder(Snapshot)
 
 
-def make_snapshot(version: int, register: Register) -> Snapshot:
+def make_snapshot(version: int, register: Register, given: int = 0) -> Snapshot:
     """Return the snapshot of a register whose members have their numbers.
 
-    Shape: lists by member number, as long as the highest number needs.
+    Shape: lists by member number, as long as the highest number needs, and as the `given` numbers were before: an open
+    alert may still name them.
     """
-    size = max((member.number for member in register.members), default=-1) + 1
+    size = max(given, max((member.number for member in register.members), default=-1) + 1)
     ids: list[MemberId] = [NOBODY] * size
     mobiles: list[str | None] = [None] * size
     landlines: list[str | None] = [None] * size

@@ -78,3 +78,9 @@ def test_members_keep_their_numbers_for_life(current: Register) -> None:
     numbered = number_members(current, known)
     assert {"M1": 8, "M2": 9, "M3": 0} == {member.id: member.number for member in numbered.members}
     assert [0, 1, 2] == [member.number for member in number_members(current, {}).members]
+
+
+def test_nobody_inherits_a_number(current: Register) -> None:
+    """Also the highest number stays its member's for life: an alert that names it must not reach somebody else."""
+    numbered = number_members(current, {MemberId("M1"): MemberNumber(0)}, 3)
+    assert {"M1": 0, "M2": 3, "M3": 4} == {member.id: member.number for member in numbered.members}

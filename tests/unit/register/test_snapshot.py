@@ -80,3 +80,10 @@ def test_a_snapshot_comes_back_as_it_was(read: Read) -> None:
 def test_what_is_no_snapshot_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
         snapshot_from(msgspec.msgpack.encode({"version": 1}))
+
+
+def test_lists_never_shrink(read: Read) -> None:
+    """An open alert may name a member who is gone: the place is there, and nobody's."""
+    snapshot = make_snapshot(2, read(), 5)
+    assert 5 == len(snapshot.member_ids) == len(snapshot.addresses[0])
+    assert (NOBODY, None) == (snapshot.member_ids[4], snapshot.addresses[0][4])

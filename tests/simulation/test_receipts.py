@@ -1,0 +1,158 @@
+"""Receipts: early, late, repeated, from strangers, and more than the store can take."""
+
+import trio
+from msgspec.structs import replace
+from tests.simulation.audit import audit
+from tests.simulation.far_end import PROVED, UNPROVED, Deed, FarEnd, Proof
+from tests.simulation.world import GRACE_S, SMS_S, TEXT_ONLY, gist, network, sheets
+
+from klaroen.core import calls
+from klaroen.core.ports import Receipt
+from klaroen.core.sheet import NEVER
+
+ONE_STEP = {"networks": [network(1, TEXT_ONLY)], "members": 10}
+TWO_PARTS = {"content": {"nl": {"text": "x" * 200}}}
+
+
+async def test_proof_before_the_answer(autojump_clock, world_of) -> None:
+    """A receipt that overtakes its answer is kept, and applied when the answer names it."""
+    alpha = FarEnd("alpha", Deed(answer_s=0.5, proofs=(Proof(0.0),)))
+    async with world_of(alpha, **ONE_STEP).running() as world:
+        sent = await world.send()
+        status = await world.over(sent.id, 2.0)
+        assert 10 == status.reached
+        assert not world.desk.store.standing().orphans
+        audit(world, sent.id)
+
+
+async def test_proof_while_the_orphan_is_being_written(autojump_clock, world_of) -> None:
+    """An answer that comes between a receipt's two commits finds it all the same."""
+    for answer_s in (0.0, 0.001, 0.002):
+        alpha = FarEnd("alpha", Deed(answer_s=answer_s, proofs=(Proof(0.0),)))
+        world = world_of(alpha, **ONE_STEP)
+        async with world.running():
+            sent = await world.send()
+            assert 10 == (await world.over(sent.id, 2.0)).reached
+            audit(world, sent.id)
+        break
+
+
+async def test_repeated_receipts_change_nothing(autojump_clock, world_of) -> None:
+    """A receipt counts once, however often it comes and whatever came before it."""
+    proofs = (Proof(0.1, "network"), Proof(0.1), Proof(0.2), Proof(0.3, "failed"), Proof(0.4, "buffered"))
+    alpha = FarEnd("alpha", Deed(proofs=proofs))
+    async with world_of(alpha, **ONE_STEP).running() as world:
+        sent = await world.send()
+        await trio.sleep(1)
+        status = await world.status(sent.id)
+        assert (10, 0, 0) == (status.reached, status.failed, status.network_only)
+        assert 10 == (await world.over(sent.id)).channels["sms"].reached
+        audit(world, sent.id)
+
+
+async def test_the_networks_word_is_not_arrival(autojump_clock, world_of) -> None:
+    """Proof of the carrier's network only is shown as such, and the next step comes (R15)."""
+    alpha = FarEnd("alpha", Deed(proofs=(Proof(0.1, "network"),)))
+    async with world_of(alpha, **ONE_STEP).running() as world:
+        sent = await world.send()
+        await trio.sleep(1)
+        status = await world.status(sent.id)
+        assert (0, 10, 10) == (status.reached, status.handed_over, status.network_only)
+        assert 10 == (await world.over(sent.id)).handed_over
+        audit(world, sent.id)
+
+
+async def test_receipts_from_strangers_prove_nothing(autojump_clock, world_of) -> None:
+    """Another's id, or our reference with another's number, reaches nobody."""
+    alpha = FarEnd("alpha", Deed(None, copies=1, proofs=(Proof(1, by="other ref"), Proof(1, by="other number"))))
+    async with world_of(alpha, **ONE_STEP).running() as world:
+        sent = await world.send(expires_in_s=12)
+        status = await world.over(sent.id)
+        assert (0, 10) == (status.reached, status.expired)
+        audit(world, sent.id)
+
+
+async def test_each_part_must_arrive(autojump_clock, world_of) -> None:
+    """A text of two parts is reached when both are proved."""
+    first_only = FarEnd("alpha", PROVED)
+    async with world_of(first_only, **ONE_STEP).running() as world:
+        proved = first_only.prove
+        first_only.prove = lambda envelope, proof, now, ref, part: proved(
+            envelope, replace(proof, after_s=0.1 + 3 * part), now, ref, part
+        )
+        sent = await world.send(**TWO_PARTS)
+        await trio.sleep(2)
+        assert 0 == (await world.status(sent.id)).reached
+        await trio.sleep(2)
+        assert 10 == (await world.status(sent.id)).reached
+        await world.over(sent.id)
+        audit(world, sent.id)
+
+
+async def test_proof_after_the_end_amends_the_account(autojump_clock, world_of) -> None:
+    """Late proof of an alert that is over counts: by id or by key, once, and over a restart too."""
+    for by, keyed in (("ref", False), ("attempt", True)):
+        alpha = FarEnd("alpha", Deed(proofs=(Proof(SMS_S + 10, by=by), Proof(SMS_S + 12, by=by))), keyed=keyed)
+        world = world_of(alpha, **ONE_STEP)
+        async with world.running():
+            sent = await world.send()
+            status = await world.over(sent.id)
+            assert ("done", 10, 0) == (status.state, status.handed_over, status.reached)
+        async with world.running():  # a restart: carrier ids are read from the store
+            await trio.sleep(15)
+            status = await world.status(sent.id)
+            assert ("done", 0, 10) == (status.state, status.handed_over, status.reached)
+            assert gist(world.rebuilt(sent.id)) == gist(world.closed(sent.id))
+            assert not world.desk.store.standing().orphans
+            audit(world, sent.id)
+        break
+
+
+async def test_webhook_receipts_are_durable_when_answered(autojump_clock, world_of) -> None:
+    """What the edge passes on is drained like any other, also for a token of that carrier."""
+    alpha = FarEnd("alpha", UNPROVED)
+    async with world_of(alpha, **ONE_STEP).running() as world:
+        sent = await world.send()
+        await trio.sleep(1)
+        receipts = tuple(Receipt("reached", "d", ref=f"alpha-{place}-0") for place in range(1, 11))
+        await world.ask(calls.PutReceipts("alpha", receipts), object, None)
+        assert 10 == (await world.over(sent.id, 1.0)).reached
+        audit(world, sent.id)
+
+
+async def test_no_more_in_doubt_than_allowed(autojump_clock, world_of) -> None:
+    """At every hand-over, what has left without a durable outcome is at most `unjournaled_max`, over all carriers."""
+    most = 25
+    ends = [FarEnd(name, Deed(answer_s=0.1), window=200) for name in ("alpha", "beta")]
+    async with world_of(*ends, networks=[network(1), network(2)], members=150, unjournaled_max=most).running() as world:
+        seen: list[int] = []
+
+        def look(_end, envelopes) -> None:
+            left = len(world.handed) + len(envelopes)
+            answered = sum(
+                one != NEVER
+                for alert in world.desk.alerts
+                for _, sheet in sheets(world, alert)
+                for one in sheet.answered_ms
+            )
+            seen.append(left - answered)
+            assert seen[-1] <= most
+            assert world.desk.exposed <= most
+
+        for end in ends:
+            end.before_hand_over.append(look)
+        sent = await world.send()
+        assert 300 == (await world.over(sent.id)).reached
+        assert max(seen) > most / 2
+        audit(world, sent.id)
+
+
+async def test_grace_is_the_class_s(autojump_clock, world_of) -> None:
+    """Nothing is repeated within the grace."""
+    alpha = FarEnd("alpha", lambda _envelope, seen: Deed(None, copies=0, proofs=()) if not seen else PROVED)
+    async with world_of(alpha, **ONE_STEP).running() as world:
+        sent = await world.send()
+        status = await world.over(sent.id)
+        assert (10, 10) == (status.reached, status.possible_duplicates)
+        assert alpha.handed[10].at - alpha.handed[0].at >= 10.0 + GRACE_S
+        audit(world, sent.id)
