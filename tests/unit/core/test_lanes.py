@@ -38,7 +38,7 @@ def test_floors_are_those_of_the_design() -> None:
         (credits_of(warm=1.0), ["crisis", "warm"], "warm"),
         (credits_of(warm=1.0), ["crisis", "cold"], "crisis"),  # credit without work is nothing
         (credits_of(warm=1.0, cold=5.0), ["crisis", "warm", "cold"], "warm"),  # of two that are owed the higher
-        (credits_of(warm=1.0, cold=5.0), ["warm", "cold"], "warm"),
+        (credits_of(warm=9.0, cold=1.0), ["warm", "cold"], "cold"),  # the highest's own credit is none
         (credits_of(cold=5.0), ["warm", "cold"], "cold"),
     ],
 )
