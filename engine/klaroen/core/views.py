@@ -18,7 +18,8 @@ def rfc3339(at: Instant | None) -> str | None:
     """Return "2026-11-21T08:15:30.123Z"."""
     if at is None:
         return None
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    exact = datetime.fromtimestamp(at // 1000, UTC).replace(microsecond=at % 1000 * 1000)  # a float loses some
+    return exact.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 class RefusedNetwork(Struct, frozen=True):
