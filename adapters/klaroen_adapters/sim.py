@@ -29,7 +29,9 @@ KNOWN_MAX: Final = 1_000_000
 CONFIRMED_SHARE: Final = 0.6
 """Of those who are asked for key 1 (a guess, since nobody has published one)."""
 DELAYS: Final = 8
-"""Distinct proof times: receipts come in lists, one for each."""
+"""Distinct proof times of one hand-over: receipts come in lists, one for each."""
+SLOT_S: Final = 0.02
+"""Proofs come due on this grid, so that those of many hand-overs share a list: a call takes seconds."""
 
 # How many latencies pass from acceptance to proof, at the least and at the most: a text message takes a few, a call
 # rings and plays [at 20 ms: 3 to 6 s, a quarter of a real one].
@@ -84,8 +86,8 @@ class SimCarrier:
             await self._emit([Link(True, WINDOW, "simulated")])
             while True:
                 await self._sleep()
-                while self._heap and self._heap[0][0] <= trio.current_time():
-                    events = heapq.heappop(self._heap)[2]()
+                events = self._come_due()
+                if events:
                     await self._emit(events)
                     self._unanswered -= sum(isinstance(event, Answer) for event in events)
                     self._answered.unpark_all()
@@ -109,7 +111,8 @@ class SimCarrier:
             low, high = PROOF_LATENCIES[envelope.content.channel]
             lists.setdefault((low, delay * (high - low)), []).append(envelope)
         for (low, more), some in lists.items():
-            self._schedule(answer_at + (low + more) * self._latency_s, partial(self._arrivals, some))
+            at = answer_at + (low + more) * self._latency_s
+            self._schedule(math.ceil(at / SLOT_S) * SLOT_S, partial(self._arrivals, some))
 
     def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
         """Nothing to do: a lost receipt is part of an attempt's fate."""
@@ -128,6 +131,14 @@ class SimCarrier:
         heapq.heappush(self._heap, (at, self._serial, act))
         if self._heap[0][1] == self._serial:
             self._later.set()
+
+    def _come_due(self) -> list[Event]:
+        """Return everything that has come due, in one list."""
+        events: list[Event] = []
+        now = trio.current_time()
+        while self._heap and self._heap[0][0] <= now:
+            events += heapq.heappop(self._heap)[2]()
+        return events
 
     async def _sleep(self) -> None:
         """Until the first is due; what is scheduled before it wakes us."""
