@@ -1,5 +1,7 @@
 """Links that break and carriers that fall silent."""
 
+from itertools import pairwise
+
 import pytest
 import trio
 from tests.simulation.audit import audit
@@ -159,7 +161,7 @@ async def test_recovery_by_a_trial_that_doubles(autojump_clock, world_of) -> Non
         status = await world.over(sent.id)
         assert 600 == status.reached
         assert 1 == sizes[0]
-        assert all(later <= size * 2**size for size, later in zip(sizes, sizes[1:4], strict=False))
+        assert all(later <= size * 2**size for size, later in pairwise(sizes[:4]))
         assert alpha.handed[first].at <= 11.0, "no trial as soon as there is room for one"
         assert 64 >= status.possible_duplicates
         audit(world, sent.id)

@@ -1,5 +1,7 @@
 """What follows when a carrier says no, or nothing: another carrier, the next step, or the same one later."""
 
+from itertools import pairwise
+
 import pytest
 import trio
 from msgspec.structs import replace
@@ -62,7 +64,7 @@ async def test_a_throttle_comes_back_and_burns_no_try(autojump_clock, world_of) 
         assert 6 == status.reached
         times = [one.at for one in alpha.handed if one.envelope.address == alpha.handed[0].envelope.address]
         assert 7 == len(times)
-        assert all(later - earlier >= 0.5 for earlier, later in zip(times, times[1:], strict=False))
+        assert all(later - earlier >= 0.5 for earlier, later in pairwise(times))
         assert 6 == len({one.envelope.attempt for one in alpha.handed})
         audit(world, sent.id)
     assert not beta.handed
@@ -90,7 +92,7 @@ async def test_late_proof_stops_a_pending_step(autojump_clock, world_of) -> None
     calls.up = False
     async with world_of(alpha, calls, calls=None, carriers=slow, **SIX).running() as world:
         sent = await world.send()
-        await world.until(lambda: (one := world.desk.alerts[sent.id]).account.counts[2] == 6, SMS_S + 5)
+        await world.until(lambda: world.desk.alerts[sent.id].account.counts[2] == 6, SMS_S + 5)
         assert one_step_waits(world, sent.id)
         calls.restore()
         status = await world.over(sent.id)

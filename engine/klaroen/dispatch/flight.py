@@ -132,10 +132,16 @@ async def _cover(desk: Desk, station: Station, page: Page, count: int) -> bool:
     if page.state == "ready":
         return await _claim(desk, station, page, cursor)
     if cursor > page.cursor:
-        desk.exposed += cursor - page.cursor
-        page.cursor = cursor
+        before, page.cursor = page.cursor, cursor
+        desk.exposed += cursor - before
         entry = Entry(page.batch.id, page.epoch, page.cursor, page.state)
-        await desk.writer.write(desk.store.append, [entry], (), (), desk.clock.now(), urgent=True)
+        try:
+            await desk.writer.write(desk.store.append, [entry], (), (), desk.clock.now(), urgent=True)
+        except StoreUnavailableError:
+            if page.cursor == cursor:  # else what grounded the page has set it back already
+                desk.exposed -= cursor - before
+                page.cursor = before
+            raise
     return True
 
 
@@ -148,6 +154,7 @@ async def _claim(desk: Desk, station: Station, page: Page, cursor: int) -> bool:
     page.cursor = cursor
     desk.exposed += cursor
     station.held[batch.alert] = page
+    page.claiming = True
     station.taken += batch.count * batch.parts / (station.settings.weight * max(0.05, station.health))
     try:
         claimed = await desk.writer.write(
@@ -164,9 +171,12 @@ async def _claim(desk: Desk, station: Station, page: Page, cursor: int) -> bool:
     except StoreUnavailableError:
         page.ungrasp()
         desk.exposed -= cursor
-        del station.held[batch.alert]
-        desk.agenda.add(page)
+        station.held.pop(batch.alert, None)
+        if not page.grounded:  # else it is looked at as a batch that nobody claimed
+            desk.agenda.add(page)
         raise
+    finally:
+        page.claiming = False
     if batch.possible_duplicate:
         counting.possible_duplicates(desk, station, batch.count)
     assert claimed, f"batch {batch.id} was claimed by somebody else on our own data"

@@ -56,6 +56,9 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
     if page.state == "done":
         return
     now = desk.clock.now()
+    if page.claiming:  # what is said of it must stand under its lease, or under none
+        look_soon(desk, page, Instant(now + LOOK_MS))
+        return
     routes: dict[Route, array[int]] = {}
     wait_ms = int(page.batch.wait_s * 1000)
     due, earliest = page.sheet.restless(page.opened.ms(now) - wait_ms, grounded=page.grounded)

@@ -91,6 +91,7 @@ class Page:
         "_proved",
         "_records",
         "_successors",
+        "claiming",
         "closed",
         "cursor",
         "epoch",
@@ -119,6 +120,8 @@ class Page:
         self.station: Station | None = None
         self.grounded = False
         """Nothing more of it leaves: its carrier went down or was lost, or the alert is over."""
+        self.claiming = False
+        """Its claim is being written."""
         self.closed = False
         """It is done, durably."""
         self.queued = False
