@@ -133,7 +133,7 @@ def perform(directory: Path, plan: Plan, face: Face, *, storm: bool) -> None:
         accept_ms = round((time.monotonic() - posted_s) * 1000, 2)
         if status != 202:
             raise RigError(f"the alert was not accepted: {status} {accepted}")
-        watch = _Watch(rig, accepted["id"], posted_s, face)
+        watch = Follower(rig, accepted["id"], posted_s, face)
         face.start(rig.facts.first, accepted)
 
         def tell(kind: Kind, words: str) -> None:
@@ -175,7 +175,7 @@ def storm_view(storm: Storm | None) -> dict[str, object] | None:
     }
 
 
-class _Watch:
+class Follower:
     """Follows one alert over HTTP until its final state."""
 
     def __init__(self, rig: Rig, alert: str, posted_s: float, face: Face) -> None:
@@ -207,8 +207,8 @@ class _Watch:
             time.sleep(max(0.0, began_s + LOOK_S - time.monotonic()))
 
     def _look(self, before: Sight | None, gauge: Gauge) -> Sight:
-        status = self._ask(f"/v1/alerts/{self._alert}", "police")
-        carriers = self._ask("/v1/carriers", "operator")
+        status = self.ask(f"/v1/alerts/{self._alert}", "police")
+        carriers = self.ask("/v1/carriers", "operator")
         return Sight(
             at_s=time.monotonic() - self._posted_s,
             status=status or (before.status if before else {}),
@@ -217,7 +217,7 @@ class _Watch:
             answers=status is not None and carriers is not None,
         )
 
-    def _ask(self, path: str, token: str) -> Any:
+    def ask(self, path: str, token: str) -> Any:
         """Return the answer, None while the API asks for patience."""
         try:
             status, answer = self._rig.get(path, token)
