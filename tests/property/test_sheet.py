@@ -7,9 +7,10 @@ from typing import NamedTuple
 import msgspec
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from tests.unit.core.batches import ACME, make_batch
+from tests.unit.core.batches import ACME, make_audience, make_batch, make_group
 
 from klaroen.core import journal
+from klaroen.core.account import Account
 from klaroen.core.sheet import WHOLE, Frozen, Sheet
 from klaroen.core.state import (
     CANCELLED,
@@ -27,6 +28,7 @@ from klaroen.core.state import (
 )
 
 COUNT = 4
+AUDIENCE = make_audience(make_group(COUNT))
 SHUFFLES = 1_000
 
 rules = st.sampled_from(["all", "first", "last", "any"])
@@ -104,11 +106,13 @@ def image(sheet: Sheet) -> tuple[object, ...]:
 def test_any_order_and_any_repetition_end_the_same(
     story: tuple[int, MultipartRule, list[Told]], chance: random.Random
 ) -> None:
-    """A thousand shuffles, with some words said again: the same sheet to the last byte."""
+    """A thousand shuffles, with some words said again: the same sheet, and the same account to the last byte."""
     parts, rule, told = story
     shuffled = told + chance.choices(told, k=len(told) // 2) if told else []
     chance.shuffle(shuffled)
-    assert image(told_to(parts, rule, told)) == image(told_to(parts, rule, shuffled))
+    one, other = told_to(parts, rule, told), told_to(parts, rule, shuffled)
+    assert image(one) == image(other)
+    assert Account.rebuild(AUDIENCE, [one]).close() == Account.rebuild(AUDIENCE, [other]).close()
 
 
 @given(stories(), st.data())

@@ -6,7 +6,7 @@ the replay after a restart, and no order of receipts changes where it ends.
 
 from array import array
 from collections.abc import Sequence
-from typing import Final, cast, get_args
+from typing import Final, assert_never, cast, get_args
 
 import msgspec
 from msgspec import Struct
@@ -263,6 +263,8 @@ class Sheet:
             case journal.Priced(carrier, cost_eur, rule):
                 assert rule in get_args(MultipartRule)
                 self.take(CarrierName(carrier), cost_eur, cast(MultipartRule, rule))
+            case _:
+                assert_never(record)
 
     def freeze(self) -> bytes:
         """Return the whole sheet as a snapshot."""
