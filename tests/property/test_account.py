@@ -175,3 +175,30 @@ def test_a_closed_account_is_the_account(happened: list[tuple[str, int, int, int
     for event in happened:
         world.happen(*event)
     assert image(world.account, instants=True) == image(Account.reopen(AUDIENCE, world.account.close()), instants=True)
+
+
+@given(
+    st.sampled_from(["all", "first", "last", "any"]),
+    st.lists(events, max_size=30),
+    st.lists(st.tuples(picks, picks, st.sampled_from([FAILED, NETWORK, REACHED])), max_size=10),
+)
+def test_a_closed_account_takes_late_receipts_as_an_open_one_does(
+    rule: MultipartRule, happened: list[tuple[str, int, int, int, int, int]], late: list[tuple[int, int, int]]
+) -> None:
+    """One after the other, parts that change nothing of the whole included."""
+    world = World(2, rule)
+    for event in happened:
+        world.happen(*event)
+    account = Account.reopen(AUDIENCE, world.account.close())
+    for one, other, proof in late:
+        sheet = world.pages[one % len(world.pages)].sheet
+        index = other % len(sheet)
+        if sheet.answered_ms[index] == NEVER or (sheet.batch.id, index) in world.withdrawn:
+            continue
+        world.ms += 1_000
+        old = sheet.states[index]
+        if sheet.prove(index, other % sheet.batch.parts, proof, world.ms, "late"):
+            account.prove(sheet, index, old)
+        world.odd |= sheet.states[index] < HANDED_OVER <= old
+    derived = Account.rebuild(AUDIENCE, [page.sheet for page in world.pages])
+    assert image(derived, instants=not world.odd) == image(account, instants=not world.odd)

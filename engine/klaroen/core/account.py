@@ -164,6 +164,17 @@ class Account:
                 held[delivery] += holds
         self._derive(tally, deliveries)
 
+    def prove(self, sheet: Sheet, index: int, old: int) -> None:
+        """A receipt moved one attempt on from `old`; whatever it proved, the carrier had it since it answered."""
+        new, answered_ms = sheet.states[index], sheet.answered_ms[index]
+        if new == old:  # a part that decides nothing
+            return
+        tally, deliveries = self.tally(sheet.batch.step.channel), (sheet.deliveries[index],)
+        if old < HANDED_OVER < new and answered_ms != NEVER:
+            self.change(tally, deliveries, old, HANDED_OVER, answered_ms, sheet.price_eur)
+            old = HANDED_OVER
+        self.change(tally, deliveries, old, new, sheet.proved_ms[index], sheet.price_eur)
+
     def _reach(self, tally: Tally, deliveries: Sequence[int], ms: int) -> None:
         bucket = _bucket(ms)
         tally.proved_ms[ms] = tally.proved_ms.get(ms, 0) + len(deliveries)

@@ -178,8 +178,7 @@ async def amend(desk: Desk, references: References, row: int, orphan: Orphan) ->
             whole = part if sheet.batch.parts > 1 else WHOLE
             if sheet.prove(index, whole, state, ms, kept.code):
                 account = Account.reopen(Audience.decode(desk.store.audience(references.alert)), alert_row.final)
-                tally = account.tally(sheet.batch.step.channel)
-                account.change(tally, (sheet.deliveries[index],), old, sheet.states[index], ms, sheet.price_eur)
+                account.prove(sheet, index, old)
                 record = journal.Proved(
                     array("H", [index]).tobytes(),
                     bytes([whole]),

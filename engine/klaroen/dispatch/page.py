@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from klaroen.core import journal
 from klaroen.core.model import Batch, CarrierName
 from klaroen.core.records import BatchState, Entry
-from klaroen.core.sheet import NEVER, WHOLE, Sheet
+from klaroen.core.sheet import WHOLE, Sheet
 from klaroen.core.state import HANDED_OVER, NONE, REACHED, UNSENT, MultipartRule
 
 if TYPE_CHECKING:
@@ -201,11 +201,7 @@ class Page:
         old = sheet.states[index]
         if sheet.prove(index, part, state, ms, code):
             self._proved.add([index], [part], state, ms, [code])
-            new, answered_ms = sheet.states[index], sheet.answered_ms[index]
-            if old < HANDED_OVER < new and answered_ms != NEVER:  # the carrier had it all the while
-                self._count([index], old, HANDED_OVER, answered_ms)
-                old = HANDED_OVER
-            self._count([index], old, new, sheet.proved_ms[index])
+            self.opened.account.prove(sheet, index, old)
 
     def reach(self, indexes: list[int], ms: int) -> None:
         """Receipts prove that these whole attempts arrived."""
