@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import trio
+import trio.testing
 from msgspec import Struct
 
 from klaroen.core.ports import Event
@@ -27,6 +28,8 @@ CHUNK: Final = 200
 UNDRAINED_MAX: Final = 8_000
 """What two SMSCs of four binds each leave unacknowledged."""
 PAUSE_S: Final = 0.001
+QUIET_ROUNDS: Final = 3
+"""One for the commit of receipts, one for that of what they changed, and one to be sure."""
 
 
 class Drained(Struct, frozen=True):
@@ -106,14 +109,16 @@ def _undrained(direct: Direct) -> int:
 
 
 async def _all_drained(direct: Direct) -> None:
-    """Wait until everything that came is applied, and what it changed is durable."""
+    """Wait until everything that came is applied, and what it changed is durable.
+
+    A commit brings receipts to be drained, and draining brings a commit: each round waits for one that is under way.
+    """
     desk, writer = direct.desk, direct.desk.writer
-    while desk.backlog or desk.something_to_write:  # noqa: ASYNC110 - as above
-        await trio.sleep(PAUSE_S)
-    # The commit under way stands before this one in the writer's queue.
-    await writer.write(desk.store.append, (), (), (), desk.clock.now())
-    if desk.backlog or desk.something_to_write:
-        await _all_drained(direct)
+    quiet = 0
+    while quiet < QUIET_ROUNDS:
+        await writer.write(desk.store.append, (), (), (), desk.clock.now())
+        await trio.testing.wait_all_tasks_blocked()
+        quiet = 0 if _undrained(direct) or desk.something_to_write else quiet + 1
 
 
 def _told(direct: Direct, flown: Flown) -> tuple[object, ...]:
