@@ -106,6 +106,8 @@ class FarEnd:
         self.before_hand_over: list[Callable[[FarEnd, Sequence[Envelope]], int | None]] = []
         """Called with what is offered; a number says how many get through before the power fails."""
         self.up = True
+        self.id_end = ""
+        """What its ids end in: to a carrier an id may be any characters."""
         self._seen: Counter[AttemptId] = Counter()
         self._accepted: dict[AttemptId, tuple[str, ...]] = {}
         self._due: list[tuple[float, int, int | None, Event]] = []
@@ -151,7 +153,7 @@ class FarEnd:
             return
         deed = self.script(envelope, seen)
         text, parts = envelope.content.text, envelope.content.parts
-        refs = tuple(f"{self.name}-{len(self.handed)}-{part}" for part in range(parts))
+        refs = tuple(f"{self.name}-{len(self.handed)}-{part}{self.id_end}" for part in range(parts))
         if deed.copies:
             self._accepted[attempt] = refs
         for _ in range(deed.copies):

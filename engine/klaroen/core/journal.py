@@ -6,9 +6,13 @@ acceptance. No address ever stands here.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from msgspec import Struct
+
+REF_JOINT: Final = "\0"
+"""Between the references of an attempt's parts: the one character that no SMPP id can hold; others hold any."""
 
 
 class Flown(Struct, frozen=True, array_like=True, tag=1):
@@ -20,7 +24,7 @@ class Flown(Struct, frozen=True, array_like=True, tag=1):
 
 
 class Answered(Struct, frozen=True, array_like=True, tag=2):
-    """Outcomes. `refs` has one string an entry: its parts' references joined by a space, empty where there are none."""
+    """Outcomes. `refs` has one string an entry: its parts' references joined, empty where there are none."""
 
     index: bytes
     state: bytes

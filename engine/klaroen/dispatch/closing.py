@@ -89,7 +89,7 @@ def references_of(page: Page) -> References | None:
         return None
     rows = []
     for index, refs in enumerate(sheet.refs):
-        rows += [(hash_ref(ref), index << 8 | part) for part, ref in enumerate(refs.split(" ")) if ref]
+        rows += [(hash_ref(ref), index << 8 | part) for part, ref in enumerate(refs.split(journal.REF_JOINT)) if ref]
     if station is not None and station.keyed:
         ids = attempt_ids(page.batch, station.name, sheet.deliveries)
         rows += [(hash_ref(attempt), index << 8 | WHOLE) for index, attempt in enumerate(ids)]
@@ -107,7 +107,7 @@ def forget(page: Page) -> None:
     if station is None:
         return
     for refs in page.sheet.refs:
-        for ref in refs.split(" "):
+        for ref in refs.split(journal.REF_JOINT):
             station.refs.pop(ref, None)
     if station.keyed:
         for attempt in attempt_ids(page.batch, station.name, page.sheet.deliveries):
@@ -197,4 +197,4 @@ def verified(sheet: Sheet, index: int, part: int, kept: Kept) -> bool:
     if part == WHOLE:
         carrier = sheet.carrier or CarrierName("")
         return kept.attempt == attempt_ids(sheet.batch, carrier, [sheet.deliveries[index]])[0]
-    return sheet.refs[index].split(" ")[part] in (kept.ref, kept.alias)
+    return sheet.refs[index].split(journal.REF_JOINT)[part] in (kept.ref, kept.alias)

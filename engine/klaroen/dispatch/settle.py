@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, assert_never
 
 from klaroen.core import pace as paces
+from klaroen.core.journal import REF_JOINT
 from klaroen.core.model import ADDRESS_KINDS, AttemptId, Instant
 from klaroen.core.ports import (
     Accepted,
@@ -92,7 +93,7 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
             if rows is None:
                 rows = taken[page] = ([], [])
             rows[0].append(index)
-            rows[1].append(refs[0] if len(refs) == 1 else " ".join(refs))
+            rows[1].append(refs[0] if len(refs) == 1 else REF_JOINT.join(refs))
             if station.keyed:
                 station.attempts[answer.attempt] = flown
         else:
@@ -115,11 +116,13 @@ def _take(desk: Desk, station: Station, page: Page, indexes: list[int], referenc
     known = station.refs
     if page.parts == 1:
         for index, ref in zip(indexes, references, strict=True):
-            known[ref] = (page, index << 8)
+            if ref:
+                known[ref] = (page, index << 8)
     else:
         for index, refs in zip(indexes, references, strict=True):
-            for part, ref in enumerate(refs.split(" ")):
-                known[ref] = (page, index << 8 | part)
+            for part, ref in enumerate(refs.split(REF_JOINT)):
+                if ref:
+                    known[ref] = (page, index << 8 | part)
     if station.orphans:
         _match_orphans(desk, station, references, now)
     if page.look_at is None:
@@ -130,7 +133,7 @@ def _take(desk: Desk, station: Station, page: Page, indexes: list[int], referenc
 def _match_orphans(desk: Desk, station: Station, references: list[str], now: Instant) -> None:
     """Receipts that came before the answer are applied now."""
     for refs in references:
-        for ref in refs.split(" "):
+        for ref in refs.split(REF_JOINT):
             for orphan in station.orphans.pop(ref, ()):
                 page, place = station.refs[ref]
                 apply(desk, station, page, place >> 8, place & 0xFF, orphan.receipt, now)
@@ -141,7 +144,7 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
     """Book one answer that is not a plain acceptance; True where it condemns the carrier."""
     outcome, ms = answer.outcome, page.opened.ms(now)
     if isinstance(outcome, Delivered):
-        _take(desk, station, page, [index], [" ".join(outcome.refs)], now)
+        _take(desk, station, page, [index], [REF_JOINT.join(outcome.refs)], now)
         page.prove(index, WHOLE, REACHED, ms, "")
         return False
     if page.is_call:
