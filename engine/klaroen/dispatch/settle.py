@@ -134,7 +134,7 @@ def _match_orphans(desk: Desk, station: Station, references: list[str], now: Ins
     """Receipts that came before the answer are applied now."""
     for refs in references:
         for ref in refs.split(REF_JOINT):
-            for orphan in station.orphans.pop(ref, ()):
+            for orphan in station.orphans.pop(ref, ()) if ref else ():
                 page, place = station.refs[ref]
                 apply(desk, station, page, place >> 8, place & 0xFF, orphan.receipt, now)
                 orphan.match(desk)
