@@ -2,12 +2,14 @@
 
 Law: what befalls an attempt is a pure function of (seed, attempt id), so that a world is replayed from its seed however
 the scheduler orders it. A repeated attempt is answered and proved again, and never reaches the handset twice. One task
-and one heap of due times serve all messages; time passes only in `trio.sleep_until`.
+and one heap of due times serve all messages; time passes only in `trio.sleep_until`. Its far end is its ledger, and
+outlives this process: after a restart it knows what arrived, and repeats the proof as a carrier would.
 """
 
 import heapq
 import json
 import math
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import blake2b
@@ -26,6 +28,8 @@ WINDOW: Final = 10_000
 """Ten batches: more is never unanswered at once at any latency that a simulation uses."""
 KNOWN_MAX: Final = 1_000_000
 """Attempts remembered, so that a repeat is known: ten national alerts [100 bytes each]."""
+RECALL_MS: Final = 120_000
+"""Proof of copies no older than this is repeated after a start: a supervisor waits 30 s at most."""
 CONFIRMED_SHARE: Final = 0.6
 """Of those who are asked for key 1 (a guess, since nobody has published one)."""
 DELAYS: Final = 8
@@ -83,7 +87,7 @@ class SimCarrier:
         """Let come due what is due, until cancelled."""
         self._up = True
         try:
-            await self._emit([Link(True, WINDOW, "simulated")])
+            await self._emit([Link(True, WINDOW, "simulated"), *self._recall()])
             while True:
                 await self._sleep()
                 events = self._come_due()
@@ -155,12 +159,36 @@ class SimCarrier:
         self._write_ledger([envelope for envelope in envelopes if self._is_new(envelope.attempt)], now)
         events: list[Event] = []
         for envelope in envelopes:
-            drawn = fate(self._settings.seed, envelope.attempt)
-            if drawn.proof < self._settings.loss:
-                continue
-            events.append(Receipt("reached", "sim", at=now, attempt=envelope.attempt))
-            if envelope.content.confirm and drawn.confirm < CONFIRMED_SHARE:
-                events.append(Receipt("confirmed", "sim", at=now, attempt=envelope.attempt))
+            events += self._proofs(envelope.attempt, envelope.content.confirm, now)
+        return events
+
+    def _proofs(self, attempt: AttemptId, confirm: bool, at: Instant) -> list[Event]:
+        drawn = fate(self._settings.seed, attempt)
+        if drawn.proof < self._settings.loss:
+            return []
+        events: list[Event] = [Receipt("reached", "sim", at=at, attempt=attempt)]
+        if confirm and drawn.confirm < CONFIRMED_SHARE:
+            events.append(Receipt("confirmed", "sim", at=at, attempt=attempt))
+        return events
+
+    def _recall(self) -> list[Event]:
+        """Know again what the ledger holds, and return the proof of what is recent in it.
+
+        A line that a crash broke off never was: its copy did not arrive.
+        """
+        path = None if self._settings.ledger is None else Path(self._settings.ledger)
+        if path is None or not path.exists():
+            return []
+        whole, newline, tail = path.read_bytes().rpartition(b"\n")
+        if tail:
+            os.truncate(path, len(whole) + len(newline))
+        since = self._clock.now() - RECALL_MS
+        events: list[Event] = []
+        for line in whole.splitlines():
+            copy = json.loads(line)
+            attempt, at = AttemptId(copy["attempt"]), Instant(round(copy["at"] * 1000))
+            if copy["carrier"] == self.name and self._is_new(attempt) and at >= since:
+                events += self._proofs(attempt, copy["confirm"], at)
         return events
 
     def _is_new(self, attempt: AttemptId) -> bool:
@@ -182,6 +210,8 @@ class SimCarrier:
                     "channel": envelope.content.channel,
                     "carrier": self.name,
                     "text": envelope.content.text,
+                    "attempt": envelope.attempt,
+                    "confirm": envelope.content.confirm,
                 }
                 ledger.write(json.dumps(copy, ensure_ascii=False) + "\n")
 

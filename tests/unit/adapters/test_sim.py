@@ -116,16 +116,19 @@ async def test_memory_of_attempts_is_bounded(
 
 
 async def test_the_ledger_is_raw(tmp_path: Path, autojump_clock: MockClock) -> None:
-    """One line of JSON a copy: when, number, channel, carrier and exact text; appended, never rewritten."""
-    (tmp_path / "ledger.jsonl").write_text("before\n")
+    """One line of JSON a copy: when, number, channel, carrier, exact text and attempt; appended, never rewritten."""
+    earlier = rig(tmp_path, "tts")
+    await play(earlier, earlier.envelopes(1))
+    told = (tmp_path / "ledger.jsonl").read_text("utf-8")
     made = rig(tmp_path, "tts")
-    (envelope,) = made.envelopes(1, "Dag\nZoë 🚨")
+    envelope = made.envelopes(2, "Dag\nZoë 🚨")[1]
     async with made.running():
         await made.carrier.hand_over([envelope])
         await trio.sleep(10)
         before, line = (tmp_path / "ledger.jsonl").read_text("utf-8").splitlines()
+        assert f"{before}\n" == told
     copy = json.loads(line)
-    (receipt,) = receipts(made)
+    receipt = receipts(made)[-1]
     assert receipt.at is not None
     assert {
         "at": receipt.at / 1000,
@@ -133,8 +136,51 @@ async def test_the_ledger_is_raw(tmp_path: Path, autojump_clock: MockClock) -> N
         "channel": "tts",
         "carrier": "sim",
         "text": "Dag\nZoë 🚨",
+        "attempt": envelope.attempt,
+        "confirm": False,
     } == copy
-    assert "before" == before
+
+
+async def test_the_far_end_outlives_the_process(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """After a crash it repeats the proof of what arrived, and rings nobody twice for a repeated attempt."""
+    before = rig(tmp_path, "tts")
+    asked = [replace(one, content=replace(one.content, confirm=True)) for one in before.envelopes(20)]
+    await play(before, asked)
+    proved = sorted((receipt.state, receipt.attempt, receipt.at) for receipt in receipts(before))
+    after = rig(tmp_path, "tts")
+    await play(after, asked, 0.01)
+    assert proved == sorted((receipt.state, receipt.attempt, receipt.at) for receipt in receipts(after))
+    await play(after, asked)
+    assert 20 == len(after.peer.copies)
+
+
+async def test_proof_of_long_ago_is_not_repeated(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its acknowledgement came long ago; the attempt is still known."""
+    before = rig(tmp_path)
+    envelopes = before.envelopes(2)
+    await play(before, envelopes)
+    monkeypatch.setattr(sim, "RECALL_MS", -60_000)  # each rig's clock starts anew
+    after = rig(tmp_path)
+    async with after.running():
+        await trio.sleep(1)
+        assert [] == receipts(after)
+        await after.carrier.hand_over(envelopes)
+        await trio.sleep(1)
+    assert 2 == len(after.peer.copies)
+
+
+async def test_a_line_that_a_crash_broke_off_never_was(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """The ledger stays readable to its end, and the copy comes when its attempt is repeated."""
+    before = rig(tmp_path, "tts")
+    envelopes = before.envelopes(2)
+    await play(before, envelopes)
+    ledger = tmp_path / "ledger.jsonl"
+    ledger.write_bytes(ledger.read_bytes()[:-10])
+    after = rig(tmp_path, "tts")
+    await play(after, envelopes)
+    assert 2 == len(ledger.read_text("utf-8").splitlines()) == len(after.peer.copies)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -145,6 +191,7 @@ async def test_a_world_is_replayed_from_its_seed(tmp_path: Path, seed: int) -> N
         return trio.run(run, clock=MockClock(autojump_threshold=0))
 
     async def run() -> list[tuple[str, int | None]]:
+        (tmp_path / "ledger.jsonl").unlink(missing_ok=True)
         made = rig(tmp_path, seed=seed, loss=0.1)
         envelopes = made.envelopes(300)
         async with made.running(), trio.open_nursery() as nursery:
