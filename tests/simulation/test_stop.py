@@ -5,6 +5,9 @@ from tests.simulation.audit import audit
 from tests.simulation.far_end import PROVED, SILENT, UNPROVED, FarEnd
 from tests.simulation.world import TEXT_ONLY, members_counted, network
 
+from klaroen.core import calls
+from klaroen.core.views import AlertPage
+
 LATEST_S = 0.2
 SLOW = {"carriers": {"alpha": {"rate_per_s": 50.0}}, "members": 400}
 
@@ -141,4 +144,21 @@ async def test_an_unknown_is_not_sent_again_after_a_cancel(autojump_clock, world
         status = await world.over(sent.id)
         assert ("cancelled", 5) == (status.state, status.cancelled)
         assert 5 == len(alpha.handed)
+        audit(world, sent.id)
+
+
+async def test_what_is_being_sent_is_listed_as_such(autojump_clock, world_of) -> None:
+    """An alert that has begun to leave is `sending`: in its status, in lists by state, and after a restart."""
+    world = world_of(FarEnd("alpha", UNPROVED), members=20)
+    async with world.running():
+        sent = await world.send()
+        await trio.sleep(2)
+        listed = await world.ask(calls.ListAlerts(state="sending"), AlertPage)
+        assert [sent.id] == [one.id for one in listed.items]
+        assert () == (await world.ask(calls.ListAlerts(state="accepted"), AlertPage)).items
+    async with world.running():
+        assert "sending" == (await world.status(sent.id)).state
+        assert 20 == (await world.over(sent.id)).channels["tts"].reached
+        done = await world.ask(calls.ListAlerts(state="done"), AlertPage)
+        assert [sent.id] == [one.id for one in done.items]
         audit(world, sent.id)

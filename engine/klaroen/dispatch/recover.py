@@ -80,6 +80,8 @@ def _reopen(desk: Desk, row: AlertRow, batches: list[BatchRow], tails: dict[Batc
     opened.sequence = row.sequence
     opened.expanded = row.expanded
     opened.expired = desk.clock.now() >= alert.expires_at
+    if opened.state == "accepted" and opened.first_handover_seen:
+        opened.state = "sending"
     open_alert(desk, opened)
     for one in batches:
         page = Page(opened, sheets[one.batch.id], one.state, one.epoch)
