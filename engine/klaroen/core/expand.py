@@ -25,11 +25,20 @@ class Planner(Struct, frozen=True):
     """By index of `Alert.networks`."""
     offers: frozenset[Channel]
     urgent: bool
+    reserve: frozenset[Channel] = frozenset()
+    """What the alert may go by, whether a carrier serves it now or not."""
 
     def step(self, group: Group, tried: Sequence[Step], at: Instant) -> Step | None:
         """Return the group's next step at this hour: asked anew whenever one falls due (R14, R15)."""
+        return self._step(group, tried, at, self.offers)
+
+    def first_step(self, group: Group, at: Instant) -> Step | None:
+        """Return the step to begin with; whose carriers are gone since acceptance waits for one, and so has an end."""
+        return self._step(group, (), at, self.offers) or self._step(group, (), at, self.reserve)
+
+    def _step(self, group: Group, tried: Sequence[Step], at: Instant, offers: frozenset[Channel]) -> Step | None:
         orders = orders_at([self.plans[index] for index in group.networks], self.urgent, local_minute(at))
-        return first_untried(ladder(orders, group.preference, group.addresses, self.offers), tried)
+        return first_untried(ladder(orders, group.preference, group.addresses, offers), tried)
 
 
 class Route(Struct, frozen=True, gc=False):
@@ -99,7 +108,7 @@ def expand(
     for start, end, group in audience.spans_from(first):
         if cursor - first >= count:
             break
-        step = None if group.reason else planner.step(group, (), accepted_at)
+        step = None if group.reason else planner.first_step(group, accepted_at)
         if step is not None:
             route = Route(step, group.language, accepted_at)
             routes.setdefault(route, array("I")).extend(range(start, end))

@@ -132,4 +132,5 @@ def make_planner(alert: Alert, snapshot: Snapshot, carriers: Collection[Channel]
     offer = make_offer(
         alert.alert_class, text=bool(alert.content), recording=False, narrowed=alert.channels, carriers=carriers
     )
-    return Planner(tuple(plans), offer.channels, goes_urgently(alert.alert_class, alert.urgent))
+    urgent = goes_urgently(alert.alert_class, alert.urgent)
+    return Planner(tuple(plans), offer.channels, urgent, offer.allowed & offer.content)

@@ -16,7 +16,7 @@ from tests.unit.core.batches import (
     make_planner,
 )
 
-from klaroen.core.expand import BATCH_MAX, Route, expand
+from klaroen.core.expand import BATCH_MAX, Planner, Route, expand
 from klaroen.core.model import BatchId, CarrierName, Instant, Step, Window
 
 DAY = Instant(ACCEPTED_AT + 9 * 3_600_000)
@@ -60,6 +60,14 @@ def test_R14_the_first_step_is_the_one_of_the_hour_of_acceptance() -> None:
     audience = make_audience(make_group(1))
     assert [SMS] == [route.step for route in expand(audience, planner, 0, 1, DAY)[0]]
     assert [CALL_MOBILE] == [route.step for route in expand(audience, planner, 0, 1, ACCEPTED_AT)[0]]
+
+
+def test_whose_carrier_is_gone_since_acceptance_waits_for_it() -> None:
+    """By a channel that the alert may go by, so that it has an end: in a batch that expires if no carrier comes."""
+    planner = Planner((BY_DAY,), frozenset({"email"}), True, frozenset({"email", "tts"}))
+    routes, cursor = expand(make_audience(make_group(2)), planner, 0, 2, DAY)
+    assert ({Route(CALL_MOBILE, "nl", DAY): array("I", [0, 1])}, 2) == (routes, cursor)
+    assert planner.step(make_group(), (), DAY) is None, "later steps go by what there is"
 
 
 def test_R15_the_next_step_is_asked_anew_at_the_hour_when_it_falls_due() -> None:
