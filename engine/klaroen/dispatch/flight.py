@@ -64,7 +64,8 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | 
         segments = allowance(station.turns, lane, waiting, granted * parts)
         room = desk.room(station) + (page.cursor - page.sheet.sent)
         count = min(granted, max(1, segments // parts), page.sheet.left, SLICE_MAX, room)
-        if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight):
+        on_trial = station.pace.breaker == "half_open"
+        if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight and not on_trial):
             return None
         if page.state != "ready" or _is_ours(desk, station, page):
             station.turns = serve(station.turns, lane, count * parts, waiting)
@@ -112,6 +113,8 @@ def _is_ours(desk: Desk, station: Station, page: Page) -> bool:
             continue
         if not other.usable or batch.alert in other.held or not _fits(desk, page, other):
             continue
+        if other.pace.breaker == "half_open":
+            continue  # it is tried with one message; nobody waits for how that ends
         if other.taken + TRUST_BATCHES < station.taken and paces.grant(paces.refill(other.pace, now), batch.parts, now):
             other.bell.ring()
             return False
