@@ -142,7 +142,7 @@ async def test_power_cuts(autojump_clock, world_of, schedule_by, seed) -> None:
                     stopped_at = trio.current_time()
                 status = await world.over(sent.id, 1200)
                 assert members_counted(status) == status.members
-                assert (status.state == "cancelled") == (stopped_at is not None) or status.state == "done"
+                assert stopped_at is not None or status.state != "cancelled"
                 await trio.sleep(20)  # late proof
                 audit(world, sent.id)
                 over = True
