@@ -1,9 +1,9 @@
 """How a simulated carrier is commanded: one JSON object a line, on standard input or a unix socket, one line back.
 
 Law: {"do": "blackout", "seconds": 5, "mode": "keep"|"reset"} · {"do": "brownout", "factor": 10} · {"do": "withhold"} ·
-{"do": "release"} · {"do": "counters"} · {"do": "flush"} · {"do": "stop"}. Between withhold and release receipts pile up;
-released, they leave in any order. An answer repeats "do", or is {"error": words}. When standard input ends, the carrier
-stops: it never outlives who started it.
+{"do": "release"} · {"do": "counters"} · {"do": "flush"} · {"do": "stop"}. Receipts that are withheld pile up; released,
+they leave in any order. An answer repeats "do", or is {"error": words}. When standard input ends, the carrier stops: it
+never outlives who started it.
 """
 
 import asyncio
