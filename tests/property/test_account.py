@@ -134,7 +134,7 @@ def image(account: Account, *, instants: bool) -> dict[str, object]:
     }
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.integers(1, 2),
     st.sampled_from(["all", "first", "last", "any"]),
@@ -157,6 +157,7 @@ def test_what_is_kept_up_to_date_is_what_a_restart_derives(
     assert kept == image(Account.rebuild(AUDIENCE, replayed), instants=not world.odd)
 
 
+@settings(deadline=None)
 @given(st.lists(events, max_size=40))
 def test_who_was_reached_stays_so(happened: list[tuple[str, int, int, int, int, int]]) -> None:
     """Late proof is never undone, by no later answer, receipt, end or expiry."""
@@ -169,6 +170,7 @@ def test_who_was_reached_stays_so(happened: list[tuple[str, int, int, int, int, 
     assert reached == sum(world.account.reached)
 
 
+@settings(deadline=None)
 @given(st.lists(events, max_size=40))
 def test_a_closed_account_is_the_account(happened: list[tuple[str, int, int, int, int, int]]) -> None:
     world = World(2, "all")
@@ -177,6 +179,7 @@ def test_a_closed_account_is_the_account(happened: list[tuple[str, int, int, int
     assert image(world.account, instants=True) == image(Account.reopen(AUDIENCE, world.account.close()), instants=True)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["all", "first", "last", "any"]),
     st.lists(events, max_size=30),

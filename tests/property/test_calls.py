@@ -3,12 +3,13 @@
 from contextlib import suppress
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klaroen.core.calls import FrameError, Frames, read_from_client, read_from_dispatch
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=8), st.data())
 def test_frames_do_not_depend_on_how_the_stream_is_cut(bodies: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(len(body).to_bytes(4, "big") + body for body in bodies)
@@ -19,6 +20,7 @@ def test_frames_do_not_depend_on_how_the_stream_is_cut(bodies: list[bytes], data
     ]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_body_does_more_than_end_the_connection(body: bytes) -> None:
     for read in (read_from_client, read_from_dispatch):
@@ -26,6 +28,7 @@ def test_no_body_does_more_than_end_the_connection(body: bytes) -> None:
             read(body)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=30), max_size=6))
 def test_no_stream_does_more_than_end_the_connection(pieces: list[bytes]) -> None:
     frames = Frames()

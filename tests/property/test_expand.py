@@ -3,7 +3,7 @@
 from array import array
 from itertools import count
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.core.batches import (
     ACCEPTED_AT,
@@ -55,6 +55,7 @@ def deliveries(batches: list[Batch]) -> list[int]:
     return [delivery for batch in batches for delivery in array("I", batch.deliveries)]
 
 
+@settings(deadline=None)
 @given(audiences, sizes)
 def test_every_reachable_delivery_is_in_exactly_one_batch(audience: Audience, pieces: list[int]) -> None:
     reachable = [
@@ -73,6 +74,7 @@ def test_every_reachable_delivery_is_in_exactly_one_batch(audience: Audience, pi
         }
 
 
+@settings(deadline=None)
 @given(audiences, sizes, sizes)
 def test_batches_do_not_depend_on_the_size_of_the_pieces(audience: Audience, one: list[int], other: list[int]) -> None:
     """But for where they are cut."""
@@ -86,6 +88,7 @@ memberships = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(memberships, st.sets(st.sampled_from(NETWORKS), min_size=1), sizes)
 def test_R5_a_person_in_several_networks_is_warned_once(
     people: dict[int, tuple[NetworkId, ...]], targeted: set[NetworkId], pieces: list[int]

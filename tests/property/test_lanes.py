@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from klaroen.core.lanes import (
@@ -17,7 +17,7 @@ from klaroen.core.lanes import (
 )
 from klaroen.core.model import CLASSES, AlertClass, AlertId
 
-TURNS = 2_000
+TURNS = 500
 SLICE_MAX = 1_000
 """Segments that one turn may take: a tenth of a second of a fast carrier."""
 
@@ -44,6 +44,7 @@ def run(
     return turns
 
 
+@settings(deadline=None)
 @given(due_lanes, lengths, sizes)
 @example(["warm", "public_interest", "cold"], dict.fromkeys(CLASSES, 1), [95])
 def test_every_lane_with_work_keeps_its_floor_and_takes_no_more(
@@ -62,6 +63,7 @@ def test_every_lane_with_work_keeps_its_floor_and_takes_no_more(
     assert sum(taken for served, taken in turns if served == due[0]) >= 0.7 * total - 2 * SLICE_MAX
 
 
+@settings(deadline=None)
 @given(due_lanes, lengths, sizes)
 @example(["warm", "public_interest", "cold"], dict.fromkeys(CLASSES, 1), [95])
 def test_no_lane_waits_longer_than_its_floor_says(
@@ -76,6 +78,7 @@ def test_no_lane_waits_longer_than_its_floor_says(
                 assert waited[other] <= (parts[other] + 1) / FLOORS[other] + 3 * SLICE_MAX
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(due_lanes, st.integers(1, SLICE_MAX)), max_size=50))
 def test_a_crisis_begins_at_once(history: list[tuple[list[AlertClass], int]]) -> None:
     """Whatever went on before, what others have saved holds it back by a quarter of the last turns at most."""
@@ -114,6 +117,7 @@ class Lane:
         return alert
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 2_000)), max_size=30), st.integers(1, SLICE))
 def test_alerts_that_wait_together_advance_together(happened: list[tuple[int, int]], size: int) -> None:
     """Whatever they had before, and however long they were away: of any two, neither waits for the other to catch up.
@@ -132,6 +136,7 @@ def test_alerts_that_wait_together_advance_together(happened: list[tuple[int, in
     assert max(had.values()) - min(had.values()) <= 2 * HEAD_START_SEGMENTS + 4 * size
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.integers(1, SLICE), st.lists(st.integers(1, 200), max_size=5))
 def test_a_newcomer_waits_for_no_veteran(turns: int, size: int, finished: list[int]) -> None:
     """However much the country had already, and however little those had who are done: one network goes next."""
@@ -146,6 +151,7 @@ def test_a_newcomer_waits_for_no_veteran(turns: int, size: int, finished: list[i
     assert "network" == lane.turn()
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.lists(st.integers(1, 200), max_size=5))
 def test_a_newcomer_starves_no_veteran(turns: int, finished: list[int]) -> None:
     """After its head start it takes turns: two countries share from then on, whatever one had before."""
@@ -160,6 +166,7 @@ def test_a_newcomer_starves_no_veteran(turns: int, finished: list[int]) -> None:
     assert abs(had.count("old") - had.count("new")) <= 2
 
 
+@settings(deadline=None)
 @given(st.integers(1, 20), st.integers(1, SLICE))
 def test_newcomers_hold_a_veteran_back_by_their_head_starts_alone(count: int, size: int) -> None:
     lane = Lane()

@@ -1,6 +1,6 @@
 """What a carrier is given, over any history: never faster, never more at once, and never less than it could take."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klaroen.core.model import Instant
@@ -72,6 +72,7 @@ class Carrier:
             self.reopened_ms.append(self.pace.reopen_at - self.now)
 
 
+@settings(deadline=None)
 @given(rates, windows, lines, histories)
 def test_never_above_the_rate_over_any_interval_but_for_a_burst(
     rate: float, window: int, line_count: int | None, history: list[tuple[str, int, int, int]]
@@ -88,6 +89,7 @@ def test_never_above_the_rate_over_any_interval_but_for_a_burst(
             assert segments <= rate * (at - begin) / 1000 + burst + 1e-6
 
 
+@settings(deadline=None)
 @given(rates, windows, lines, histories)
 def test_never_more_unanswered_than_the_window_and_never_more_calls_than_lines(
     rate: float, window: int, line_count: int | None, history: list[tuple[str, int, int, int]]
@@ -103,6 +105,7 @@ def test_never_more_unanswered_than_the_window_and_never_more_calls_than_lines(
         assert line_count is None or 0 <= pace.lines_used <= line_count
 
 
+@settings(deadline=None)
 @given(rates, windows, lines, histories, st.integers(1, 30))
 def test_a_wait_is_as_long_as_it_says(
     rate: float, window: int, line_count: int | None, history: list[tuple[str, int, int, int]], parts: int
@@ -122,6 +125,7 @@ def test_a_wait_is_as_long_as_it_says(
         assert grant(refill(pace, after), parts, after) > 0
 
 
+@settings(deadline=None)
 @given(rates, windows, lines, histories)
 def test_an_open_breaker_lets_nothing_through_before_its_time(
     rate: float, window: int, line_count: int | None, history: list[tuple[str, int, int, int]]
@@ -137,6 +141,7 @@ def test_an_open_breaker_lets_nothing_through_before_its_time(
     assert all(REOPEN_MS <= wait <= REOPEN_MS_MAX for wait in carrier.reopened_ms)
 
 
+@settings(deadline=None)
 @given(rates, st.lists(st.integers(0, 10_000), max_size=20))
 def test_a_rate_falls_by_half_and_comes_back_by_time_alone(rate: float, gaps_ms: list[int]) -> None:
     """Never below its hundredth, never above what is configured; twenty seconds without complaint heal everything."""
@@ -150,6 +155,7 @@ def test_a_rate_falls_by_half_and_comes_back_by_time_alone(rate: float, gaps_ms:
     assert refill(pace, Instant(now + 20_000)).allowed_per_s == rate
 
 
+@settings(deadline=None)
 @given(rates, windows, st.integers(1, 30))
 def test_whatever_happened_a_carrier_that_answers_is_used_in_full_again(rate: float, window: int, parts: int) -> None:
     """Messages of any length get through half-open breakers and small windows: none is stuck for ever."""

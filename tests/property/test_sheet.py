@@ -101,7 +101,7 @@ def image(sheet: Sheet) -> tuple[object, ...]:
     )
 
 
-@settings(max_examples=SHUFFLES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=SHUFFLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(stories(), st.randoms(use_true_random=False))
 def test_any_order_and_any_repetition_end_the_same(
     story: tuple[int, MultipartRule, list[Told]], chance: random.Random
@@ -115,6 +115,7 @@ def test_any_order_and_any_repetition_end_the_same(
     assert Account.rebuild(AUDIENCE, [one]).close() == Account.rebuild(AUDIENCE, [other]).close()
 
 
+@settings(deadline=None)
 @given(stories(), st.data())
 def test_a_sheet_is_the_replay_of_its_journal(
     story: tuple[int, MultipartRule, list[Told]], data: st.DataObject
@@ -141,6 +142,7 @@ def test_a_sheet_is_the_replay_of_its_journal(
     assert image(kept) == image(Sheet.thaw(kept.batch, kept.freeze(), ()))
 
 
+@settings(deadline=None)
 @given(stories(), st.data())
 def test_late_proof_is_never_undone(story: tuple[int, MultipartRule, list[Told]], data: st.DataObject) -> None:
     """Once reached, always reached: whatever is said afterwards, and however the obligation ended before."""
@@ -158,6 +160,7 @@ def test_late_proof_is_never_undone(story: tuple[int, MultipartRule, list[Told]]
     assert len(waiting) == sheet.open
 
 
+@settings(deadline=None)
 @given(stories(), st.data())
 def test_acceptance_alone_is_no_proof(story: tuple[int, MultipartRule, list[Told]], data: st.DataObject) -> None:
     """R15: proof of arrival is never inferred; without a receipt for it nobody is reached."""
@@ -167,6 +170,7 @@ def test_acceptance_alone_is_no_proof(story: tuple[int, MultipartRule, list[Told
     assert REACHED not in told_to(parts, rule, data.draw(st.permutations(silent))).states
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 2),
     st.lists(st.tuples(st.integers(0, COUNT - 1), st.sampled_from(["take", "reach", "fail", "leave"])), max_size=12),

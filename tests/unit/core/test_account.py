@@ -133,6 +133,34 @@ def test_a_part_that_takes_back_what_it_said_takes_back_its_price() -> None:
     assert (0.0, NONE) == (tally.cost_eur, sheet.states[0])
 
 
+def test_proof_of_an_unknown_dates_its_hand_over_by_the_outcome() -> None:
+    """The carrier had it all the while; a part that decides nothing counts nothing."""
+    sheet = Sheet(make_batch(1, parts=2))
+    sheet.take(ACME, PRICE, "first")
+    account = account_of(1)
+    account.plan(sheet)
+    sheet.answer(0, UNKNOWN, 20, "", "no answer by the deadline")
+    account.change(account.tally("sms"), [0], NONE, UNKNOWN, 20, sheet.price_eur)
+    for part in (1, 0):
+        old = sheet.states[0]
+        sheet.prove(0, part, REACHED, 50, "000")
+        account.prove(sheet, 0, old)
+    tally = account.tally("sms")
+    assert (20, 20, 2 * PRICE) == (account.first_ms, account.last_ms, tally.cost_eur)
+    assert ({20: 1}, {50: 1}) == (tally.handed_ms, tally.proved_ms)
+    assert {"reached": 1} == stand(account)
+
+
+def test_proof_that_overtakes_the_answer_is_booked_as_it_comes() -> None:
+    sheet = Sheet(make_batch(1))
+    sheet.take(ACME, PRICE, "all")
+    account = account_of(1)
+    account.plan(sheet)
+    sheet.prove(0, WHOLE, REACHED, 15, "000")
+    account.prove(sheet, 0, NONE)
+    assert (15, {"reached": 1}) == (account.first_ms, stand(account))
+
+
 def test_first_and_last_hand_over_are_kept() -> None:
     account = account_of(3)
     for delivery, ms in enumerate((30, 20, 40)):
@@ -212,6 +240,16 @@ def test_an_account_is_what_its_sheets_make_in_any_order(turned: bool) -> None:
     sms, call = account.tally("sms"), account.tally("tts")
     assert (3, 2 * PRICE, 2) == (sms.flown, sms.cost_eur, sms.states[REACHED])
     assert (1, 0.0) == (call.flown, call.cost_eur), "who was passed over had no attempt"
+
+
+def test_what_was_not_answered_or_only_taken_is_counted_as_it_stands() -> None:
+    sheet = Sheet(make_batch(3))
+    sheet.take(ACME, PRICE, "all")
+    sheet.fly(0, 2, 5)
+    sheet.answer(0, HANDED_OVER, 20, "ref", "")
+    account = Account.rebuild(make_audience(make_group(3)), [sheet])
+    assert {"pending": 2, "handed_over": 1} == stand(account)
+    assert (2, 2, PRICE) == ((tally := account.tally("sms")).flown, tally.states[NONE], tally.cost_eur)
 
 
 def test_after_a_restart_the_metrics_are_not_told_again() -> None:

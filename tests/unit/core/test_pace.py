@@ -73,6 +73,14 @@ def test_a_message_longer_than_the_burst_goes_and_its_debt_is_paid_before_the_ne
     assert grant(refill(pace, later(1_500)), 15, later(1_500)) == 1
 
 
+def test_a_long_message_waits_for_a_bucket_that_grows_meanwhile() -> None:
+    """While the rate recovers, what has to be full becomes larger: the wait holds all the same."""
+    pace = refill(throttle(up(rate=100), None, NOW), later(50))
+    wait = wait_ms(pace, 30, later(50))
+    assert wait is not None
+    assert grant(refill(pace, later(50 + wait)), 30, later(50 + wait)) == 1
+
+
 def test_a_clock_that_stands_still_fills_nothing() -> None:
     pace = spend(up(), 100, 1, 0, NOW)
     assert refill(pace, NOW) is pace

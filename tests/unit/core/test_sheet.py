@@ -166,6 +166,34 @@ def test_a_carrier_that_answers_after_the_handset_did_has_proved_it_then() -> No
     assert (REACHED, 40, 40, {}) == (sheet.states[0], sheet.answered_ms[0], sheet.proved_ms[0], sheet.codes)
 
 
+# --- in bulk ---------------------------------------------------------------------------------------------------------
+
+
+def test_acceptances_are_booked_in_bulk_where_nothing_was_known() -> None:
+    """The others are left to `answer`, and named by their absence."""
+    sheet = sheet_of(4)
+    sheet.answer(0, REFUSED, 15, "", "address 0x0b")
+    sheet.prove(1, WHOLE, FAILED, 16, "err:001")
+    assert [2, 3] == sheet.take_many([0, 1, 2, 3], ["a", "b", "c", "d"], 20)
+    assert [REFUSED, FAILED, HANDED_OVER, HANDED_OVER] == list(sheet.states)
+    assert (["", "", "c", "d"], 1, [15, NEVER, 20, 20]) == (sheet.refs, sheet.unanswered, list(sheet.answered_ms))
+
+
+def test_arrivals_are_booked_in_bulk_where_proof_is_all_that_is_awaited() -> None:
+    sheet = sheet_of(4)
+    sheet.take_many([0, 1, 2], ["a", "b", "c"], 20)
+    sheet.leave(1, MOVED)
+    sheet.prove(2, WHOLE, NETWORK, 25, "")
+    assert [0] == sheet.reach_many([0, 1, 2, 3], 30)
+    assert ([REACHED, HANDED_OVER, NETWORK, NONE], 2) == (list(sheet.states), sheet.open)
+    assert [30, NEVER, 25, NEVER] == list(sheet.proved_ms)
+
+
+def test_messages_in_parts_are_never_booked_in_bulk() -> None:
+    sheet = sheet_of(2, parts=2)
+    assert ([], []) == (sheet.take_many([0], ["a"], 20), sheet.reach_many([0], 30))
+
+
 # --- what follows ----------------------------------------------------------------------------------------------------
 
 
@@ -202,6 +230,8 @@ def test_a_verdict_is_due_for_whom_nothing_more_is_awaited() -> None:
     assert ([1, 2], 80) == sheet.restless(30, grounded=False)
     assert ([1, 2, 7], 80) == sheet.restless(30, grounded=True)
     assert ([1, 2, 3, 6], None) == sheet.restless(90, grounded=False)
+    sheet.answer(0, HANDED_OVER, 95, "", "")
+    assert ([1, 2], 80) == sheet.restless(30, grounded=False), "the first of those who wait, in whatever order"
 
 
 # --- the journal -----------------------------------------------------------------------------------------------------
