@@ -230,7 +230,8 @@ def test_a_verdict_is_due_for_whom_nothing_more_is_awaited() -> None:
     assert ([1, 2], 80) == sheet.restless(30, grounded=False)
     assert ([1, 2, 7], 80) == sheet.restless(30, grounded=True)
     assert ([1, 2, 3, 6], None) == sheet.restless(90, grounded=False)
-    sheet.answer(0, HANDED_OVER, 95, "", "")
+    sheet.fly(7, 1, 94)
+    sheet.answer(7, HANDED_OVER, 95, "", "")
     assert ([1, 2], 80) == sheet.restless(30, grounded=False), "the first of those who wait, in whatever order"
 
 
