@@ -13,7 +13,7 @@ from klaroen.core import pace as paces
 from klaroen.core.errors import CarrierDownError, StoreUnavailableError
 from klaroen.core.ids import attempt_ids
 from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, serve
-from klaroen.core.model import ADDRESS_KINDS, AlertClass, AlertId, Instant
+from klaroen.core.model import ADDRESS_KINDS, CLASSES, AlertClass, AlertId, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
 from klaroen.core.records import Entry
 from klaroen.core.state import ENDED
@@ -115,10 +115,18 @@ def _is_ours(desk: Desk, station: Station, page: Page) -> bool:
             continue
         if other.pace.breaker == "half_open":
             continue  # it is tried with one message; nobody waits for how that ends
+        if _is_busy_above(other, batch.alert_class):
+            continue  # there it would get a floor at most, as here
         if other.taken + TRUST_BATCHES < station.taken and paces.grant(paces.refill(other.pace, now), batch.parts, now):
             other.bell.ring()
             return False
     return True
+
+
+def _is_busy_above(station: Station, lane: AlertClass) -> bool:
+    """Say whether the carrier flies something of a higher lane: then it is not free for this one."""
+    above = CLASSES[: CLASSES.index(lane)]
+    return any(page.batch.alert_class in above and page.sheet.left for page in station.held.values())
 
 
 def _pause_s(station: Station, now: Instant) -> float:
