@@ -3,7 +3,8 @@
 Law: reading changes nothing, and a token sees only what policy lets it see.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 
 from klaroen.core.account import STATES, Account
 from klaroen.core.audience import Audience
@@ -14,9 +15,10 @@ from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.open_alert import OpenAlert, sha256
 
 
-def status(desk: Desk, opened: OpenAlert) -> StatusView:
-    """Return an open alert as it stands now."""
-    return make_status(opened.alert, opened.account, opened.state, desk.clock.now(), eta_s(desk, opened))
+def status(desk: Desk, opened: OpenAlert, backlog: "Backlog | None" = None) -> StatusView:
+    """Return an open alert as it stands now; who asks for many counts the backlog once."""
+    eta = eta_s(desk, opened, count_backlog(desk) if backlog is None else backlog)
+    return make_status(opened.alert, opened.account, opened.state, desk.clock.now(), eta)
 
 
 def closed_status(row: AlertRow, audience: Audience) -> StatusView:
@@ -74,28 +76,40 @@ def channel_view(account: Account, channel: Channel) -> ChannelView:
     )
 
 
-def eta_s(desk: Desk, opened: OpenAlert) -> float | None:
+Backlog = Mapping[tuple[bool, Channel, int], int]
+"""Segments that have not left, by fleet (drill or live), channel and lane."""
+
+
+def count_backlog(desk: Desk) -> Backlog:
+    """Return what waits to leave, over all open alerts."""
+    backlog: Counter[tuple[bool, Channel, int]] = Counter()
+    for opened in desk.alerts.values():
+        if opened.may_fly and opened.account.counts[0]:
+            for channel, segments in _pending(opened).items():
+                backlog[opened.alert.mode == "drill", channel, _lane(opened)] += segments
+    return backlog
+
+
+def eta_s(desk: Desk, opened: OpenAlert, backlog: Backlog) -> float | None:
     """Return in how many seconds everybody pending is handed over, at the carriers' rates as they are now.
 
-    The work of the classes above on the same channel goes first; None where nothing is pending or no carrier is up.
+    What its own class and those above have waiting on the same channel goes first; None where nothing is pending or no
+    carrier is up.
     """
     if opened.final or not opened.account.counts[0]:
         return None
+    drill = opened.alert.mode == "drill"
     longest = 0.0
     for channel, segments in _pending(opened).items():
-        ahead = sum(
-            _pending(other).get(channel, 0)
-            for other in desk.alerts.values()
-            if other is not opened and other.may_fly and _lane(other) <= _lane(opened)
-        )
+        ahead = sum(backlog.get((drill, channel, lane), 0) for lane in range(_lane(opened) + 1))
         rate = sum(
             station.pace.allowed_per_s
-            for station in desk.fleet(opened.alert.mode == "drill").values()
+            for station in desk.fleet(drill).values()
             if station.usable and channel in station.channels and opened.alert.alert_class in station.lanes
         )
         if not rate:
             return None
-        longest = max(longest, (ahead + segments) / rate)
+        longest = max(longest, max(ahead, segments) / rate)
     return round(longest, 1)
 
 

@@ -7,7 +7,7 @@ under way, and what it does not read it does not get: a slow client is cut off, 
 import os
 import socket as sockets
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -45,6 +45,8 @@ QUESTIONS_MAX: Final = 2_000
 """Under way for one client: twice what the edge allows itself."""
 OUTBOX_BYTES_MAX: Final = 4 * FRAME_BYTES_MAX
 """What may wait for a client that reads slowly."""
+PUSHED_MAX: Final = 50
+"""Alerts in one frame: 60 kB, and some milliseconds of work."""
 PUSH_S: Final = 0.25
 """Statuses are pushed at most four times a second (contract)."""
 
@@ -133,13 +135,15 @@ class Counter:
     def _greet(self, client: Client) -> None:
         desk = self._desk
         client.tell(Tokens(tuple(desk.tokens.values())))
-        client.tell(Alerts(tuple(self._seen(opened) for opened in desk.alerts.values())))
+        backlog = readings.count_backlog(desk)
+        for some in in_pieces(list(desk.alerts.values())):
+            client.tell(Alerts(tuple(self._seen(opened, backlog) for opened in some)))
         client.tell(readiness(desk))
 
-    def _seen(self, opened: OpenAlert) -> Seen:
+    def _seen(self, opened: OpenAlert, backlog: readings.Backlog) -> Seen:
         desk = self._desk
         tokens = [name for name, token in desk.tokens.items() if may_see(token, opened.alert, desk.register.snapshot)]
-        return Seen(readings.status(desk, opened), frozenset(tokens))
+        return Seen(readings.status(desk, opened, backlog), frozenset(tokens))
 
     async def push_forever(self) -> None:
         """Tell the edges what changed, at most four times a second; readiness and tokens at once."""
@@ -151,9 +155,10 @@ class Counter:
                 desk.tokens_changed = False
                 messages.append(Tokens(tuple(desk.tokens.values())))
             changed, desk.changed = desk.changed, set()
-            seen = [self._seen(desk.alerts[alert]) for alert in changed if alert in desk.alerts]
-            if seen:
-                messages.append(Alerts(tuple(seen)))
+            backlog = readings.count_backlog(desk)
+            for some in in_pieces([desk.alerts[alert] for alert in changed if alert in desk.alerts]):
+                messages.append(Alerts(tuple(self._seen(opened, backlog) for opened in some)))
+                await trio.lowlevel.checkpoint()
             for alert in changed:
                 if alert in desk.alerts and desk.alerts[alert].closed:
                     del desk.alerts[alert]
@@ -171,6 +176,12 @@ class Counter:
                 client.tell(message)
         except trio.BrokenResourceError:
             self._clients.discard(client)
+
+
+def in_pieces(alerts: Sequence[OpenAlert]) -> Iterator[Sequence[OpenAlert]]:
+    """Yield the alerts so many at a time as one frame and one turn of the loop take."""
+    for start in range(0, len(alerts), PUSHED_MAX):
+        yield alerts[start : start + PUSHED_MAX]
 
 
 def readiness(desk: Desk) -> Readiness:
