@@ -54,7 +54,7 @@ async def test_two_carriers_share_by_weight(autojump_clock, world_of) -> None:
             await trio.sleep(1)
         for alert in alerts:
             await world.over(alert)
-        assert 1.1 < len(alpha.handed) / len(beta.handed) < 2.6  # within a batch or two, which is what trust allows
+        assert 1.5 < len(alpha.handed) / len(beta.handed) < 3.0  # 12 batches of 18, give or take the one of trust
 
 
 async def test_a_carrier_kept_for_some_lanes_gets_no_others(autojump_clock, world_of) -> None:
