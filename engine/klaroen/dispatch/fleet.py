@@ -18,7 +18,7 @@ from klaroen.core.ports import Answer, Carrier, Emit, Event, Link, Unknown
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.leftovers import free_stranded, ground_station
 from klaroen.dispatch.settle import settle_answers, take_events
-from klaroen.dispatch.station import Station
+from klaroen.dispatch.station import ANSWER_MS, Station
 from klaroen.settings import CarrierSettings, Plugged, Sim
 
 log = structlog.get_logger()
@@ -117,7 +117,7 @@ def _expire_answers(desk: Desk, station: Station) -> None:
     late = []
     for attempt, (page, index) in station.in_flight.items():
         flown_ms = page.sheet.flown_ms[index]
-        if page.opened.ms(desk.clock.now()) - flown_ms < OVERDUE_MS + 10_000:
+        if page.opened.ms(desk.clock.now()) - flown_ms < ANSWER_MS + OVERDUE_MS:
             break  # in the order of hand-over
         late.append(Answer(attempt, Unknown("no answer by the deadline")))
     if late:

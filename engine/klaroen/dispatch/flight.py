@@ -21,12 +21,10 @@ from klaroen.dispatch import counting
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.settle import settle_answers
-from klaroen.dispatch.station import SLICE_MIN, Station
+from klaroen.dispatch.station import ANSWER_MS, SLICE_MIN, Station
 
 SLICE_MAX: Final = 250
 """Envelopes of one turn: beyond it nothing is gained, and a pause would wait for it [1 ms of work]."""
-ANSWER_MS: Final = 10_000
-"""An envelope without an answer by then is `Unknown`."""
 IDLE_S: Final = 0.25
 """How long a flight sleeps at most: every change rings its bell, and this only backs that up."""
 TRUST_BATCHES: Final = 1_000

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from klaroen.core.records import References
     from klaroen.dispatch.kept import Orphan
 
+ANSWER_MS: Final = 10_000
+"""An envelope without an answer by then is `Unknown`: as long as SMPP sessions usually wait for a response."""
 SLICE_MIN: Final = 100
 """Free segments of the window that are worth a turn: a turn costs as much as twenty envelopes."""
 
