@@ -196,8 +196,10 @@ class SmppCarrier:
                 return
             if not chunk:
                 return
+            before = (session.state, session.window)
             self._say(session.receive(bytes(chunk), self._clock.now()))
-            self._relink()
+            if before != (session.state, session.window):
+                self._relink()
             self._place()
             while len(self._events) > EVENTS_MAX:
                 await self._heard.park()

@@ -20,7 +20,7 @@ from klaroen.core.model import AlertState, CarrierName
 from klaroen.core.records import References
 from klaroen.core.sheet import WHOLE, Sheet
 from klaroen.core.state import PROOFS
-from klaroen.dispatch import settle
+from klaroen.dispatch import counting, settle
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Kept, Orphan, OrphanRow
 from klaroen.dispatch.open_alert import OpenAlert
@@ -78,6 +78,7 @@ async def close(desk: Desk, opened: OpenAlert) -> None:
     await desk.insist(desk.store.close, opened.alert.id, state, opened.account.close(), references, desk.clock.now())
     opened.state = state
     opened.closed = True
+    counting.deliveries(desk, opened)
     desk.changed.add(opened.alert.id)
     desk.push_bell.ring()
 

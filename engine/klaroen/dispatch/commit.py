@@ -16,7 +16,7 @@ from klaroen.core.model import Batch, Instant
 from klaroen.core.ports import Receipt
 from klaroen.core.records import Entry, Orphan
 from klaroen.core.sheet import Sheet
-from klaroen.dispatch import closing, counting
+from klaroen.dispatch import closing
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Backlog, Kept, write_kept
 from klaroen.dispatch.lifecycle import take_in
@@ -147,7 +147,6 @@ def _committed(desk: Desk, commit: Commit, inbox: Sequence[int], orphan_rows: Se
             if station.is_roomy and (desk.room(station) >= SLICE_MIN or not station.in_flight):
                 station.bell.ring()
     for opened in {id(page.opened): page.opened for page in commit.pages}.values():
-        counting.deliveries(desk, opened)
         closing.close_if_over(desk, opened)
     desk.commits.unpark_all()
 

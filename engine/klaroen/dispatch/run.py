@@ -123,6 +123,8 @@ async def measure_forever(desk: Desk, depths: list[Depths]) -> None:
         depths[0] = counting.depths(desk)
         for station in desk.all_stations():
             counting.carrier(desk, station)
+        for opened in desk.alerts.values():
+            counting.deliveries(desk, opened)
         await trio.sleep(DEPTHS_S)
 
 
