@@ -5,7 +5,7 @@ import struct
 import tracemalloc
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.sms import smpp_kit as kit
 
@@ -112,6 +112,7 @@ WORDS = st.sampled_from(
 )
 
 
+@example(["id:done date:1 ", "stat:UNDELIV err:011 ", "id:7 "])
 @given(st.lists(WORDS, max_size=9))
 def test_the_short_cut_finds_what_the_searches_find(words: list[str]) -> None:
     """Two readings of one text that must agree."""
