@@ -1,4 +1,4 @@
-"""What holds for every test: in CI nothing is skipped.
+"""What holds for every test: in CI nothing is skipped, and properties are tried on the same examples every time.
 
 A test whose real peer is not installed (tests/peers.sh) is skipped elsewhere, with the peer's name as its reason.
 """
@@ -7,6 +7,11 @@ import os
 from collections import Counter
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("here", deadline=None)  # a busy machine is no fault
+settings.register_profile("ci", deadline=None, derandomize=True)  # a landing is judged by what it changed, not by luck
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
 SKIPPED = pytest.StashKey[Counter[str]]()
 

@@ -161,7 +161,9 @@ class Counter:
                 await trio.lowlevel.checkpoint()
             for alert in changed:
                 if alert in desk.alerts and desk.alerts[alert].closed:
-                    del desk.alerts[alert]
+                    desk.alerts.pop(
+                        alert
+                    ).pages.clear()  # they know each other: without this, only a collection frees them
             ready = readiness(desk)
             if ready != self._ready:
                 self._ready = ready
