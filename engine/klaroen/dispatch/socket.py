@@ -161,9 +161,7 @@ class Counter:
                 await trio.lowlevel.checkpoint()
             for alert in changed:
                 if alert in desk.alerts and desk.alerts[alert].closed:
-                    desk.alerts.pop(
-                        alert
-                    ).pages.clear()  # they know each other: without this, only a collection frees them
+                    desk.alerts.pop(alert).pages.clear()  # else only a collection frees them
             ready = readiness(desk)
             if ready != self._ready:
                 self._ready = ready
