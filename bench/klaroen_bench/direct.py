@@ -23,12 +23,13 @@ from klaroen.core.sheet import Sheet
 from klaroen.dispatch.agenda import Agenda
 from klaroen.dispatch.clock import SystemClock
 from klaroen.dispatch.closing import hold_orphans
-from klaroen.dispatch.desk import Desk, Writing
+from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.fleet import EmitFor, build_fleet
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.settle import drain, keep, take_events
 from klaroen.settings import Settings, Sim
+from klaroen.store.trio_writer import AsyncWriter
 from klaroen.store.writer import WritableStore
 from klaroen.telemetry import Depths, DispatchMetrics
 
@@ -46,7 +47,7 @@ FAILED_SHARE: Final = 0.03
 class Direct:
     """A desk with one carrier that is never connected: its answers and receipts are put in by hand."""
 
-    def __init__(self, data_dir: Path, store: WritableStore, writer: Writing) -> None:
+    def __init__(self, data_dir: Path, store: WritableStore, writer: AsyncWriter) -> None:
         settings = Settings(data_dir=str(data_dir), carrier=(Sim(name=CARRIER, channels=("sms",)),))
         metrics = DispatchMetrics(settings, Depths)
         self.desk = Desk(settings, store, writer, SystemClock(Instant(0)), metrics, "bench", bytes(32))

@@ -8,8 +8,6 @@ obligation ended; proof of arrival is never inferred from acceptance, and nothin
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, get_args
 
-from klaroen.core.views import DeliveryState
-
 # --- an attempt, or one part of it: in the order of the join ---------------------------------------------------------
 
 NONE: Final = 0
@@ -39,14 +37,6 @@ ENDED: Final = 2
 """No step is left: failed, unless it was handed over."""
 EXPIRED: Final = 3
 CANCELLED: Final = 4
-
-FATE_STATES: Final[dict[int, DeliveryState]] = {
-    OPEN: "pending",
-    MOVED: "pending",
-    ENDED: "failed",
-    EXPIRED: "expired",
-    CANCELLED: "cancelled",
-}
 
 PROOFS: Final[dict[str, int]] = {"failed": FAILED, "network": NETWORK, "reached": REACHED}
 """A receipt's state -> the attempt's. `buffered` says nothing, `confirmed` is a fact of its own."""

@@ -8,7 +8,7 @@ import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import trio
 
@@ -34,18 +34,13 @@ from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
 from klaroen.settings import Settings
+from klaroen.store.trio_writer import AsyncWriter
 from klaroen.telemetry import DispatchMetrics
 
 T = TypeVar("T")
 
 INSIST_S: Final = 0.5
 """Pause before a write is tried again on a disk that refuses."""
-
-
-class Writing(Protocol):
-    """The store's one writer, as dispatch awaits it: durable when it returns."""
-
-    async def write(self, method: Callable[..., T], *args: Any, urgent: bool = False) -> T: ...
 
 
 class Desk:
@@ -55,7 +50,7 @@ class Desk:
         self,
         settings: Settings,
         store: Store,
-        writer: Writing,
+        writer: AsyncWriter,
         clock: Clock,
         metrics: DispatchMetrics,
         owner: str,

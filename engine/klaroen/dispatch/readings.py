@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from klaroen.core.account import STATES, Account
 from klaroen.core.audience import Audience
 from klaroen.core.model import CLASSES, Alert, AlertState, Channel, Instant
-from klaroen.core.records import AlertRow
 from klaroen.core.views import ChannelView, NetworkCounts, NetworkCountsPage, StatusView, rfc3339
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.open_alert import OpenAlert, sha256
@@ -19,12 +18,6 @@ def status(desk: Desk, opened: OpenAlert, backlog: "Backlog | None" = None) -> S
     """Return an open alert as it stands now; who asks for many counts the backlog once."""
     eta = eta_s(desk, opened, count_backlog(desk) if backlog is None else backlog)
     return make_status(opened.alert, opened.account, opened.state, desk.clock.now(), eta)
-
-
-def closed_status(row: AlertRow, audience: Audience) -> StatusView:
-    """Return an alert that is over, from its closing account."""
-    assert row.final is not None, "an alert without a closing account is open"
-    return make_status(row.alert, Account.reopen(audience, row.final), row.state, row.changed_at, None)
 
 
 def make_status(alert: Alert, account: Account, state: AlertState, as_of: Instant, eta: float | None) -> StatusView:
