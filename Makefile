@@ -51,7 +51,7 @@ lock: $(VENV)/.installed-test ## Resolve the dependencies anew and write both lo
 	$(LOCK) --group pyproject.toml:build --group pyproject.toml:lint --group pyproject.toml:test pyproject.toml \
 		--constraints requirements.lock --output-file requirements-test.lock
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+	--no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 
 .PHONY: clean
 clean: ## Remove what was made here: .venv, caches, demo data
