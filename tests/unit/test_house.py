@@ -133,7 +133,7 @@ def test_nothing_says_where_it_was_made() -> None:
 # --- locks -----------------------------------------------------------------------------------------------------------
 
 LOCKS = read("requirements*.lock")
-PINNED = re.compile(r"(?m)^([a-z0-9][a-z0-9.-]*)==([^ ]+)")
+PINNED = re.compile(r"(?m)^([a-z0-9][a-z0-9.-]*)(?:\[[a-z0-9,-]+\])?==([^ ]+)")
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -13,6 +13,8 @@ AlertId = NewType("AlertId", str)
 AttemptId = NewType("AttemptId", str)
 BatchId = NewType("BatchId", int)
 CarrierName = NewType("CarrierName", str)
+ClipId = NewType("ClipId", str)
+"""SHA-256, in hex, of a clip's octets: 8 kHz G.711 A-law, one octet a sample, no header."""
 Instant = NewType("Instant", int)
 MemberId = NewType("MemberId", str)
 MemberNumber = NewType("MemberNumber", int)

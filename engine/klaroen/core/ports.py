@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from klaroen.core.model import AttemptId, CarrierName, Content, Instant
+from klaroen.core.model import AttemptId, CarrierName, ClipId, Content, Instant
 
 # --- outcomes: what a carrier said at once (law 6) ------------------------------------------------------------------
 
@@ -89,6 +89,18 @@ class Link(Struct, frozen=True, gc=False):
     words: str
 
 
+class Call(Struct, frozen=True, gc=False):
+    """How a call stands, after its `Accepted` (the first 180, 183 or 200). Never stored: proof comes as receipts.
+
+    `answered` comes at most once, with the seconds since the hand-over. `ended` comes exactly once, with the seconds
+    talked (0.0 if nobody answered), and frees the line; the receipts of the call stand before it.
+    """
+
+    attempt: AttemptId
+    phase: Literal["answered", "ended"]
+    seconds: float
+
+
 class Fault(Struct, frozen=True, gc=False):
     """Something odd that the carrier did and that cost nothing, counted by `words`: no member's data in it."""
 
@@ -96,7 +108,23 @@ class Fault(Struct, frozen=True, gc=False):
     count: int = 1
 
 
-Event = Answer | Receipt | Link | Fault
+Event = Answer | Receipt | Call | Link | Fault
+
+
+class Script(Struct, frozen=True, gc=False):
+    """How a call goes: the same object for every envelope of one alert, zone and language.
+
+    The clip is played `plays` times, or until key 1 where there is a `prompt`, which asks for it after each play and is
+    absent for crisis: nothing is spoken then but the text (R10). Any other key gets the `reply` once (R17). Clips are
+    named by their octets and lie in the clip store. Units: seconds; `caller_id` in E.164, empty for the trunk's own.
+    """
+
+    clip: ClipId
+    ring_s: float
+    plays: int
+    caller_id: str = ""
+    prompt: ClipId | None = None
+    reply: ClipId | None = None
 
 
 class Envelope(Struct, frozen=True, gc=False):
@@ -110,6 +138,8 @@ class Envelope(Struct, frozen=True, gc=False):
     """No answer by then: the carrier reports `Unknown`."""
     reference: int = 0
     """16 bits, unique among the carrier's unsettled messages as far as 16 bits go (smpp 0x0204)."""
+    script: Script | None = None
+    """Of a call; None for everything that is written."""
 
 
 class Carrier(Protocol):

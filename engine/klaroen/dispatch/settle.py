@@ -13,6 +13,7 @@ from klaroen.core.model import ADDRESS_KINDS, AttemptId, Instant
 from klaroen.core.ports import (
     Accepted,
     Answer,
+    Call,
     Delivered,
     Event,
     Fault,
@@ -53,6 +54,8 @@ def take_events(desk: Desk, station: Station, events: Sequence[Event]) -> None:
             answers.append(event)
         elif isinstance(event, Receipt):
             station.received.append(event)
+        elif isinstance(event, Call):
+            _take_call(station, event)
         elif isinstance(event, Link):
             _take_link(desk, station, event)
         elif isinstance(event, Fault):
@@ -63,6 +66,13 @@ def take_events(desk: Desk, station: Station, events: Sequence[Event]) -> None:
         settle_answers(desk, station, answers)
     if station.received:
         desk.commit_bell.ring()
+
+
+def _take_call(station: Station, call: Call) -> None:
+    """A call that ended frees its line."""
+    if call.phase == "ended":
+        station.pace = paces.hang_up(station.pace, 1)
+        station.bell.ring()
 
 
 def _take_link(desk: Desk, station: Station, link: Link) -> None:

@@ -1,0 +1,62 @@
+"""Clips on disk: what is spoken, named by its octets.
+
+Law: a file here is whole or absent, and its name is the SHA-256 of what it holds; so a clip is rendered once, whoever
+asks for it, and what is played can be compared with what was meant. 8 kHz G.711 A-law, no header: one octet a sample.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+from klaroen.core.model import ClipId
+
+CLIPS: Final = "clips"
+RATE: Final = 8_000
+"""Octets a second."""
+
+
+class ClipStore:
+    """`data_dir/clips`: any process may read and add; nothing is ever changed in place."""
+
+    def __init__(self, data_dir: str | Path) -> None:
+        self._directory = Path(data_dir, CLIPS)
+
+    def put(self, octets: bytes) -> ClipId:
+        """Keep a clip, durably; one that is there already stays as it is."""
+        clip = name_of(octets)
+        path = self.path(clip)
+        if not path.exists():
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            beside = path.with_name(f".{clip}.{os.getpid()}")
+            with beside.open("wb") as file:
+                file.write(octets)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        return clip
+
+    def read(self, clip: ClipId) -> bytes:
+        """Return the octets.
+
+        Raises: FileNotFoundError; ValueError where they are not those that its name promises.
+        """
+        octets = self.path(clip).read_bytes()
+        if name_of(octets) != clip:
+            raise ValueError(f"clip {clip} does not hold what its name says")
+        return octets
+
+    def path(self, clip: ClipId) -> Path:
+        return self._directory / f"{clip}.alaw"
+
+    def remove(self, clip: ClipId) -> None:
+        """Forget a clip whose time is over."""
+        self.path(clip).unlink(missing_ok=True)
+
+
+def name_of(octets: bytes) -> ClipId:
+    return ClipId(hashlib.sha256(octets).hexdigest())
+
+
+def duration_s(octets: bytes) -> float:
+    return len(octets) / RATE
