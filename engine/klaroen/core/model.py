@@ -4,7 +4,7 @@ Law: every record here is frozen and holds values only. Instants are UTC millise
 (`*_s`), and a member is named by number everywhere but in the register: no blob, queue or log holds an address.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, NewType, get_args
 
 from msgspec import Meta, Struct
@@ -19,6 +19,7 @@ Instant = NewType("Instant", int)
 MemberId = NewType("MemberId", str)
 MemberNumber = NewType("MemberNumber", int)
 NetworkId = NewType("NetworkId", str)
+RecordingId = NewType("RecordingId", str)
 ZoneId = NewType("ZoneId", str)
 
 AlertClass = Literal["crisis", "warm", "public_interest", "cold"]
@@ -222,6 +223,14 @@ class Text(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defau
     subject: Annotated[str, Meta(min_length=1, max_length=SUBJECT_MAX, pattern=ONE_LINE)] | None = None
 
 
+class Recorded(Struct, frozen=True, gc=False):
+    """A recording as one alert plays it: levelled in loudness, but for crisis (R10)."""
+
+    id: RecordingId
+    clip: ClipId
+    duration_s: float
+
+
 class Refusal(Struct, frozen=True, gc=False):
     """A targeted network that does not get the alert; `rule` is None where it is unknown."""
 
@@ -256,6 +265,8 @@ class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):
     author: str | None = None
     warnings: tuple[str, ...] = ()
     language_fallbacks: int = 0
+    recording: Mapping[Language, Recorded] = {}
+    """What calls play; a language without one has its text spoken (R12)."""
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -326,21 +337,3 @@ class Token(Struct, frozen=True, gc=False):
     carrier: CarrierName | None = None
     created_at: Instant = Instant(0)
     expires_at: Instant | None = None
-
-
-Addresses = Sequence[str | None]
-"""By member number: the address of one kind."""
-
-
-class Snapshot(Struct, frozen=True):
-    """The register as dispatch holds it: read-only, made anew by each import, with `version` counting them."""
-
-    version: int
-    zones: Mapping[ZoneId, Zone]
-    networks: Mapping[NetworkId, Network]
-    cohorts: tuple[Cohort, ...]
-    """Every member with an active membership, once."""
-    member_ids: Sequence[MemberId]
-    """By member number."""
-    addresses: tuple[Addresses, Addresses, Addresses, Addresses]
-    """In the order of `ADDRESS_KINDS`, each by member number."""

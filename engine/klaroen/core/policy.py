@@ -22,10 +22,10 @@ from klaroen.core.model import (
     NetworkId,
     Refusal,
     Role,
-    Snapshot,
     Token,
 )
 from klaroen.core.rules import RULES, Rule
+from klaroen.core.snapshot import Snapshot
 from klaroen.core.targets import Resolved, folded, resolve
 
 __all__ = ["RULES", "Action", "Admitted", "Rule", "admit", "may", "may_act", "may_see", "scope_of"]

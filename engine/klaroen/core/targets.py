@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from klaroen.core.errors import InputError
 from klaroen.core.intake import Near, Polygon, Targets
-from klaroen.core.model import Network, NetworkId, Snapshot
+from klaroen.core.model import Network, NetworkId
+from klaroen.core.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import shapely

@@ -21,12 +21,12 @@ from klaroen.core.model import (
     Channel,
     Instant,
     NetworkId,
-    Snapshot,
     Token,
-)  # fmt: skip
+)
 from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, local_date, version_at
 from klaroen.core.ports import Clock
 from klaroen.core.records import References, Store
+from klaroen.core.snapshot import Snapshot
 from klaroen.dispatch.agenda import Agenda
 from klaroen.dispatch.bell import Bell
 from klaroen.dispatch.kept import Backlog, Kept, Orphan

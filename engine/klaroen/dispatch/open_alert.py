@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.expand import Cargo, Planner
-from klaroen.core.model import FINAL_STATES, Alert, AlertState, BatchId, Channel, Content, Instant, Language, Snapshot
+from klaroen.core.model import FINAL_STATES, Alert, AlertState, BatchId, Channel, Content, Instant, Language
 from klaroen.core.plan import carries_social_media, compile_plan, goes_urgently, make_offer
 from klaroen.core.sheet import Sheet
+from klaroen.core.snapshot import Snapshot
 from klaroen.core.state import CANCELLED, EXPIRED
 from klaroen.core.text import split_sms
 from klaroen.core.verdict import Patience

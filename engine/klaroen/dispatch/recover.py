@@ -12,9 +12,10 @@ from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.ids import attempt_ids
 from klaroen.core.journal import REF_JOINT
-from klaroen.core.model import Alert, AttemptId, BatchId, Snapshot, Token
+from klaroen.core.model import Alert, AttemptId, BatchId, Token
 from klaroen.core.records import AlertRow, BatchRow, Standing
 from klaroen.core.sheet import Sheet
+from klaroen.core.snapshot import Snapshot
 from klaroen.core.state import HANDED_OVER, OPEN, UNKNOWN
 from klaroen.dispatch import closing
 from klaroen.dispatch.desk import Desk

@@ -15,8 +15,9 @@ import trio
 from klaroen.core import calls, policy
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.intake import Near, Targets
-from klaroen.core.model import Instant, Network, Snapshot, Token
+from klaroen.core.model import Instant, Network, Token
 from klaroen.core.records import Store
+from klaroen.core.snapshot import Snapshot
 from klaroen.core.targets import folded, resolve
 from klaroen.core.views import NetworkPage, NetworkView, TokenView, rfc3339
 from klaroen.dispatch.accept import unavailable

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from klaroen.core.model import Instant, Snapshot
+from klaroen.core.model import Instant
 from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, make_offer, next_step, version_at
+from klaroen.core.snapshot import Snapshot
 from klaroen.register.check import check_register
 from klaroen.register.files import read_register
 from klaroen.register.model import Register

@@ -20,13 +20,13 @@ from klaroen.core.model import (
     NetworkId,
     Refusal,
     Role,
-    Snapshot,
     Text,
     Token,
     Zone,
     ZoneId,
 )
 from klaroen.core.policy import ACTIONS, RULES, SENDS, Action, Admitted, admit, may, may_act, may_see, scope_of
+from klaroen.core.snapshot import Snapshot
 
 ROLES: tuple[Role, ...] = get_args(Role)
 NOON = Instant(int(datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp() * 1000))

@@ -8,7 +8,8 @@ import pytest
 
 from klaroen.core.errors import InputError
 from klaroen.core.intake import Near, Polygon, Street, Targets
-from klaroen.core.model import Area, Levels, Network, NetworkId, Snapshot, Zone, ZoneId
+from klaroen.core.model import Area, Levels, Network, NetworkId, Zone, ZoneId
+from klaroen.core.snapshot import Snapshot
 from klaroen.core.targets import EARTH_RADIUS_M, resolve
 
 Ring = tuple[tuple[float, float], ...]
