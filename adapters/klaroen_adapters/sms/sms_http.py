@@ -8,22 +8,18 @@ what a worker has written gets exactly one answer within the request's own time.
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import trio
 from msgspec import Struct
 
 from klaroen.core.errors import CarrierDownError
 from klaroen.core.model import CarrierName, Instant
-from klaroen.core.ports import Answer, Clock, Emit, Envelope, Event, Fault, Link, Outcome, Receipt, Refused, Unsent
+from klaroen.core.ports import Answer, Clock, Emit, Envelope, Event, Fault, Outcome, Receipt, Refused, Unsent
 from klaroen.settings import SmsHttp
-from klaroen_adapters.http import NO_CONNECTION_IN_TIME, Reply, exchange, make_client, reachable
+from klaroen_adapters.http import NO_CONNECTION_IN_TIME, Reply, exchange, make_client
+from klaroen_adapters.http_link import HttpLink
 from klaroen_adapters.sms import gateway
 from klaroen_adapters.tcp import Connect
-
-PROBE_FIRST_S: Final = 0.5
-PROBE_MAX_S: Final = 30.0
-"""A carrier that was away for an hour is noticed within half a minute of its return."""
 
 
 class _Queued(Struct, frozen=True):
@@ -43,16 +39,14 @@ class SmsHttpCarrier:
         self._account = account
         self._emit = emit
         self._clock = clock
-        self._connect = connect
         self._client = make_client(connect=connect, connections_max=settings.requests_max)
         self._window = settings.requests_max * settings.batch_max
+        self._link = HttpLink(account.url, self._window, emit, connect)
         # Unbounded by type, bounded by the window, which `hand_over` asserts.
         self._inlet, self._outlet = trio.open_memory_channel[_Queued](math.inf)
         self._unanswered = 0
         self._answered = trio.lowlevel.ParkingLot()
         self._draining = False
-        self._up: bool | None = None
-        self._lost = trio.Event()
 
     async def run(self) -> None:
         """Work and probe until cancelled."""
@@ -60,9 +54,9 @@ class SmsHttpCarrier:
             async with trio.open_nursery() as nursery:
                 for _ in range(self._settings.requests_max):
                     nursery.start_soon(self._work)
-                await self._watch_link()
+                await self._link.watch()
         finally:
-            self._up = False
+            self._link.up = False
             with trio.CancelScope(shield=True):  # closes at once: nothing in it waits for a peer
                 await self._client.aclose()
 
@@ -72,7 +66,7 @@ class SmsHttpCarrier:
         Raises CarrierDownError while the link is down or the carrier drains.
         """
         await trio.lowlevel.checkpoint()  # before anything is queued: a cancelled call has handed over nothing
-        if not self._up or self._draining:
+        if not self._link.up or self._draining:
             raise CarrierDownError(self.name)
         assert self._unanswered + len(envelopes) <= self._window, "more than the pace granted"
         groups: dict[int, list[Envelope]] = {}
@@ -128,48 +122,22 @@ class SmsHttpCarrier:
             self._client, request.method, request.url, headers=request.headers, body=request.body, seconds=seconds
         )
         if isinstance(reply, Reply):
-            await self._tell_link(True, f"http {reply.status}")
+            await self._link.tell(True, f"http {reply.status}")
             return gateway.parse_answer(
                 self._settings.profile, request.attempts, reply.status, reply.headers, reply.body, self._clock.now()
             )
         if isinstance(reply, Unsent) and reply is not NO_CONNECTION_IN_TIME:
-            await self._tell_link(False, reply.reason)
+            await self._link.tell(False, reply.reason)
         return gateway.all_answered(request.attempts, reply)
 
     def _unsent(self, seconds: float) -> Outcome | None:
         if self._draining:
             return Unsent("draining")
-        if not self._up:
+        if not self._link.up:
             return Unsent("down")
         if seconds <= 0:
             return Unsent("deadline passed in the queue")
         return None
-
-    # --- the link ---------------------------------------------------------------------------------------------------
-
-    async def _watch_link(self) -> None:
-        """Say up when a connection could be opened, and probe with back-off after each loss."""
-        pause_s = 0.0
-        while True:
-            await trio.sleep(pause_s)
-            if self._up or await reachable(self._account.url, connect=self._connect):
-                await self._tell_link(True, "connected")
-                await self._lost.wait()
-                pause_s = PROBE_FIRST_S
-            else:
-                await self._tell_link(False, "no connection")
-                pause_s = min(max(2 * pause_s, PROBE_FIRST_S), PROBE_MAX_S)
-
-    async def _tell_link(self, up: bool, words: str) -> None:
-        """Emit a change, and nothing else: most requests change nothing."""
-        if up == self._up:
-            return
-        self._up = up
-        if up:
-            self._lost = trio.Event()
-        else:
-            self._lost.set()
-        await self._emit([Link(up, self._window, words)])
 
 
 def build(settings: SmsHttp, emit: Emit, clock: Clock) -> SmsHttpCarrier:

@@ -162,7 +162,7 @@ async def test_a_link_is_lost_by_a_failed_connection_and_probed_with_back_off(au
             return await real(host, port)
 
         assert isinstance(rig.carrier, SmsHttpCarrier)
-        rig.carrier._connect = connect
+        rig.carrier._link.connect = connect
         peer.away = True
         first, second = rig.envelopes(1), rig.envelopes(1)
         await rig.carrier.hand_over(first)
