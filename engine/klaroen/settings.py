@@ -186,6 +186,36 @@ class SmsHttp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="
         return self.profile == "generic"
 
 
+class Twilio(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="twilio"):
+    """Calls or texts of an account at Twilio, SignalWire, Somleng or whoever speaks like them."""
+
+    account: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}\Z", description="1 to 64 of A-Z a-z 0-9 -")]
+    """The account's sid, which is also the user of its requests."""
+    token_file: SecretFile
+    url: Url = "https://api.twilio.com"
+    """What stands before `/2010-04-01`."""
+    signing_key_file: SecretFile | None = None
+    """Where callbacks are signed with another secret than the token (SignalWire)."""
+    public_url: Url | None = None
+    """Our edge as the carrier reaches it; by default `edge.public_url`, else `edge.listen`."""
+    sender: Annotated[str, Meta(pattern=r"^[ -~]{0,34}\Z", description="at most 34 ASCII characters")] = ""
+    """A number, a name, or the id of a messaging service; of calls, for zones without a `caller_id`."""
+    calls_per_s: Rate = 1.0
+    """Twilio queues what goes beyond the account's own, one by default."""
+    rate_per_s: Rate = 10.0
+    """Segments: what an alphanumeric sender drains; a number drains one."""
+    lines: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    requests_max: Annotated[int, Meta(ge=1, le=128)] = 16
+    timeout_s: Annotated[float, Meta(gt=0, le=120)] = 8.0
+    """Below the ten seconds after which an envelope without an answer is unknown."""
+    carries: ClassVar[tuple[Channel, ...]] = ("sms", "voice", "tts")
+
+    @property
+    def calls(self) -> bool:
+        """It carries calls, else texts: never both, since each has a rate of its own."""
+        return "sms" not in self.channels
+
+
 class Sim(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="sim"):
     """In this process: for tests and drills. Shown as "simulated" wherever it appears."""
 
@@ -217,7 +247,7 @@ class Plugged(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="
         raise NotImplementedError
 
 
-CarrierSettings = Smpp | SmsHttp | Sim | Plugged
+CarrierSettings = Smpp | SmsHttp | Twilio | Sim | Plugged
 
 
 class Settings(Section, frozen=True):

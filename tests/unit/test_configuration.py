@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from klaroen.configuration import ConfigurationFaults, load_settings, settings_from
-from klaroen.settings import CarrierSection, Plugged, Section, Settings, Sim, Smpp, SmsHttp
+from klaroen.settings import CarrierSection, Plugged, Section, Settings, Sim, Smpp, SmsHttp, Twilio
 
 REFERENCE = Path(__file__).parents[2] / "config" / "klaroen.toml"
 SIM = {"name": "a", "kind": "sim", "channels": ["sms"]}
@@ -95,7 +95,7 @@ def test_every_key_of_the_reference_loads(tmp_path: Path) -> None:
         (tmp_path / name).write_text("hush")
         (tmp_path / name).chmod(0o600)
     settings = settings_from(tomllib.loads(text))
-    assert [Smpp, SmsHttp, SmsHttp, Sim] == [type(carrier) for carrier in settings.carrier]
+    assert [Smpp, SmsHttp, SmsHttp, Twilio, Sim] == [type(carrier) for carrier in settings.carrier]
 
 
 def test_no_key_is_missing_from_the_reference() -> None:
@@ -111,7 +111,7 @@ def test_no_key_is_missing_from_the_reference() -> None:
     assert known - {"carrier"} == told
 
 
-KINDS: dict[str, type[CarrierSection]] = {"smpp": Smpp, "sms_http": SmsHttp, "sim": Sim}
+KINDS: dict[str, type[CarrierSection]] = {"smpp": Smpp, "sms_http": SmsHttp, "twilio": Twilio, "sim": Sim}
 OPEN = {"source", "alphabets", "statuses"}
 """Keys whose value is a table with keys of the operator's own."""
 
@@ -210,7 +210,7 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(smpp: dict[str, object]) ->
             "is required: one of sim, smpp, sms_http",
         ),
         ({"carrier": [SIM | {"kind": "smp"}]}, "carrier[0].kind", "there is no kind 'smp'; did you mean smpp?"),
-        ({"carrier": [SIM | {"kind": "twilio"}]}, "carrier[0].kind", "kind twilio is not available in this version"),
+        ({"carrier": [SIM | {"kind": "smtp"}]}, "carrier[0].kind", "kind smtp is not available in this version"),
         ({"carrier": [SIM, SIM]}, "carrier[1].name", "a is the name of carrier[0] already"),
         ({"carrier": [SIM | {"name": "a b"}]}, "carrier[0].name", "expected 1 to 40 of A-Z"),
         ({"carrier": [SIM | {"name": "a\n"}]}, "carrier[0].name", "expected 1 to 40 of A-Z"),
@@ -261,6 +261,51 @@ def test_smpp_fault(change: dict[str, object], key: str, words: str, smpp: dict[
     told = faults({"carrier": [smpp | change]})
     assert [f"carrier[0].{key}"] == list(told)
     assert words in told[f"carrier[0].{key}"]
+
+
+@pytest.fixture
+def cloud(secret: str) -> dict[str, object]:
+    return {"name": "c", "kind": "twilio", "channels": ["voice", "tts"], "account": "AC1", "token_file": secret}
+
+
+@pytest.mark.parametrize(
+    ("change", "edge", "key", "words"),
+    [
+        ({"channels": ["sms", "tts"]}, {}, "channels", "calls and texts have rates of their own"),
+        ({"channels": ["email"]}, {}, "channels", "this kind carries sms, voice, tts, not email"),
+        ({}, {"listen": "127.0.0.1:0"}, "public_url", "is required, or edge.public_url"),
+        ({"account": "a/b"}, {}, "account", "expected 1 to 64 of A-Z a-z 0-9 -"),
+        ({"sender": "é"}, {}, "sender", "expected at most 34 ASCII characters"),
+        ({"calls_per_s": 0}, {}, "calls_per_s", "expected float > 0"),
+    ],
+)
+def test_cloud_fault(
+    change: dict[str, object], edge: dict[str, object], key: str, words: str, cloud: dict[str, object]
+) -> None:
+    """Each rule of a Twilio-shaped account, broken alone, is told by its key alone."""
+    told = faults({"edge": edge, "carrier": [cloud | change]})
+    assert [f"carrier[0].{key}"] == list(told)
+    assert words in told[f"carrier[0].{key}"]
+
+
+def test_carriers_reach_us_as_everybody_does(cloud: dict[str, object], secret: str) -> None:
+    """By a section's own word, else by `edge.public_url`, else where the edge listens; else not at all."""
+
+    def told(**edge: object) -> list[str | None]:
+        texts = cloud | {"name": "t", "channels": ["sms"]}
+        settings = settings_from({"edge": edge, "carrier": [texts, GATEWAY]})
+        return [getattr(one, "public_url", getattr(one, "receipt_url", None)) for one in settings.carrier]
+
+    assert ["http://127.0.0.1:8080", "http://127.0.0.1:8080/v1/receipts/g"] == told()
+    assert ["https://a.be/k", "https://a.be/k/v1/receipts/g"] == told(public_url="https://a.be/k/")
+    tls = {"tls_certificate": secret, "tls_key_file": secret}
+    assert ["https://[::1]:8443", "https://[::1]:8443/v1/receipts/g"] == told(listen="[::1]:8443", **tls)
+    assert [None, None] == told(listen="127.0.0.1:0")
+    own = [cloud | {"public_url": "https://b.be"}, GATEWAY | {"receipt_url": "https://c.be/r"}]
+    settings = settings_from({"edge": {"public_url": "https://a.be"}, "carrier": own})
+    assert ["https://b.be", "https://c.be/r"] == [
+        getattr(one, "public_url", getattr(one, "receipt_url", None)) for one in settings.carrier
+    ]
 
 
 @pytest.mark.parametrize(

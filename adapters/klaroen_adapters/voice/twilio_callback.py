@@ -84,8 +84,8 @@ def _addresses(url: str) -> tuple[str, str]:
 # --- what it says ---------------------------------------------------------------------------------------------------
 
 
-def hear(mark: Mark, form: Form, clip_s: float | None) -> Heard:
-    """Return what a status callback says; `clip_s` is how long the clip is, where that is known.
+def hear(mark: Mark, form: Form, clip_s: float) -> Heard:
+    """Return what a status callback says; `clip_s` is how long the clip is, 0 where that is not known.
 
     Raises InputError: nothing of the callback is taken.
     """
@@ -94,7 +94,7 @@ def hear(mark: Mark, form: Form, clip_s: float | None) -> Heard:
         at = _instant(fields.get("Timestamp", ""))
         words = _why(fields)
         standing = Standing(fields["CallStatus"], seconds_of(fields.get("CallDuration", "")))
-        return hear_call(mark, _sid(fields, "CallSid"), standing, clip_s, words=words, to=_to(fields), at=at)
+        return hear_call(mark, _sid(fields, "CallSid"), standing, clip_s, words=words, to=handset_of(fields), at=at)
     status = fields.get("MessageStatus") or fields.get("SmsStatus", "")
     state = MESSAGE_STATES.get(status)
     if state is None:
@@ -102,14 +102,14 @@ def hear(mark: Mark, form: Form, clip_s: float | None) -> Heard:
     error = fields.get("ErrorCode", "")
     code = MESSAGE_WORDS.get(error) or (f"error {error}" if _CODE.fullmatch(error) else status)
     sid = _sid(fields, "MessageSid" if "MessageSid" in fields else "SmsSid")
-    return Heard((_receipt(mark, state, code, sid, _to(fields)),))
+    return Heard((_receipt(mark, state, code, sid, handset_of(fields)),))
 
 
 def hear_call(
     mark: Mark,
     sid: str,
     standing: Standing,
-    clip_s: float | None,
+    clip_s: float,
     *,
     words: str = "",
     to: str | None = None,
@@ -149,7 +149,7 @@ def _receipt(mark: Mark, state: str, code: str, sid: str, to: str | None, at: In
         at=at,
         ref=sid,
         attempt=mark.attempt,
-        reference=mark.reference or None,
+        reference=mark.reference,
         address=to,
     )
 
@@ -171,7 +171,8 @@ def _sid(fields: Mapping[str, str], name: str) -> str:
     return sid
 
 
-def _to(fields: Mapping[str, str]) -> str | None:
+def handset_of(fields: Mapping[str, str]) -> str | None:
+    """Return the number that was called or written to, if it is one."""
     number = fields.get("To", "")
     return number if _HANDSET.fullmatch(number) else None
 

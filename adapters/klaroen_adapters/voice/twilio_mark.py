@@ -91,7 +91,7 @@ def turn_url(account: Account, mark: Mark, place: Place | None = None) -> str:
 def _write(mark: Mark, place: Place | None) -> str:
     fields: dict[str, str | int | None] = {
         "attempt": mark.attempt,
-        "reference": mark.reference or None,
+        "reference": mark.reference,
         "clip": mark.clip,
         "prompt": mark.prompt,
         "reply": mark.reply,

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from klaroen.core.model import ClipId, Instant
 from klaroen.core.ports import Receipt
-from klaroen_adapters.voice.twilio_callback import Form, played
+from klaroen_adapters.voice.twilio_callback import Form, handset_of, played
 from klaroen_adapters.voice.twilio_clip import clip_url
 from klaroen_adapters.voice.twilio_mark import Account, Mark, Place, turn_url
 
@@ -51,13 +51,14 @@ class Call(Struct, frozen=True):
     mark: Mark
     lengths: Lengths
     sid: str | None
+    handset: str | None
     now: Instant
 
 
 def take_turn(account: Account, mark: Mark, place: Place | None, form: Form, lengths: Lengths, now: Instant) -> Turn:
     """Return what a call does now that it was answered (no place), or that a play has ended."""
     fields = dict(form)
-    call = Call(account, mark, lengths, fields.get("CallSid", "")[:64] or None, now)
+    call = Call(account, mark, lengths, fields.get("CallSid", "")[:64] or None, handset_of(fields), now)
     if mark.clip is None or not lengths.clip_s:
         return _hang_up(_receipt(call, "failed", "clip missing"))
     if place is None:
@@ -169,4 +170,5 @@ def _hang_up(*receipts: Receipt) -> Turn:
 
 
 def _receipt(call: Call, state: Literal["failed", "reached", "confirmed"], words: str) -> Receipt:
-    return Receipt(state, words, ref=call.sid, attempt=call.mark.attempt, reference=call.mark.reference or None)
+    mark = call.mark
+    return Receipt(state, words, ref=call.sid, attempt=mark.attempt, reference=mark.reference, address=call.handset)

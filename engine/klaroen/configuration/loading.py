@@ -14,13 +14,18 @@ from msgspec import Struct, structs
 
 from klaroen.configuration.rules import broken_rules
 from klaroen.configuration.tables import Fault, Tree, build, closest, read_table
-from klaroen.settings import CarrierSection, CarrierSettings, Plugged, Settings, Sim, Smpp, SmsHttp
+from klaroen.settings import CarrierSection, CarrierSettings, Edge, Plugged, Settings, Sim, Smpp, SmsHttp, Twilio
 
 FILE_BYTES_MAX: Final = 1 << 20
 """A hundred carriers with every key written out take a tenth of it."""
 
-KINDS: Final[Mapping[str, type[CarrierSettings]]] = {"smpp": Smpp, "sms_http": SmsHttp, "sim": Sim}
-NOT_YET: Final = ("sip", "asterisk", "twilio", "smtp", "whatsapp")
+KINDS: Final[Mapping[str, type[CarrierSettings]]] = {
+    "smpp": Smpp,
+    "sms_http": SmsHttp,
+    "twilio": Twilio,
+    "sim": Sim,
+}
+NOT_YET: Final = ("sip", "asterisk", "smtp", "whatsapp")
 """Kinds with a name and a place, but without code in this version."""
 PLUGGED_GROUP: Final = "klaroen.carriers"
 
@@ -60,7 +65,23 @@ def settings_from(document: Mapping[str, object]) -> Settings:
     if faults:
         raise ConfigurationFaults(faults)
     carriers = tuple(build(section.kind, section.tree) for section in sections if section.kind is not None)
-    return structs.replace(build(Settings, tree), carrier=carriers)
+    settings = build(Settings, tree)
+    return structs.replace(settings, carrier=tuple(_reachable(one, settings.edge) for one in carriers))
+
+
+def _reachable(carrier: CarrierSettings, edge: Edge) -> CarrierSettings:
+    """Say where a carrier reaches us, if its section does not: as everybody does, else where the edge listens."""
+    base = edge.public_url
+    if base is None and not edge.listen.endswith(":0"):
+        base = f"{'http' if edge.tls_certificate is None else 'https'}://{edge.listen}"
+    if base is None:
+        return carrier
+    base = base.rstrip("/")
+    if isinstance(carrier, Twilio) and carrier.public_url is None:
+        return structs.replace(carrier, public_url=base)
+    if isinstance(carrier, SmsHttp) and carrier.receipt_url is None:
+        return structs.replace(carrier, receipt_url=f"{base}/v1/receipts/{carrier.name}")
+    return carrier
 
 
 def _parsed(path: Path) -> dict[str, object]:

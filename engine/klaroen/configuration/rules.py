@@ -6,7 +6,7 @@ Law: a value that is `FAULTY` already breaks no rule, so that nothing is said tw
 from collections.abc import Iterator, Sequence
 
 from klaroen.configuration.tables import FAULTY, Fault, Tree
-from klaroen.settings import CarrierSettings, Edge, Metrics, Smpp, SmsHttp
+from klaroen.settings import CarrierSettings, Edge, Metrics, Smpp, SmsHttp, Twilio
 
 Carriers = Sequence[tuple[str, type[CarrierSettings] | None, Tree]]
 """(key of the section, its kind where known, what it means)."""
@@ -27,6 +27,8 @@ def broken_rules(tree: Tree, carriers: Carriers) -> Iterator[Fault]:
                 yield Fault(f"{at}.name", f"{name} is the name of {names[name]} already")
             names.setdefault(name, at)
         yield from _carrier(at, kind, section)
+        if kind is Twilio:
+            yield from _twilio(at, section, edge)
 
 
 def _carrier(at: str, kind: type[CarrierSettings] | None, section: Tree) -> Iterator[Fault]:
@@ -65,6 +67,18 @@ def _sms_http(at: str, section: Tree) -> Iterator[Fault]:
         yield Fault(f"{at}.user", "is required for the profile kannel")
     if profile == "generic" and _sound(section, "user"):
         yield Fault(f"{at}.user", "has no effect but for the profile kannel")
+
+
+def _twilio(at: str, section: Tree, edge: Tree) -> Iterator[Fault]:
+    channels = section.get("channels")
+    calls = isinstance(channels, tuple) and bool({"voice", "tts"} & set(channels))
+    if calls and isinstance(channels, tuple) and "sms" in channels:
+        yield Fault(
+            f"{at}.channels", "calls and texts have rates of their own: give each a [[carrier]] of this account"
+        )
+    nowhere = "public_url" not in section and "public_url" not in edge and str(edge.get("listen")).endswith(":0")
+    if calls and nowhere:
+        yield Fault(f"{at}.public_url", "is required, or edge.public_url: the carrier fetches from us what it plays")
 
 
 def _ports(edge: Tree, metrics: Tree) -> Iterator[Fault]:

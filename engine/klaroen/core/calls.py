@@ -12,7 +12,7 @@ from msgspec import Struct
 from klaroen.core.errors import Problem
 from klaroen.core.intake import AlertRequest
 from klaroen.core.model import AlertId, CarrierName, Token
-from klaroen.core.ports import Receipt
+from klaroen.core.ports import Call, Receipt
 from klaroen.core.views import StatusView
 
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -107,6 +107,8 @@ class PutReceipts(Struct, frozen=True, tag=True):
 
     carrier: CarrierName
     receipts: tuple[Receipt, ...]
+    calls: tuple[Call, ...] = ()
+    """How calls stand, for their carrier; the receipts are durable before it hears of them."""
 
 
 class CreateToken(Struct, frozen=True, tag=True):

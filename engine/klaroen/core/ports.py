@@ -5,7 +5,7 @@ gets exactly one `Answer`; receipts follow in any order, any number of times.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -161,6 +161,14 @@ class Carrier(Protocol):
 
     async def drain(self, seconds: float) -> None:
         """Submit nothing more; return when nothing is unanswered, or after so many seconds."""
+
+
+@runtime_checkable
+class CallListener(Protocol):
+    """A carrier whose calls are told of by callbacks: the edge hears them, and dispatch passes them on."""
+
+    async def hear(self, calls: Sequence[Call]) -> None:
+        """Emit what is news of calls that stand; a callback may come again, late, or of a call that nobody knows."""
 
 
 Emit = Callable[[Sequence[Event]], Awaitable[None]]

@@ -16,6 +16,7 @@ from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.model import Alert, AlertId, AlertState, Token
+from klaroen.core.ports import CallListener
 from klaroen.core.views import (
     ActedView,
     AlertPage,
@@ -236,18 +237,21 @@ class Office:
     # --- carriers ---------------------------------------------------------------------------------------------------
 
     async def _receive(self, question: calls.PutReceipts) -> None:
-        """Make a webhook's receipts durable; they are drained like all others."""
+        """Make a webhook's receipts durable; they are drained like all others. Then its carrier hears of its calls."""
         desk = self._desk
         station = desk.stations.get(question.carrier)
         if station is None:
             raise InputError("not-found", "There is no such carrier.")
-        rows = keep(desk, station, question.receipts)
-        try:
-            row = await desk.writer.write(desk.store.receive, station.name, write_kept(rows), desk.clock.now())
-        except StoreUnavailableError as error:
-            raise unavailable("The store cannot write now.") from error
-        desk.backlog.append(Backlog(station, row, rows, desk.clock.now()))
-        desk.drain_bell.ring()
+        if question.receipts:
+            rows = keep(desk, station, question.receipts)
+            try:
+                row = await desk.writer.write(desk.store.receive, station.name, write_kept(rows), desk.clock.now())
+            except StoreUnavailableError as error:
+                raise unavailable("The store cannot write now.") from error
+            desk.backlog.append(Backlog(station, row, rows, desk.clock.now()))
+            desk.drain_bell.ring()
+        if question.calls and isinstance(station.carrier, CallListener):
+            await station.carrier.hear(question.calls)
 
     def _carriers(self, token: Token, question: calls.ListCarriers | calls.SwitchCarrier) -> CarrierPage | CarrierView:
         desk = self._desk

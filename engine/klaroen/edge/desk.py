@@ -10,14 +10,16 @@ from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
+from klaroen.clips import ClipStore
 from klaroen.core.calls import Question
 from klaroen.core.errors import InputError, Problem
 from klaroen.core.model import Instant
 from klaroen.edge.exchange import Bodies, Call, Reply
 from klaroen.edge.mirror import Mirror
 from klaroen.edge.tokens import Rates
-from klaroen.settings import Settings, SmsHttp
+from klaroen.settings import Settings, SmsHttp, Twilio
 from klaroen.telemetry import EdgeMetrics
+from klaroen_adapters.voice.twilio_mark import Account
 
 ASK_S: Final = 20.0
 """The longest wait for an answer: an accept takes 25 ms, a page of the largest alert a second on a busy disk."""
@@ -38,8 +40,10 @@ class Asks(Protocol):
 class Webhook(msgspec.Struct, frozen=True):
     """A carrier whose receipts come over HTTP, and the secret that proves them, if there is one."""
 
-    carrier: SmsHttp
+    carrier: SmsHttp | Twilio
     secret: bytes | None
+    account: Account | None = None
+    """Of a carrier that asks us what its calls do next."""
 
     def __repr__(self) -> str:
         return f"Webhook({self.carrier.name})"
@@ -72,6 +76,7 @@ class Desk:
         self.pages, self.now, self.clock = pages, now, clock
         self.rates = Rates(settings.edge.requests_per_s, clock)
         self.bodies = Bodies()
+        self.clips = ClipStore(settings.data_dir)
         self.streams: Counter[str] = Counter()
         self.draining = False
 

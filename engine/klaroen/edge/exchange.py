@@ -138,6 +138,11 @@ class Call:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
+    def hold(self, size: int) -> None:
+        """Count so many bytes of an answer like those of a body. Raises InputError (503)."""
+        self._bodies.hold(size)
+        self._held_bytes += size
+
     def close(self) -> None:
         """Give back what the body held."""
         self._bodies.release(self._held_bytes)
@@ -149,7 +154,8 @@ ALWAYS: Final[list[tuple[bytes, bytes]]] = [(b"cache-control", b"no-store"), (b"
 
 
 async def send_reply(reply: Reply, send: Send) -> None:
-    headers = [*ALWAYS, *reply.headers]
+    own = {name for name, _ in reply.headers}
+    headers = [*((name, value) for name, value in ALWAYS if name not in own), *reply.headers]
     if reply.status != 204:
         headers += [(b"content-type", reply.media), (b"content-length", str(len(reply.body)).encode())]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -82,7 +82,7 @@ def _operation(route: Route, described: Mapping[type, JsonObject], components: M
     if route.body is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": _body(route, described)}},
+            "content": {_media(route): {"schema": _body(route, described)}},
         }
     return operation
 
@@ -92,9 +92,15 @@ def _open_security(route: Route) -> list[JsonObject]:
     return [{}, {"token": []}] if "unauthenticated" in route.problems else []
 
 
+def _media(route: Route) -> str:
+    return "application/x-www-form-urlencoded" if route.body == "form" else "application/json"
+
+
 def _body(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
     if isinstance(route.body, type):
         return described[route.body]
+    if route.body == "form":
+        return {"type": "object", "additionalProperties": {"type": "string"}, "description": "As the carrier has it."}
     return {
         "type": "array",
         "maxItems": RECEIPTS_MAX,

@@ -57,6 +57,11 @@ class NetworksQuery(Query, frozen=True):
     near: Annotated[str, Meta(description="lon,lat,metres", extra_json_schema={"pattern": NEAR})] | None = None
 
 
+class ClipQuery(Query, frozen=True):
+    until: Annotated[str, Meta(pattern=r"^[0-9]{1,12}$", description="Unix seconds at which the address ends")] = "0"
+    key: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$", description="As it stands in the address")] = "0" * 32
+
+
 Q = TypeVar("Q", bound=Query)
 
 

@@ -12,20 +12,31 @@ from klaroen.core.errors import InputError
 from klaroen.edge.desk import Desk, Webhook
 from klaroen.edge.exchange import Call, Reply
 from klaroen.edge.problems import problem_reply
+from klaroen.edge.telephony import take_status
 from klaroen.edge.tokens import authenticate
-from klaroen.settings import Settings, SmsHttp
+from klaroen.settings import Settings, SmsHttp, Twilio
 from klaroen_adapters.sms.gateway import PROFILES, authentic, parse_receipts
+from klaroen_adapters.voice.twilio_mark import Account
 
 _HEADERS: Final = (b"content-type", b"x-klaroen-timestamp", b"x-klaroen-signature")
 
 
 def read_webhooks(settings: Settings) -> Mapping[str, Webhook]:
     """Return the carriers that send receipts over HTTP, with the secrets that stand in their files."""
-    return {
-        carrier.name: Webhook(carrier, _secret(carrier.receipt_secret_file))
-        for carrier in settings.carrier
-        if isinstance(carrier, SmsHttp)
-    }
+    webhooks: dict[str, Webhook] = {}
+    for carrier in settings.carrier:
+        if isinstance(carrier, SmsHttp):
+            webhooks[carrier.name] = Webhook(carrier, _secret(carrier.receipt_secret_file))
+        elif isinstance(carrier, Twilio):
+            key = _secret(carrier.signing_key_file or carrier.token_file)
+            webhooks[carrier.name] = Webhook(carrier, key, _account(carrier))
+    return webhooks
+
+
+def _account(carrier: Twilio) -> Account:
+    token = _secret(carrier.token_file)
+    assert token is not None, "a file that is required"
+    return Account(carrier.name, carrier.url, carrier.account, token.decode(), carrier.public_url, carrier.sender)
 
 
 def _secret(path: str | None) -> bytes | None:
@@ -39,10 +50,12 @@ async def take_receipts(desk: Desk, call: Call) -> Reply:
     webhook = desk.webhooks.get(call.parameters["carrier"])
     if webhook is None:
         raise InputError("not-found", "no carrier of this name sends receipts here")
-    by = PROFILES[webhook.carrier.profile].receipts_by
+    by = "POST" if isinstance(webhook.carrier, Twilio) else PROFILES[webhook.carrier.profile].receipts_by
     if call.method != by:
         error = InputError("method-not-allowed", f"this carrier's receipts come by {by}")
         return problem_reply(error.problem, ((b"allow", by.encode()),))
+    if isinstance(webhook.carrier, Twilio):
+        return await take_status(desk, call, webhook)
     principal = None if webhook.secret is not None else _principal(desk, call, webhook)
     headers = {name.decode(): value for name in _HEADERS if (value := call.header(name)) is not None}
     body = await call.body()

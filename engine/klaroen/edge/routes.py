@@ -23,17 +23,18 @@ from klaroen.core.views import (
     NetworkView,
     StatusView,
 )
-from klaroen.edge import alerts, events, reads, receipts, vitals
+from klaroen.edge import alerts, events, reads, receipts, telephony, vitals
 from klaroen.edge.desk import Desk
 from klaroen.edge.exchange import Call, Reply, Stream
 from klaroen.edge.problems import ProblemKind
-from klaroen.edge.queries import AlertsQuery, DeliveriesQuery, NetworksQuery, NoQuery, Query
+from klaroen.edge.queries import AlertsQuery, ClipQuery, DeliveriesQuery, NetworksQuery, NoQuery, Query
 
 Endpoint = Callable[[Desk, Call], Awaitable[Reply | Stream]]
 
 ALERT: Final = {"id": r"^[A-Za-z0-9_]{1,40}$"}
 MEMBER: Final = {"member": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}
 NETWORK: Final = {"id": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}
+CLIP: Final = r"^[0-9a-f]{64}\.wav$"
 CARRIER: Final = r"^[A-Za-z0-9_.-]{1,40}$"
 
 
@@ -56,7 +57,7 @@ class Route(Struct, frozen=True):
     query: type[Query] = NoQuery
     headers: Mapping[str, str] = {}
     """Of the request: name -> what it is for."""
-    body: type | Literal["receipts"] | None = None
+    body: type | Literal["receipts", "form"] | None = None
     problems: tuple[ProblemName, ...] = ()
     """Those that this call can meet, beside those that every call can."""
 
@@ -126,6 +127,14 @@ ROUTES: Final = (
           "One receipt of a carrier that reports by GET (Kannel), signed in its URL", success=204, secured=False,
           headed=False, parameters={"carrier": CARRIER},
           problems=("unauthenticated", "not-allowed", "not-found", "method-not-allowed", "invalid")),
+    Route("POST", "/v1/calls/{carrier}", telephony.take_turn,
+          "What a call of a Twilio-shaped carrier does next, in TwiML; signed by it", secured=False, media="text/xml",
+          parameters={"carrier": CARRIER}, body="form",
+          headers={"X-Twilio-Signature": "base64(HMAC-SHA1(token, address + the form's names and values, sorted))"},
+          problems=("unauthenticated", "not-found", "unsupported-media-type")),
+    Route("GET", "/v1/clips/{carrier}/{clip}", telephony.fetch_clip,
+          "A clip as WAV, for the carrier that was given its address", secured=False, media="audio/wav", headed=False,
+          parameters={"carrier": CARRIER, "clip": CLIP}, query=ClipQuery, problems=("not-found", "invalid")),
     Route("GET", "/metrics", vitals.show_metrics, "The edge's metrics, for Prometheus", secured=False,
           media="text/plain"),
     Route("GET", "/healthz", vitals.show_health, "The edge answers", vitals.HealthView, secured=False),

@@ -15,7 +15,7 @@ from klaroen.edge.queries import read_language
 from klaroen.edge.routes import ROUTES, Route
 
 DOCUMENT = document()
-TARGETS = {"id": "A1", "member": "M1", "name": "malformed", "carrier": "plain"}
+TARGETS = {"id": "A1", "member": "M1", "name": "malformed", "carrier": "plain", "clip": "a" * 64 + ".wav"}
 
 
 def target(route: Route) -> str:
