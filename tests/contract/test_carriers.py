@@ -6,16 +6,18 @@ from pathlib import Path
 import pytest
 import trio
 from tests.fakes.carrier_peers import GenericPeer, HttpGatewayPeer, KannelPeer, SimPeer, SmscPeer
+from tests.fakes.twilio import SID, TOKEN, TwilioPeer
 from trio.testing import MockClock
 
 from klaroen.core.model import CarrierName
 from klaroen.core.ports import Carrier, Clock, Emit
-from klaroen.settings import Sim, Smpp, SmsHttp
+from klaroen.settings import Sim, Smpp, SmsHttp, Twilio
 from klaroen.testing import CARRIER_CHECKS, Check, Peer, carrier_conformance
 from klaroen_adapters.sim import SimCarrier
 from klaroen_adapters.sms import gateway
 from klaroen_adapters.sms.smpp import SmppCarrier
 from klaroen_adapters.sms.sms_http import SmsHttpCarrier
+from klaroen_adapters.voice.twilio import TwilioCarrier, account_of
 
 Made = tuple[Callable[[Emit, Clock], Carrier], Peer]
 SECRET = "S3cretOfOurs"
@@ -60,8 +62,25 @@ def smpp(nursery: trio.Nursery, directory: Path) -> Made:
     return lambda emit, clock: SmppCarrier(settings, emit, clock, peer.connect), peer
 
 
+def twilio(nursery: trio.Nursery, directory: Path) -> Made:
+    token = directory / "token"
+    token.write_text(TOKEN)
+    peer = TwilioPeer(nursery)
+    settings = Twilio(
+        name=CarrierName("cloud"),
+        channels=("sms",),
+        account=SID,
+        token_file=str(token),
+        url="http://twilio.test",
+        public_url="http://bin.test",
+        sender="8810",
+        requests_max=30,
+    )
+    return lambda emit, clock: TwilioCarrier(settings, account_of(settings), emit, clock, connect=peer.connect), peer
+
+
 @pytest.mark.parametrize("check", CARRIER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("make", [generic, kannel, sim, smpp])
+@pytest.mark.parametrize("make", [generic, kannel, sim, smpp, twilio])
 async def test_carrier(
     check: Check,
     make: Callable[[trio.Nursery, Path], Made],
