@@ -4,8 +4,10 @@ import pytest
 
 from klaroen.core.lanes import (
     CREDIT_MAX_SEGMENTS,
+    FIRST_TURNS,
     FLOORS,
     HEAD_START_SEGMENTS,
+    SAVED_SEGMENTS,
     Lanes,
     allowance,
     book_turn,
@@ -57,8 +59,24 @@ def test_who_is_served_pays() -> None:
     assert (0.0, 11.0, 0.0, 0.0) == serve(credits_of(warm=15), "warm", 5, ["crisis", "warm"]).credits
 
 
-def test_a_lane_without_work_keeps_nothing() -> None:
-    assert (0.0, 0.0, 0.0, 0.0) == serve(credits_of(warm=15, cold=2), "crisis", 10, ["crisis"]).credits
+def test_a_lane_without_work_keeps_no_more_than_its_savings() -> None:
+    """Warm a network's worth, for the next street beside a crisis; the others nothing."""
+    lanes = serve(credits_of(warm=15, public_interest=3, cold=2), "crisis", 10, ["crisis"])
+    assert (0.0, 17.0, 0.0, 0.0) == lanes.credits
+    assert SAVED_SEGMENTS["warm"] == serve(lanes, "crisis", 10_000, ["crisis"]).credits[1]
+
+
+def test_a_debt_is_worked_off_while_there_is_no_work() -> None:
+    assert -5.0 == serve(credits_of(cold=-15), "crisis", 1_000, ["crisis"]).credits[3]
+
+
+def test_what_warm_saved_is_there_when_a_crisis_comes() -> None:
+    """Alone it pays for nothing; beside the crisis its next street goes at once, and the one after that by its floor."""
+    lanes = serve(credits_of(warm=120), "warm", 95, ["warm"])
+    assert 120 == lanes.credits[1]
+    assert ("warm", 95) == (choose_lane(lanes, ["crisis", "warm"]), allowance(lanes, "warm", ["crisis", "warm"], 95))
+    lanes = serve(lanes, "warm", 119, ["crisis", "warm"])
+    assert 24.8 == pytest.approx(lanes.credits[1])
 
 
 def test_credit_is_bounded() -> None:
@@ -68,7 +86,7 @@ def test_credit_is_bounded() -> None:
 
 def test_a_burst_of_the_highest_lane_is_not_paid_for_later() -> None:
     """It took what nobody else could have used first: when a crisis comes, it begins to earn at once."""
-    assert (0.0, 0.0, 0.0, 0.0) == serve(Lanes(), "warm", 1_000, ["warm"]).credits
+    assert 0.0 == serve(Lanes(), "warm", 1_000, ["warm"]).credits[1]
 
 
 def test_a_message_longer_than_the_credit_is_paid_for() -> None:
@@ -104,7 +122,8 @@ HEAD = HEAD_START_SEGMENTS
     [
         ({}, [A], A),
         ({A: 50_000}, [A, B], B),  # a network overtakes a country
-        ({A: 50_000, B: 95}, [A, B, C], B),  # and the next network does not overtake it
+        ({A: 50_000, B: 95}, [A, B, C], C),  # and the next network gets its first turn
+        ({A: 50_000, B: 95, C: 1}, [A, B, C], B),  # but no more: it does not overtake
         ({A: 50_000, B: HEAD}, [A, B], B),  # then they take turns, whoever had least
         ({A: 300, B: 500}, [A, B], A),
         ({A: 300, B: 300}, [A, B], A),
@@ -115,6 +134,13 @@ def test_newcomers_go_first_then_whoever_had_least(
     served: dict[AlertId, int], waiting: list[AlertId], expected: str
 ) -> None:
     assert expected == choose_alert(served, waiting)
+
+
+def test_on_a_very_bad_day_those_who_came_first_are_finished_first() -> None:
+    """Newcomers beyond the first few wait with those that have begun."""
+    begun = {AlertId(str(number)): 20 for number in range(FIRST_TURNS)}
+    assert "0" == choose_alert(begun, [*begun, A, B])
+    assert A == choose_alert(begun, [*list(begun)[1:], A, B])
 
 
 @pytest.mark.parametrize(
