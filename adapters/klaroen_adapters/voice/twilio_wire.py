@@ -30,6 +30,8 @@ SERVICE: Final = re.compile(r"MG[0-9a-f]{32}")
 """The id of a messaging service, in place of a sender."""
 _SID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 TOO_LONG: Final = Refused("text too long", "content")
+NO_CLIP: Final = Refused("no clip", "content")
+"""A call without anything to play: another channel may carry the text."""
 NO_CALLBACKS: Final = Refused("the carrier cannot reach us", "carrier")
 
 
@@ -65,6 +67,8 @@ def build(account: Account, envelope: Envelope, now: Instant) -> Request | Refus
     """
     if envelope.script is not None:
         return _build_call(account, envelope, envelope.script)
+    if envelope.content.channel != "sms":
+        return NO_CLIP
     return _build_message(account, envelope, now)
 
 

@@ -71,7 +71,7 @@ def test_a_debt_is_worked_off_while_there_is_no_work() -> None:
 
 
 def test_what_warm_saved_is_there_when_a_crisis_comes() -> None:
-    """Alone it pays for nothing; beside the crisis its next street goes at once, and the one after that by its floor."""
+    """Alone it pays for nothing; beside the crisis its next street goes at once, the one after that by its floor."""
     lanes = serve(credits_of(warm=120), "warm", 95, ["warm"])
     assert 120 == lanes.credits[1]
     assert ("warm", 95) == (choose_lane(lanes, ["crisis", "warm"]), allowance(lanes, "warm", ["crisis", "warm"], 95))

@@ -5,6 +5,7 @@ import json
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import AttemptId, CarrierName, ClipId, Content, Instant
@@ -99,6 +100,13 @@ def test_who_cannot_be_reached_cannot_call() -> None:
     """The carrier would have nowhere to fetch what it plays."""
     account = Account(CarrierName("c"), "https://api.test", "AC1", "t")
     assert twilio_wire.NO_CALLBACKS == build(account, envelope(script=SCRIPT), NOW)
+
+
+def test_a_call_without_a_clip_is_no_call_and_no_text() -> None:
+    """Nothing is sent, and the plan's next step follows."""
+    silent = envelope()
+    spoken = replace(silent, content=replace(silent.content, channel="voice"))
+    assert twilio_wire.NO_CLIP == build(ACCOUNT, spoken, NOW)
 
 
 def test_nothing_that_is_shown_names_a_secret_a_number_or_a_text() -> None:
