@@ -329,17 +329,21 @@ async def test_a_driver_that_starts_again_calls_again(tmp_path: Path, autojump_c
         nursery.cancel_scope.cancel()
 
 
+def as_text(envelope: Envelope) -> Envelope:
+    return replace(envelope, content=replace(envelope.content, channel="sms"))
+
+
 async def test_what_can_never_leave_is_refused_here(tmp_path: Path, autojump_clock: MockClock) -> None:
     """A text too long or not encodable, and a deadline that has passed, make no request."""
     async with cloud(tmp_path) as one:
-        long, half = one.rig.envelopes(1, "x" * 1601), one.rig.envelopes(1, "\ud83d")
-        (late,) = [replace(envelope, deadline_at=one.rig.clock.now()) for envelope in one.rig.envelopes(1)]
-        await one.rig.carrier.hand_over([*long, *half, late])
+        long, half, late = (as_text(one.rig.envelopes(1, text)[0]) for text in ("x" * 1601, "\ud83d", "late"))
+        late = replace(late, deadline_at=one.rig.clock.now())
+        await one.rig.carrier.hand_over([long, half, late])
         assert [
             Refused("text too long", "content"),
             Refused("not encodable", "content"),
             Unsent("deadline passed"),
-        ] == (await one.rig.wait_answers([*long, *half, late]))
+        ] == (await one.rig.wait_answers([long, half, late]))
         assert [] == one.peer.requests
 
 
