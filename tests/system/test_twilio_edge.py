@@ -15,7 +15,7 @@ from tests.unit.edge.fake_dispatch import FakeDispatch
 
 from klaroen.clips import ClipStore
 from klaroen.core.calls import Ask, PutReceipts
-from klaroen.core.model import CarrierName, Instant
+from klaroen.core.model import CarrierName, Channel, Instant
 from klaroen.core.ports import Accepted, Call, Envelope, Receipt, Script
 from klaroen.settings import Twilio
 from klaroen.testing import CarrierRig
@@ -64,7 +64,8 @@ class Cloud:
         (made,) = self.rig.envelopes(1, "België: 10 € 🚨")
         self.peer.fates[made.address] = fate
         later = Instant(round(time.time() * 1000) + 3_600_000)  # the edge goes by the real time
-        return replace(made, script=script, content=replace(made.content, expires_at=later))
+        channel: Channel = "sms" if script is None else "voice"
+        return replace(made, script=script, content=replace(made.content, channel=channel, expires_at=later))
 
     async def until(self, holds: Any) -> None:
         with trio.fail_after(PATIENCE_S):

@@ -43,10 +43,6 @@ INSIST_S: Final = 0.5
 """Pause before a write is tried again on a disk that refuses."""
 
 
-IDLE_PART: Final = 4
-"""A carrier without work keeps a quarter of its share free [all of it cost a national alert half a second of five]."""
-
-
 class Desk:
     """The open alerts, the carriers, the register and the agenda."""
 
@@ -178,21 +174,12 @@ class Desk:
         """Return how many more submissions of this carrier may be in doubt.
 
         Of half of what all may have, each keeps its share whatever the others hold: a carrier that does not answer
-        would else stop every other one until its deadlines pass. Who has no work keeps a quarter of it, to begin with.
+        would else stop every other one until its deadlines pass.
         """
         most, fleet = self.settings.dispatch.unjournaled_max, self.fleet(station.drill)
         share = most // (2 * len(fleet))
-        kept = 0
-        for one in fleet.values():
-            if one is not station and one.usable:
-                kept += max(0, (share if self._has_work(one) else share // IDLE_PART) - len(one.in_flight))
+        kept = sum(max(0, share - len(one.in_flight)) for one in fleet.values() if one is not station and one.usable)
         return most - self.exposed - kept
-
-    def _has_work(self, station: Station) -> bool:
-        """Whether the carrier flies something, waits for its answers, or finds something due."""
-        return bool(station.held or station.in_flight) or any(
-            self.agenda.queue(station.drill, channel, lane) for channel in station.channels for lane in station.lanes
-        )
 
     def ring_stations(self) -> None:
         for station in self.all_stations():
