@@ -23,7 +23,7 @@ from klaroen_bench.carriers.door import Door, Throttle
 from klaroen_bench.carriers.fate import Fate, Fates
 from klaroen_bench.carriers.http_in import Exchange, HttpConnection
 from klaroen_bench.carriers.ledger import ACCEPTED, HANDSET, Heading, LedgerWriter
-from klaroen_bench.carriers.serve import serve
+from klaroen_bench.carriers.serve import TcpListener, serve
 from klaroen_bench.carriers.webhook import Webhook
 from klaroen_bench.carriers.wheel import Wheel
 
@@ -263,7 +263,11 @@ def main() -> None:
     secret = (read_secret(options.receipt_secret_file) or "").encode()
     receipt_token = read_secret(options.receipt_token_file)
     gc.set_threshold(100_000, 50, 100)
-    serve(conditions, lambda: Gateway(conditions, token, secret, receipt_token))
+    serve(
+        conditions,
+        lambda: Gateway(conditions, token, secret, receipt_token),
+        lambda gateway: TcpListener(gateway.session),
+    )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 Format. One line of JSON, the heading: {"ledger": 1, "carrier", "channel", "protocol", "alphabet"}. Then records, each
 a 14-byte header, little-endian: time in ns since 1970 (u64), kind (u8), length of the number (u8), length of the body
 (u32); then the number (ASCII digits without "+") and the body. Kinds: "A" accepted, the body is the one submit_sm or
-the JSON of the one item; "H" on the handset, the body is every submit_sm of the message in the order in which the parts
-came, or the JSON of the item. A file may end within a record (its writer was killed): the reader says so.
+the JSON of the one item or the INVITE; "H" on the handset, the body is every submit_sm of the message in the order in
+which the parts came, or the JSON of the item; "S" a sound goes on, the body is its number (u32, from 0) and octets of
+A-law; "C" a call has ended, the body is `call.Record` as JSON, which says of which sounds it is made what was heard.
+A file may end within a record (its writer was killed): the reader says so.
 """
 
 import json
@@ -19,6 +21,9 @@ from msgspec import Struct
 HEADER: Final = struct.Struct("<QBBI")
 ACCEPTED: Final = ord("A")
 HANDSET: Final = ord("H")
+SOUND: Final = ord("S")
+CALL: Final = ord("C")
+KINDS: Final = frozenset({ACCEPTED, HANDSET, SOUND, CALL})
 BUFFER_BYTES_MAX: Final = 4 << 20
 """Flushed before its time beyond this: 100 ms of a flood are about 5 MB."""
 FLUSH_S: Final = 0.1
@@ -34,7 +39,7 @@ class LedgerError(Exception):
 class Heading(Struct, frozen=True):
     carrier: str
     channel: str
-    protocol: Literal["smpp", "gateway"]
+    protocol: Literal["smpp", "gateway", "sip"]
     alphabet: Literal["gsm7", "latin1"] = "gsm7"
     """What data_coding 0 means at this carrier."""
 
@@ -92,7 +97,7 @@ class LedgerReader:
             if end - at < HEADER.size:
                 break
             at_ns, kind, number_bytes, body_bytes = HEADER.unpack_from(raw, at)
-            if body_bytes > BODY_BYTES_MAX or kind not in (ACCEPTED, HANDSET):
+            if body_bytes > BODY_BYTES_MAX or kind not in KINDS:
                 raise LedgerError(f"no record at byte {at}")
             body_at = at + HEADER.size + number_bytes
             after = body_at + body_bytes

@@ -7,18 +7,55 @@ SIGINT and the end of its standard input, with its ledger flushed.
 import asyncio
 import signal
 from collections.abc import Callable
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 import uvloop
 
-from klaroen_bench.carriers.conditions import Conditions
 from klaroen_bench.carriers.control import Control, listen_for_commands, say
 from klaroen_bench.carriers.ledger import FLUSH_S
 
 
+class Terms(Protocol):
+    """What a carrier's command line says, as far as it matters here."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def control(self) -> Path | None: ...
+    def as_dict(self) -> dict[str, object]: ...
+
+
+class Listener(Protocol):
+    """Where a carrier is reached."""
+
+    async def open(self, host: str, port: int) -> int:
+        """Listen; return the port, which may have been 0."""
+
+    def close(self) -> None:
+        """Take nobody new."""
+
+
+class TcpListener:
+    """A carrier that is reached by connections."""
+
+    def __init__(self, session: Callable[[], asyncio.Protocol]) -> None:
+        self._session = session
+        self._server: asyncio.Server | None = None
+
+    async def open(self, host: str, port: int) -> int:
+        self._server = await asyncio.get_running_loop().create_server(self._session, host, port, backlog=512)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+
 class Carrier(Protocol):
-    def session(self) -> asyncio.Protocol: ...
     def freeze(self, *, frozen: bool, seconds: float) -> None: ...
     def drop(self) -> None: ...
     def brownout(self, factor: float) -> None: ...
@@ -31,17 +68,16 @@ class Carrier(Protocol):
 class Station:
     """A carrier at its listening address: what a blackout does to both."""
 
-    def __init__(self, carrier: Carrier, conditions: Conditions) -> None:
+    def __init__(self, carrier: Carrier, listener: Listener, terms: Terms) -> None:
         self._carrier = carrier
-        self._host, self.port = conditions.host, conditions.port
+        self._listener = listener
+        self._host, self.port = terms.host, terms.port
         self._loop = asyncio.get_running_loop()
-        self._server: asyncio.Server | None = None
         self._dark = False
         self._opening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        self._server = await self._loop.create_server(self._carrier.session, self._host, self.port, backlog=512)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = await self._listener.open(self._host, self.port)
 
     def blackout(self, seconds: float, *, reset: bool) -> None:
         """Go dark for so long: mute with connections open, or with connections reset and new ones refused."""
@@ -49,8 +85,7 @@ class Station:
             return
         self._dark = True
         if reset:
-            assert self._server is not None
-            self._server.close()
+            self._listener.close()
             self._carrier.drop()
             self._loop.call_later(seconds, self._reopen)
         else:
@@ -83,27 +118,30 @@ class Station:
         self._loop.call_later(FLUSH_S, self.tick)
 
 
-def serve(conditions: Conditions, make: Callable[[], Carrier]) -> None:
+C = TypeVar("C", bound=Carrier)
+
+
+def serve(terms: Terms, make: Callable[[], C], listen: Callable[[C], Listener]) -> None:
     """Run a carrier until it is told to stop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(conditions, make))
+        runner.run(_serve(terms, make, listen))
 
 
-async def _serve(conditions: Conditions, make: Callable[[], Carrier]) -> None:
+async def _serve(terms: Terms, make: Callable[[], C], listen: Callable[[C], Listener]) -> None:
     carrier = make()
     try:
-        station = Station(carrier, conditions)
+        station = Station(carrier, listen(carrier), terms)
         await station.open()
         station.tick()
         control = Control(station)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, control.stopped.set)
-        await listen_for_commands(control, conditions.control)
+        await listen_for_commands(control, terms.control)
         ready = {
             "port": station.port,
-            "control": None if conditions.control is None else str(conditions.control),
-            "conditions": conditions.as_dict(),
+            "control": None if terms.control is None else str(terms.control),
+            "conditions": terms.as_dict(),
         }
         say(msgspec.json.encode(ready) + b"\n")
         await control.stopped.wait()

@@ -39,7 +39,7 @@ from klaroen_bench.carriers.pdu import (
     read_submit,
     receipt_body,
 )
-from klaroen_bench.carriers.serve import serve
+from klaroen_bench.carriers.serve import TcpListener, serve
 from klaroen_bench.carriers.session import Session
 from klaroen_bench.carriers.wheel import Wheel
 
@@ -264,7 +264,11 @@ def main() -> None:
     password = read_secret(options.password_file)
     # Messages are kept out of the collector's sight (gc=False); what is left is worth looking at rarely.
     gc.set_threshold(100_000, 50, 100)
-    serve(conditions, lambda: Smsc(conditions, options.system_id, password))
+    serve(
+        conditions,
+        lambda: Smsc(conditions, options.system_id, password),
+        lambda smsc: TcpListener(smsc.session),
+    )
 
 
 if __name__ == "__main__":
