@@ -162,3 +162,7 @@ def start_smsc(ledger: Path, *arguments: str, log: Path | None = None) -> Carrie
 
 def start_gateway(ledger: Path, *arguments: str, log: Path | None = None) -> CarrierProcess:
     return CarrierProcess("klaroen_bench.carriers.gateway", ["--ledger", str(ledger), *arguments], log=log)
+
+
+def start_trunk(ledger: Path, *arguments: str, log: Path | None = None) -> CarrierProcess:
+    return CarrierProcess("klaroen_bench.carriers.trunk", ["--ledger", str(ledger), *arguments], log=log)

@@ -246,6 +246,7 @@ class Trunk:
         lateness = {f"late_us_p{p}": self.lateness.percentile_us(p / 100) for p in (50, 99)}
         states = self.states
         now = {"live": self._live, "up": states["answered"] + states["talking"], "ringing": states["ringing"]}
+        now |= {"packets": self.lateness.total, "dark": self.frozen}
         return dict(self.counts) | now | lateness
 
     def flush(self) -> None:
