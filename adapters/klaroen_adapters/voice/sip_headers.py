@@ -109,12 +109,14 @@ def read_via(value: str) -> Via:
     """Return what the first element of a Via header says."""
     head, _, text = split_list(value)[0].partition(";")
     protocol = head.split("/")
-    if len(protocol) != 3 or protocol[0].strip(BLANK).upper() != "SIP" or protocol[1].strip(BLANK) != "2.0":
-        raise ProtocolError("a Via of no SIP/2.0")
+    if len(protocol) != 3 or protocol[0].strip(BLANK).upper() != "SIP":
+        raise ProtocolError("a Via of no SIP")
     sent_by = protocol[2].split(None, 1)
     if len(sent_by) != 2:
         raise ProtocolError("a Via that names no sender")
     host, port = split_host(sent_by[1].strip(BLANK))
+    if ";;" in text or text.startswith(";"):
+        raise ProtocolError("a Via with nothing between its semicolons")
     parameters = read_parameters(text)
     return Via(host, port, parameters.get("branch", ""), "rport" in parameters)
 

@@ -107,7 +107,10 @@ def parse(octets: bytes) -> Message:
         if not separator:
             raise ProtocolError("no empty line after the headers")
     start, headers = split_head(head)
-    length = read_length(headers)
+    try:
+        length = read_length(headers)
+    except ProtocolError as error:
+        return interpret(start, headers, b"", (400, str(error)))
     if length is None:
         return interpret(start, headers, body)
     if length > len(body):
@@ -151,7 +154,7 @@ def read_length(headers: Headers) -> int | None:
 def interpret(start: str, headers: Headers, body: bytes, fault: tuple[int, str] | None = None) -> Message:
     """Return the message of a head and its body; `fault` is what was found wrong before.
 
-    Raises: ProtocolError.
+    Raises: ProtocolError for a response with a fault, and for a request that cannot even be told of its own.
     """
     for name in _ONCE:
         if len(headers.get(name, ())) != 1:
@@ -160,16 +163,22 @@ def interpret(start: str, headers: Headers, body: bytes, fault: tuple[int, str] 
         raise ProtocolError("no via")
     via = read_via(headers["via"][0])
     call_id = headers["call-id"][0]
-    from_tag, to_tag = read_tag(headers["from"][0]), read_tag(headers["to"][0])
     digits, _, method = headers["cseq"][0].replace("\t", " ").partition(" ")
-    sequence, method = read_number(digits, SEQUENCE_MAX, "a CSeq"), method.strip(BLANK)
+    method = method.strip(BLANK)
     if start.startswith("SIP/"):
         if fault is not None:
             raise ProtocolError(fault[1])
         status, reason = _read_status(start)
+        sequence = read_number(digits, SEQUENCE_MAX, "a CSeq")
+        from_tag, to_tag = read_tag(headers["from"][0]), read_tag(headers["to"][0])
         return Response(status, reason, headers, body, sequence, method, via, call_id, from_tag, to_tag)
     asked, _, rest = start.partition(" ")
     uri, _, version = rest.partition(" ")
+    try:
+        sequence = read_number(digits, SEQUENCE_MAX, "a CSeq")
+        from_tag, to_tag = read_tag(headers["from"][0]), read_tag(headers["to"][0])
+    except ProtocolError as error:
+        return Request(asked, uri, headers, body, 0, via, call_id, "", "", (400, str(error)))
     fault = fault or _fault(asked, uri, version, method, headers)
     return Request(asked, uri, headers, body, sequence, via, call_id, from_tag, to_tag, fault)
 
@@ -201,7 +210,7 @@ def _fault(asked: str, uri: str, version: str, method: str, headers: Headers) ->
         return 400, "a CSeq of another method"
     if not uri or uri[0] in '<"' or ":" not in uri:
         return 400, "a Request-URI that is none"
-    if "?" in uri:
+    if "?" in uri.rpartition("@")[2]:
         return 400, "a Request-URI with headers in it"
     hops = headers.get("max-forwards", ("70",))
     if len(hops) > 1 or not hops[0].isascii() or not hops[0].isdigit() or len(hops[0]) > 9 or int(hops[0]) > HOPS_MAX:
