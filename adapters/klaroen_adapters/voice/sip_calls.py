@@ -102,7 +102,8 @@ class Calls:
         call = invite.call
         if invite.state != "calling" or now >= invite.give_up_at:
             del self._invites[invite.branch]
-            if invite.state == "calling" and call.state == "calling":
+            was, invite.state = invite.state, "completed"
+            if was == "calling" and call.state == "calling":
                 self._finish(call, Lost(call.name, "no answer to the INVITE"), now)
         elif call.state != "calling":  # given up: a repeat could only make it ring after all
             self._desk.deadlines.set(invite, invite.give_up_at)
@@ -152,7 +153,7 @@ class Calls:
             invite.state, invite.due_at = "proceeding", None
         if invite.state != "proceeding":
             return
-        if call.state in ("cancelling", "over"):
+        if call.state not in ("calling", "ringing"):
             self._cancel(invite, now)
             return
         sdp = sip_sdp.find_sdp(response)
@@ -216,7 +217,7 @@ class Calls:
         invite.ack = desk.lines.ack_refusal(invite, response.headers["to"][0])
         desk.outbox.append(invite.ack)
         desk.deadlines.set(invite, now + TRANSACTION_MS)
-        if call.state == "over" or self._met(call, response, now):
+        if call.state not in _UNANSWERED or self._met(call, response, now):
             return
         self._finish(
             call,

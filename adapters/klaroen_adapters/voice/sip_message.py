@@ -1,11 +1,10 @@
-"""SIP messages as octets and as values: datagrams in, messages out.
+"""SIP messages as values: octets in, messages out.
 
 Law: whatever comes in, nothing is raised but ProtocolError, and nothing is allocated by a length that came from
 outside. Read is what RFC 3261 lets a peer write (folded lines, compact names, blanks before a colon) and bare line
 feeds; refused is what leaves in doubt whose message it is or where it ends. Source: RFC 3261, 7, 8.1.1, 18.3; RFC 4475.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -131,9 +130,9 @@ def split_head(head: bytes) -> Head:
     headers: Headers = {}
     for line in lines[1:]:
         name, colon, value = line.partition(":")
-        known = _NAMES.get(name) or _canonical(name)
         if not colon:
             raise ProtocolError("a header without a colon")
+        known = _NAMES.get(name) or _canonical(name)
         if known in headers:
             headers[known].append(value.strip(BLANK))
         else:
@@ -181,12 +180,6 @@ def interpret(start: str, headers: Headers, body: bytes, fault: tuple[int, str] 
         return Request(asked, uri, headers, body, 0, via, call_id, "", "", (400, str(error)))
     fault = fault or _fault(asked, uri, version, method, headers)
     return Request(asked, uri, headers, body, sequence, via, call_id, from_tag, to_tag, fault)
-
-
-def encode(start: str, headers: Iterable[str], body: bytes = b"") -> bytes:
-    """Return a message of a start line, header lines and a body whose length is added."""
-    lines = "\r\n".join((start, *headers))
-    return f"{lines}\r\nContent-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
 
 
 def _read_status(start: str) -> tuple[int, str]:

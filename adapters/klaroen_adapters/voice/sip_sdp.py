@@ -4,6 +4,7 @@ Law: an answer is understood or it is an SdpError with words; linear in its leng
 to: a name would have to be looked up in the midst of a call. Source: RFC 3264, RFC 4566, RFC 4733.
 """
 
+from itertools import pairwise
 from typing import Final, Literal
 
 from klaroen_adapters.voice.sip_headers import ProtocolError, is_address, read_parameters
@@ -104,9 +105,8 @@ def _split(body: bytes) -> tuple[list[str], list[list[str]]]:
     if lines[0] != "v=0":
         raise SdpError("no SDP")
     begins = [at for at, line in enumerate(lines) if line.startswith("m=")]
-    ends = [*begins[1:], len(lines)]
-    shared = lines[: begins[0]] if begins else lines
-    return shared, [lines[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    shared, *sections = [lines[begin:end] for begin, end in pairwise((0, *begins, len(lines)))]
+    return shared, sections
 
 
 def _read_media(line: str) -> tuple[str, int, str, list[str]]:

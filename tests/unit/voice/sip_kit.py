@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from klaroen.core.model import Instant
 from klaroen_adapters.voice.sip_agent import UserAgent
 from klaroen_adapters.voice.sip_message import Message, Request, Response, parse
-from klaroen_adapters.voice.sip_terms import Address, SipEvent, Terms
+from klaroen_adapters.voice.sip_terms import Address, Media, SipEvent, Terms
 
 M = TypeVar("M", Request, Response)
 
@@ -22,6 +22,8 @@ SDP = (
     "v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8 101\r\n"
     "a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
 )
+TALK = Media("198.51.100.7", 6000, "PCMA", 8, 20, 101)
+"""What `SDP` means."""
 CONTACT = "Contact: <sip:phone@198.51.100.7:5070>"
 
 
@@ -92,6 +94,11 @@ class World:
         by_at = Instant(self.now + ring_by_ms)
         self.agent.invite(name, NUMBER, caller, MEDIA, ring_s=ring_s, ring_by_at=by_at, now=self.now)
         return self.one(Request)
+
+    def call_many(self, *names: str) -> list[Request]:
+        """Call several, and return their INVITEs."""
+        self.sent()
+        return [self.call(name) for name in names]
 
     def answered(self, name: str = "A1", *lines: str) -> Request:
         """Return the INVITE of a call that is being talked in."""
