@@ -79,3 +79,7 @@ class StoreUnavailableError(Exception):
 
 class CarrierDownError(Exception):
     """Nothing of what was offered has been written: every envelope of that call is unsent."""
+
+
+class UnspeakableError(Exception):
+    """No voice can say this text: the words tell what each tried, and nothing of the text."""

@@ -19,6 +19,7 @@ Instant = NewType("Instant", int)
 MemberId = NewType("MemberId", str)
 MemberNumber = NewType("MemberNumber", int)
 NetworkId = NewType("NetworkId", str)
+RecordingId = NewType("RecordingId", str)
 ZoneId = NewType("ZoneId", str)
 
 AlertClass = Literal["crisis", "warm", "public_interest", "cold"]
@@ -222,6 +223,14 @@ class Text(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defau
     subject: Annotated[str, Meta(min_length=1, max_length=SUBJECT_MAX, pattern=ONE_LINE)] | None = None
 
 
+class Recorded(Struct, frozen=True, gc=False):
+    """A recording as one alert plays it: levelled in loudness, but for crisis (R10)."""
+
+    id: RecordingId
+    clip: ClipId
+    duration_s: float
+
+
 class Refusal(Struct, frozen=True, gc=False):
     """A targeted network that does not get the alert; `rule` is None where it is unknown."""
 
@@ -256,6 +265,8 @@ class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):
     author: str | None = None
     warnings: tuple[str, ...] = ()
     language_fallbacks: int = 0
+    recording: Mapping[Language, Recorded] = {}
+    """What calls play; a language without one has its text spoken (R12)."""
 
 
 class Step(Struct, frozen=True, gc=False):

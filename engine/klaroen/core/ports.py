@@ -9,7 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from klaroen.core.model import AttemptId, CarrierName, ClipId, Content, Instant
+from klaroen.core.model import AttemptId, CarrierName, ClipId, Content, Instant, Language
 
 # --- outcomes: what a carrier said at once (law 6) ------------------------------------------------------------------
 
@@ -173,6 +173,26 @@ class CallListener(Protocol):
 
 Emit = Callable[[Sequence[Event]], Awaitable[None]]
 """Where a carrier puts its events; awaiting it is the back-pressure."""
+
+
+class Clip(Struct, frozen=True, gc=False):
+    """A text as a voice reads it; `engine` is the voice's kind, such as `pico`."""
+
+    id: ClipId
+    duration_s: float
+    engine: str
+
+
+class Speaker(Protocol):
+    """Reads texts aloud: once a text, language and voice, whoever asks and however often."""
+
+    async def render(self, text: str, language: Language, *, verbatim: bool) -> Clip:
+        """Return the clip, which lies in the clip store; at once where it was made before.
+
+        `verbatim` is for crisis: the engine gets exactly these characters (R10).
+        Raises UnspeakableError where no voice can say it; asked again, it would be tried again.
+        """
+        ...
 
 
 class Clock(Protocol):
