@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 
 from klaroen.core.model import AlertClass, CarrierName, Channel
 from klaroen.core.ports import Carrier, Clock, Emit
+from klaroen.core.state import MultipartRule
 
 # --- kinds of value, each with its bounds; `check` names the look at the world that `configuration` takes -------------
 
@@ -106,7 +107,7 @@ class SmppProfile(Section, frozen=True):
     id_resp: Literal["opaque", "hex", "dec"] = "opaque"
     id_receipt: Literal["opaque", "hex", "dec"] = "opaque"
     receipt_means: Literal["handset", "network"] = "handset"
-    multipart_receipt: Literal["all", "first", "last", "any"] = "all"
+    multipart_receipt: MultipartRule = "all"
     alphabets: Mapping[Literal["gsm7", "latin1", "ucs2"], DataCoding] = field(
         default_factory=lambda: {"gsm7": 0, "ucs2": 8}
     )
@@ -142,8 +143,50 @@ class CarrierSection(Section, frozen=True):
         """The carrier knows attempts by our key: a repeat is not sent again."""
         return False
 
+    @property
+    def paced_per_s(self) -> float:
+        """What it is offered at most: segments of texts, or calls."""
+        raise NotImplementedError
 
-class Smpp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="smpp"):
+    @property
+    def lines_max(self) -> int | None:
+        """Calls that may be up at once; None where nobody counts them."""
+        return None
+
+    @property
+    def multipart_rule(self) -> MultipartRule:
+        """Which parts of a text its receipts speak for."""
+        return "all"
+
+
+class TextCarrier(CarrierSection, frozen=True, kw_only=True):
+    """A carrier that drains segments."""
+
+    rate_per_s: Rate = 1000.0
+
+    @property
+    def paced_per_s(self) -> float:
+        return self.rate_per_s
+
+
+class CallCarrier(CarrierSection, frozen=True, kw_only=True):
+    """A carrier that makes calls: so many begun a second, so many standing at once."""
+
+    calls_per_s: Rate = 5.0
+    lines: Annotated[int, Meta(ge=1, le=10_000)] = 30
+    """An E1, the smallest trunk that is sold by the line, has thirty."""
+    carries: ClassVar[tuple[Channel, ...]] = ("voice", "tts")
+
+    @property
+    def paced_per_s(self) -> float:
+        return self.calls_per_s
+
+    @property
+    def lines_max(self) -> int | None:
+        return self.lines
+
+
+class Smpp(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="smpp"):
     host: Host
     system_id: Annotated[str, Meta(pattern=r"^[!-~]{1,15}\Z", description="1 to 15 ASCII characters")]
     """SMPP 3.4, 4.1.1: 15 characters."""
@@ -154,7 +197,6 @@ class Smpp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="smp
     binds: Annotated[int, Meta(ge=1, le=64)] = 2
     window: Annotated[int, Meta(ge=1, le=10_000)] = 100
     first_sequence: Annotated[int, Meta(ge=1, le=0x7FFFFFFF)] = 1
-    rate_per_s: Rate = 1000.0
     tls: bool = False
     tls_ca: OpenFile | None = None
     tls_certificate: OpenFile | None = None
@@ -162,8 +204,12 @@ class Smpp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="smp
     profile: SmppProfile = SmppProfile()
     carries: ClassVar[tuple[Channel, ...]] = ("sms",)
 
+    @property
+    def multipart_rule(self) -> MultipartRule:
+        return self.profile.multipart_receipt
 
-class SmsHttp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="sms_http"):
+
+class SmsHttp(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="sms_http"):
     url: Url
     token_file: SecretFile | None = None
     profile: Literal["generic", "kannel"] = "generic"
@@ -176,7 +222,6 @@ class SmsHttp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="
     batch_max: Annotated[int, Meta(ge=1, le=10_000)] = 1000
     requests_max: Annotated[int, Meta(ge=1, le=128)] = 8
     """Requests in flight at once; the limit is eight pools of sixteen connections."""
-    rate_per_s: Rate = 1000.0
     timeout_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
     carries: ClassVar[tuple[Channel, ...]] = ("sms",)
 
@@ -186,7 +231,7 @@ class SmsHttp(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="
         return self.profile == "generic"
 
 
-class Twilio(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="twilio"):
+class Twilio(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="twilio"):
     """Calls or texts of an account at Twilio, SignalWire, Somleng or whoever speaks like them."""
 
     account: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}\Z", description="1 to 64 of A-Z a-z 0-9 -")]
@@ -204,7 +249,8 @@ class Twilio(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="t
     """Twilio queues what goes beyond the account's own, one by default."""
     rate_per_s: Rate = 10.0
     """Segments: what an alphanumeric sender drains; a number drains one."""
-    lines: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    lines: Annotated[int, Meta(ge=1, le=10_000)] = 10_000
+    """Twilio sets no limit of its own."""
     requests_max: Annotated[int, Meta(ge=1, le=128)] = 16
     timeout_s: Annotated[float, Meta(gt=0, le=120)] = 8.0
     """Below the ten seconds after which an envelope without an answer is unknown."""
@@ -215,14 +261,22 @@ class Twilio(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="t
         """It carries calls, else texts: never both, since each has a rate of its own."""
         return "sms" not in self.channels
 
+    @property
+    def paced_per_s(self) -> float:
+        return self.calls_per_s if self.calls else self.rate_per_s
 
-class Sim(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="sim"):
+    @property
+    def multipart_rule(self) -> MultipartRule:
+        """One id and one receipt, however many parts the text has."""
+        return "first"
+
+
+class Sim(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="sim"):
     """In this process: for tests and drills. Shown as "simulated" wherever it appears."""
 
     seed: int = 1
     latency_ms: Annotated[float, Meta(ge=0, le=600_000)] = 20.0
     loss: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    rate_per_s: Rate = 1000.0
     lines: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     ledger: str | None = None
     """A file to which each copy that a handset would have got is written, for audits."""
@@ -232,15 +286,17 @@ class Sim(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="sim"
         """A repeated attempt is known by its id."""
         return True
 
+    @property
+    def lines_max(self) -> int | None:
+        return self.lines
 
-class Plugged(CarrierSection, frozen=True, kw_only=True, tag_field="kind", tag="plugged"):
+
+class Plugged(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="plugged"):
     """A carrier of a kind that another distribution brings.
 
     That distribution subclasses this with its own keys and `tag="KIND"`, and names the subclass in its entry-point
     group `klaroen.carriers` as `KIND`. `kind = "plugged"` itself is none.
     """
-
-    rate_per_s: Rate = 1000.0
 
     def build(self, emit: Emit, clock: Clock) -> Carrier:
         """Return the carrier, which puts its events into `emit`."""

@@ -13,7 +13,7 @@ from klaroen.core.ports import Carrier, Receipt
 from klaroen.core.state import MultipartRule
 from klaroen.dispatch.bell import Bell
 from klaroen.dispatch.page import Page
-from klaroen.settings import CarrierSettings, Sim, Smpp, Twilio
+from klaroen.settings import CarrierSettings, Sim
 from klaroen.telemetry.dispatch import OutcomeLabel, ReceiptLabel
 
 if TYPE_CHECKING:
@@ -48,14 +48,8 @@ class Station:
         self.lanes: tuple[AlertClass, ...] = settings.lanes or CLASSES
         self.cost_eur = settings.cost_eur
         self.keyed = settings.keyed
-        self.rule: MultipartRule = settings.profile.multipart_receipt if isinstance(settings, Smpp) else "all"
-        if isinstance(settings, Twilio):
-            self.rule = "first"  # one id and one receipt, however many parts the text has
-        lines = settings.lines if isinstance(settings, Sim | Twilio) else None
-        rate_per_s = settings.rate_per_s
-        if isinstance(settings, Twilio) and settings.calls:
-            rate_per_s = settings.calls_per_s
-        self.pace = paces.make_pace(rate_per_s, lines, now)
+        self.rule: MultipartRule = settings.multipart_rule
+        self.pace = paces.make_pace(settings.paced_per_s, settings.lines_max, now)
         self.turns = Lanes()
         self.served: dict[AlertClass, dict[AlertId, int]] = {lane: {} for lane in CLASSES}
         self.taken = 0.0
