@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from klaroen.core.model import Alert, AlertId, Batch, BatchId, CarrierName, Instant, Step, Text, Token
 from klaroen.core.records import AlertRow, Entry, IdempotencyKey, Orphan, References
@@ -331,6 +332,23 @@ def test_a_changed_state_is_kept(world: World) -> None:
     assert ("paused", 1500) == (row.state, row.changed_at)
     with pytest.raises(AssertionError):
         transact(world.store, lambda: world.store.change(AlertId("none"), "paused", Instant(1500)))
+
+
+def test_an_alert_supersedes_others_in_its_own_commit(world: World) -> None:
+    """All but those that are over, or were cancelled: what was decided of them stands."""
+    for name in ("A", "B", "C"):
+        world.accept(name)
+    transact(world.store, lambda: world.store.change(AlertId("B"), "cancelled", Instant(1500)))
+    transact(world.store, lambda: world.store.close(AlertId("C"), "done", b"account", (), Instant(1500)))
+    newer = replace(alert_of("D", at=2000), supersedes=(AlertId("A"), AlertId("B"), AlertId("C")))
+    key = IdempotencyKey("zone-1", "D", b"fingerprint")
+    transact(world.store, lambda: world.store.accept(newer, b"audience", b"answer", key))
+    world.reopen()
+    rows = {row.alert.id: (row.state, row.changed_at) for row in world.store.alerts(None, 10, (), ())}
+    assert {"A": ("superseded", 2000), "B": ("cancelled", 1500), "C": ("done", 1500), "D": ("accepted", 2000)} == rows
+    row = world.store.alert(AlertId("D"))
+    assert row is not None
+    assert newer == row.alert
 
 
 def test_a_closed_alert_is_no_longer_standing(world: World) -> None:

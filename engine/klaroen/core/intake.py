@@ -34,7 +34,6 @@ EXPIRES_IN_S: Final[Mapping[AlertClass, int]] = {
 """How long an alert lives if its sender does not say."""
 NOT_YET: Final = {
     "recording": "Recordings are not taken by this version: give the text in `content`.",
-    "supersedes": "This version cannot replace an alert: cancel it, and send a new one.",
     "extends": "This version cannot extend an alert: send a new one to the networks that it left out.",
 }
 """Fields that have a name and a place in the interface, but no code in this version."""
@@ -117,6 +116,8 @@ class AlertRequest(
     urgent: bool | None = None
     reference: Words | None = None
     author: Words | None = None
+    supersedes: Id | None = None
+    """An alert that this one corrects: what it has not handed over is stopped, and both audiences are warned."""
 
     @property
     def lifetime_s(self) -> int:

@@ -267,6 +267,8 @@ class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):
     language_fallbacks: int = 0
     recording: Mapping[Language, Recorded] = {}
     """What calls play; a language without one has its text spoken (R12)."""
+    supersedes: tuple[AlertId, ...] = ()
+    """Those that it took the place of, oldest first."""
 
 
 class Step(Struct, frozen=True, gc=False):

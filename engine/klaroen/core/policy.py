@@ -95,18 +95,19 @@ class Admitted(Struct, frozen=True, gc=False):
     warnings: tuple[str, ...] = ()
 
 
-def admit(request: AlertRequest, token: Token, snapshot: Snapshot, now: Instant) -> Admitted:
+def admit(
+    request: AlertRequest, token: Token, snapshot: Snapshot, now: Instant, also: Sequence[Targets] = ()
+) -> Admitted:
     """Return the networks that the alert goes to, and by name those that it may not.
 
+    `also` are targets beside the request's own: further places, and the networks of what it supersedes.
     Raises InputError: `not-allowed` where the role may not send this class at all, `nobody` where no network is left.
     """
     _check_role(request.alert_class, token.role)
     covers = scope_of(token)
     refusal_of = _refusals(request.alert_class, token, snapshot, now)
-    resolved = resolve(request.targets, snapshot)
+    resolved = _resolve_all(request.targets, also, covers, snapshot)
     targeted = [snapshot.networks[name] for name in resolved.networks]
-    if request.targets.all:  # the token's own scope, and nothing beyond it
-        targeted = [network for network in targeted if covers(network)]
     refused = [Refusal(NetworkId(name), None, "The register holds no such network.") for name in resolved.unknown]
     refused += [refusal for network in targeted if (refusal := refusal_of(network)) is not None]
     refused.sort(key=lambda one: one.network)
@@ -117,6 +118,26 @@ def admit(request: AlertRequest, token: Token, snapshot: Snapshot, now: Instant)
         raise _nobody(request.targets, refused, resolved, snapshot)
     not_located = (name for name in resolved.not_located if refusal_of(snapshot.networks[name]) is None)
     return Admitted(networks, tuple(refused), tuple(not_located), warnings)
+
+
+def _resolve_all(
+    targets: Targets, also: Sequence[Targets], covers: Callable[[Network], bool], snapshot: Snapshot
+) -> Resolved:
+    """Return the union of all targets; of `all`, the token's own scope and nothing beyond it."""
+    resolved = resolve(targets, snapshot)
+    if targets.all:
+        own = tuple(name for name in resolved.networks if covers(snapshot.networks[name]))
+        resolved = Resolved(own)
+    if not also:
+        return resolved
+    every = [resolved, *(resolve(one, snapshot) for one in also)]
+    networks = {name for one in every for name in one.networks}
+    return Resolved(
+        networks=tuple(sorted(networks)),
+        unknown=tuple(sorted({name for one in every for name in one.unknown})),
+        not_located=tuple(sorted({name for one in every for name in one.not_located} - networks)),
+        unmatched=resolved.unmatched,
+    )
 
 
 def scope_of(token: Token) -> Callable[[Network], bool]:

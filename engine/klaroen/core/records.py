@@ -113,7 +113,7 @@ class Store(Protocol):
 
     # writes, each within the writer's transaction
     def accept(self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey) -> int:
-        """Return the alert's sequence."""
+        """Return the alert's sequence. Those that it supersedes are so by the same commit, unless they are over."""
         ...
 
     def plan(self, alert: AlertId, expanded: int, batches: Sequence[Batch], now: Instant) -> None: ...

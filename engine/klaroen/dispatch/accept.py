@@ -4,12 +4,13 @@ Law: 202 means on disk, whole: the alert, its audience and the answer to its ide
 key gets the same answer, also while the first call is still under way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 import trio
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from klaroen.core import policy
 from klaroen.core.account import Account
@@ -19,13 +20,15 @@ from klaroen.core.errors import InputError, Problem, StoreUnavailableError
 from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
 from klaroen.core.intake import AlertRequest
-from klaroen.core.model import Alert, Instant, Token
+from klaroen.core.model import Alert, AlertId, Instant, Token
 from klaroen.core.plan import make_offer
 from klaroen.core.records import IdempotencyKey
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
+from klaroen.dispatch import succession
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import open_alert
 from klaroen.dispatch.open_alert import OpenAlert, sha256
+from klaroen.dispatch.subjects import Subject
 
 RETRY_AFTER_S: Final = 2.0
 """A supervised dispatch is back, and a disk has room again, within seconds."""
@@ -63,8 +66,18 @@ def unavailable(words: str) -> InputError:
 
 
 async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
+    request = submit.request
+    if request.supersedes is None:
+        return await _accept_beside(desk, token, submit, ())
+    async with desk.succession:
+        named = (AlertId(request.supersedes),)
+        earlier = succession.find_earlier(desk, token, named, request.mode, "$.supersedes")
+        return await _accept_beside(desk, token, submit, earlier)
+
+
+async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequence[Subject]) -> bytes:
     request, now = submit.request, desk.clock.now()
-    admitted = policy.admit(request, token, desk.register.snapshot, now)
+    admitted = policy.admit(request, token, desk.register.snapshot, now, succession.audiences(earlier))
     plans = desk.register.plans_at(now)
     offer = make_offer(
         request.alert_class,
@@ -87,9 +100,11 @@ async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
     if sum(unreachable.values()) == len(audience):
         raise nobody(refused, unreachable)
     alert = make_alert(desk, token, request, admitted, audience, now)
+    alert = replace(alert, supersedes=tuple(one.alert.id for one in earlier))
     answer = _encode(accepted_view(alert, refused))
     record = IdempotencyKey(token.name, submit.key, submit.fingerprint)
-    sequence = await desk.writer.write(desk.store.accept, alert, audience.encode(), answer, record, urgent=True)
+    with succession.superseding(desk, alert):
+        sequence = await desk.writer.write(desk.store.accept, alert, audience.encode(), answer, record, urgent=True)
     planner = Planner(tuple(plans[name] for name in admitted.networks), offer.channels, request.is_urgent)
     begin(desk, alert, audience, planner, sequence)
     for one in admitted.refused:

@@ -4,7 +4,6 @@ Law: policy is asked here, whatever the edge has checked; what a token may not s
 deliveries go to a thread; everything else is answered from the desk.
 """
 
-import dataclasses
 from collections import OrderedDict
 from typing import Final, TypeVar
 
@@ -12,7 +11,6 @@ import msgspec
 import trio
 
 from klaroen.core import calls, policy
-from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.model import Alert, AlertId, AlertState, Token
@@ -35,6 +33,7 @@ from klaroen.dispatch.kept import Backlog, write_kept
 from klaroen.dispatch.lifecycle import stop
 from klaroen.dispatch.settle import keep
 from klaroen.dispatch.station import Station
+from klaroen.dispatch.subjects import find_subject
 
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
@@ -45,16 +44,6 @@ JOURNEYS_MS: Final = 5_000
 """How long they are kept: paging through a country takes a second or two."""
 SCAN_MAX: Final = 2_000
 """Alerts looked at for one page of a list: a token that sees few of them pages on from there."""
-
-
-@dataclasses.dataclass
-class Subject:
-    """One alert as a reader needs it, open or over."""
-
-    alert: Alert
-    state: AlertState
-    audience: Audience
-    account: Account
 
 
 class Office:
@@ -93,7 +82,7 @@ class Office:
             case calls.ListAlerts():
                 return _encode(await self._list(token, question))
             case calls.CountNetworks():
-                subject = self._subject(token, question.alert)
+                subject = find_subject(desk, token, question.alert)
                 return _encode(readings.network_counts(subject.alert, subject.audience, subject.account))
             case calls.ListDeliveries():
                 return _encode(await self._deliveries(token, question))
@@ -108,24 +97,8 @@ class Office:
 
     # --- one alert --------------------------------------------------------------------------------------------------
 
-    def _subject(self, token: Token, alert: AlertId) -> Subject:
-        """Return an alert that the token may see. Raises InputError: `not-found`."""
-        desk = self._desk
-        opened = desk.alerts.get(alert)
-        if opened is not None:
-            subject = Subject(opened.alert, opened.state, opened.audience, opened.account)
-        else:
-            row = desk.store.alert(alert)
-            if row is None or row.final is None:
-                raise InputError("not-found", "There is no such alert.")
-            audience = Audience.decode(desk.store.audience(alert))
-            subject = Subject(row.alert, row.state, audience, Account.reopen(audience, row.final))
-        if not policy.may_see(token, subject.alert, desk.register.snapshot):
-            raise InputError("not-found", "There is no such alert.")
-        return subject
-
     def _show(self, token: Token, alert: AlertId) -> StatusView:
-        subject = self._subject(token, alert)
+        subject = find_subject(self._desk, token, alert)
         opened = self._desk.alerts.get(alert)
         if opened is not None:
             return readings.status(self._desk, opened)
@@ -163,7 +136,7 @@ class Office:
     async def _act(self, token: Token, question: calls.Act) -> ActedView:
         """Pause, resume or cancel. Idempotent; what is over stays as it is."""
         desk = self._desk
-        subject = self._subject(token, question.alert)
+        subject = find_subject(desk, token, question.alert)
         if not policy.may_act(token, question.verb, subject.alert, desk.register.snapshot):
             raise InputError("not-allowed", f"This token may not {question.verb} this alert.", rule="R8")
         opened = desk.alerts.get(question.alert)
@@ -202,7 +175,7 @@ class Office:
         return journeys
 
     async def _deliveries(self, token: Token, question: calls.ListDeliveries) -> DeliveryPage:
-        subject = self._subject(token, question.alert)
+        subject = find_subject(self._desk, token, question.alert)
         demand(token, "see_deliveries")
         alert, audience = subject.alert, subject.audience
         if question.network is not None and question.network not in alert.networks:
@@ -223,7 +196,7 @@ class Office:
         return DeliveryPage(tuple(items), None)
 
     async def _why(self, token: Token, question: calls.ShowDelivery) -> DeliveryWhyView:
-        subject = self._subject(token, question.alert)
+        subject = find_subject(self._desk, token, question.alert)
         demand(token, "see_deliveries")
         numbers = self._desk.register.numbers_of
         number = numbers.get(question.member)

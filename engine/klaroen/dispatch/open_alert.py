@@ -63,7 +63,7 @@ class OpenAlert:
     @property
     def ending(self) -> int | None:
         """The fate of what has not left, once nothing more may leave."""
-        if self.state == "cancelled":
+        if self.state in ("cancelled", "superseded"):
             return CANCELLED
         return EXPIRED if self.expired else None
 

@@ -33,7 +33,7 @@ def make_status(alert: Alert, account: Account, state: AlertState, as_of: Instan
         accepted_at=rfc3339(alert.accepted_at) or "",
         expires_at=rfc3339(alert.expires_at) or "",
         reference=alert.reference,
-        supersedes=None,
+        supersedes=alert.supersedes[-1] if alert.supersedes else None,
         follows=None,
         members=alert.members,
         pending=counts[0],

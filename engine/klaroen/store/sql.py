@@ -34,6 +34,8 @@ ORPHAN: Final = "INSERT INTO orphan (carrier, at, receipts) VALUES (?, ?, ?)"
 MATCH: Final = "DELETE FROM orphan WHERE id IN (SELECT value FROM json_each(?))"
 
 CHANGE: Final = "UPDATE alert SET state = ?, changed_at = ? WHERE id = ?"
+SUPERSEDE: Final = """
+UPDATE alert SET state = 'superseded', changed_at = ? WHERE id = ? AND final IS NULL AND state <> 'cancelled'"""
 CLOSE: Final = "UPDATE alert SET state = ?, changed_at = ?, final = ? WHERE id = ? AND final IS NULL"
 REFER: Final = "INSERT INTO reference (batch, at, alert, carrier, hashes, positions) VALUES :rows"
 AMEND: Final = "UPDATE alert SET final = ? WHERE id = ? AND final IS NOT NULL"

@@ -130,6 +130,8 @@ class SqliteStore:
         sequence = writing.insert(sql.ACCEPT, (alert.id, alert.alert_class, at))
         writing.run(sql.ACCEPT_ONCE, (sequence, codec.encode(alert), audience))
         writing.run(sql.REMEMBER, (key.token, key.key, at, key.fingerprint, answer))
+        for earlier in alert.supersedes:
+            writing.run(sql.SUPERSEDE, (at, earlier))
         return sequence
 
     def plan(self, alert: AlertId, expanded: int, batches: Sequence[Batch], now: Instant) -> None:

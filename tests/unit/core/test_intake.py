@@ -176,7 +176,8 @@ def test_a_body_that_is_json_but_no_alert_is_invalid(body: bytes) -> None:
         ({"author": ""}, "$.author"),
         ({"author": "\x7f"}, "$.author"),
         ({"recording": {"nl": "abc"}}, "$.recording"),
-        ({"supersedes": "abc"}, "$.supersedes"),
+        ({"supersedes": ""}, "$.supersedes"),
+        ({"supersedes": "a" * 41}, "$.supersedes"),
         ({"extends": None}, "$.extends"),
     ],
 )  # fmt: skip

@@ -356,3 +356,15 @@ def test_a_refusal_is_a_value_of_the_model() -> None:
     assert admitted(POLICE, networks=("B1", "B9")).refused == (
         Refusal(NetworkId("B9"), None, "The register holds no such network."),
     )
+
+
+def test_further_targets_add_networks_and_are_judged_like_the_first() -> None:
+    """Of `all` only the token's scope is meant; what is named beside it is refused by name (R8)."""
+    police = token("police", zones=("Z1",))
+    also = [Targets(networks=("B5", "B9")), Targets(near=Near((3.7, 51.0), 100.0))]
+    everything = admit(request("warm", all=True), police, REGISTER, NOON, also)
+    assert ("B1", "B6") == everything.networks
+    assert [("B4", "R1"), ("B5", "R8"), ("B9", None)] == [(one.network, one.rule) for one in everything.refused]
+    assert ("B2",) == everything.not_located  # the others are warned already
+    named = admit(request("warm", networks=("B1",)), police, REGISTER, NOON, [Targets(municipalities=("Aalst",))])
+    assert (("B1", "B6"), ()) == (named.networks, named.refused)

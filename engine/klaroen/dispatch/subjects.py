@@ -1,0 +1,39 @@
+"""One alert as those who may see it find it, open or over.
+
+Law: what a token may not see does not exist for it.
+"""
+
+import dataclasses
+
+from klaroen.core import policy
+from klaroen.core.account import Account
+from klaroen.core.audience import Audience
+from klaroen.core.errors import InputError
+from klaroen.core.model import Alert, AlertId, AlertState, Token
+from klaroen.dispatch.desk import Desk
+
+
+@dataclasses.dataclass
+class Subject:
+    """An alert as a reader needs it."""
+
+    alert: Alert
+    state: AlertState
+    audience: Audience
+    account: Account
+
+
+def find_subject(desk: Desk, token: Token, alert: AlertId) -> Subject:
+    """Return an alert that the token may see. Raises InputError: `not-found`."""
+    opened = desk.alerts.get(alert)
+    if opened is not None:
+        subject = Subject(opened.alert, opened.state, opened.audience, opened.account)
+    else:
+        row = desk.store.alert(alert)
+        if row is None or row.final is None:
+            raise InputError("not-found", "There is no such alert.")
+        audience = Audience.decode(desk.store.audience(alert))
+        subject = Subject(row.alert, row.state, audience, Account.reopen(audience, row.final))
+    if not policy.may_see(token, subject.alert, desk.register.snapshot):
+        raise InputError("not-found", "There is no such alert.")
+    return subject
