@@ -24,7 +24,7 @@ from klaroen_adapters.tcp import READ_ERRORS, Connect, ConnectError, connector, 
 READ_BYTES: Final = 256 * 1024
 """One read takes what thousands of answers need; a checkpoint costs as much as parsing five of them."""
 BUSY_BYTES: Final = 256
-GATHER_S: Final = 0.006
+GATHER_S: Final = 0.008
 """After a read of so many bytes (a dozen answers) the next waits so long: PDUs gather in the kernel meanwhile, and one
 wake-up serves many [a wake-up costs as much as ten PDUs]. A lone message never waits."""
 EVENTS_MAX: Final = 20_000

@@ -92,6 +92,8 @@ class Desk:
         self.commit_bell = Bell()
         self.commits = trio.lowlevel.ParkingLot()
         """Who waits for the next commit."""
+        self.gathered = self.committed = 0
+        """Commits that were begun, and those of them that are durable: one at most is under way."""
         self.drain_bell = Bell()
         self.timer_bell = Bell()
         self.push_bell = Bell()
@@ -115,6 +117,17 @@ class Desk:
             or self.orphans
             or any(station.received for station in self.all_stations())
         )
+
+    @property
+    def booked(self) -> int:
+        """Outcomes that the next commit makes durable: what it covers besides may take their room."""
+        return sum(page.booked for page in self.queue)
+
+    async def durable(self) -> None:
+        """Return once what is queued now is on disk."""
+        commit = self.gathered + 1
+        while self.committed < commit:
+            await self.commits.park()
 
     async def insist(self, method: Callable[..., T], *args: Any) -> T:
         """Write, and try again for as long as the store cannot: for what has happened already."""

@@ -15,7 +15,6 @@ from klaroen.core.ids import attempt_ids
 from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, serve
 from klaroen.core.model import ADDRESS_KINDS, CLASSES, AlertClass, AlertId, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
-from klaroen.core.records import Entry
 from klaroen.core.state import ENDED
 from klaroen.dispatch import counting
 from klaroen.dispatch.desk import Desk
@@ -61,6 +60,8 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | 
         granted = paces.grant(station.pace, parts, now)
         segments = allowance(station.turns, lane, waiting, granted * parts)
         room = desk.room(station) + (page.cursor - page.sheet.sent)
+        if page.state != "ready":
+            room += desk.booked  # its cursor goes on in the very commit that makes these durable
         count = min(granted, max(1, segments // parts), page.sheet.left, SLICE_MAX, room)
         on_trial = station.pace.breaker == "half_open"
         if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight and not on_trial):
@@ -141,16 +142,10 @@ async def _cover(desk: Desk, station: Station, page: Page, count: int) -> bool:
     if page.state == "ready":
         return await _claim(desk, station, page, cursor)
     if cursor > page.cursor:
-        before, page.cursor = page.cursor, cursor
-        desk.exposed += cursor - before
-        entry = Entry(page.batch.id, page.epoch, page.cursor, page.state)
-        try:
-            await desk.writer.write(desk.store.append, [entry], (), (), desk.clock.now(), urgent=True)
-        except StoreUnavailableError:
-            if page.cursor == cursor:  # else what grounded the page has set it back already
-                desk.exposed -= cursor - before
-                page.cursor = before
-            raise
+        desk.exposed += cursor - page.cursor
+        page.cursor = cursor
+        desk.touch(page)
+        await desk.durable()
     return True
 
 
@@ -196,11 +191,12 @@ async def _claim(desk: Desk, station: Station, page: Page, cursor: int) -> bool:
 async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> None:
     """Let the next `count` leave, if the alert still may."""
     opened, sheet, batch = page.opened, page.sheet, page.batch
-    if not opened.may_fly or page.grounded or desk.draining:
+    first = sheet.sent
+    if not opened.may_fly or page.grounded or desk.draining or first + count > page.cursor:
+        desk.touch(page)  # what it covers beyond what left is given back
         return
     now = desk.clock.now()
     ms = opened.ms(now)
-    first = sheet.sent
     page.fly(first, count, ms)
     envelopes = list(_envelopes(desk, station, page, first, count, ms, now))
     calls = len(envelopes) if page.is_call and station.pace.lines is not None else 0

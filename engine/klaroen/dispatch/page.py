@@ -82,7 +82,7 @@ class Unsentness:
 
 
 class Page:
-    """One batch. `cursor` is durable, or in the commit that is being written; nothing beyond it may leave."""
+    """One batch. `cursor` is durable, or in the commit for which its flight waits; nothing beyond it may leave."""
 
     __slots__ = (
         "_answered",
@@ -141,6 +141,11 @@ class Page:
     @property
     def batch(self) -> Batch:
         return self.sheet.batch
+
+    @property
+    def booked(self) -> int:
+        """Outcomes for the next commit."""
+        return len(self._answered.index)
 
     @property
     def finished(self) -> bool:
@@ -237,6 +242,14 @@ class Page:
             deliveries = [sheet.deliveries[index] for index in indexes]
             account.change(account.tally(sheet.batch.step.channel), deliveries, old, new, ms, sheet.price_eur)
 
+    def retract(self) -> int:
+        """What flies no further covers nothing beyond what left; return how many it covered."""
+        if self.claiming or (self.opened.may_fly and not self.grounded):
+            return 0
+        freed = max(0, self.cursor - self.sheet.sent)
+        self.cursor -= freed
+        return freed
+
     # --- the commit -------------------------------------------------------------------------------------------------
 
     def entry(self, ms: int) -> tuple[Entry, tuple[Batch, ...], int]:
@@ -246,7 +259,7 @@ class Page:
         """
         left, fates = self._left
         records = self._records
-        settled = len(self._answered.index)
+        settled = self.booked
         if settled:
             records.append(self._answered.record())
         if self._proved.index:
