@@ -12,23 +12,31 @@ import sys
 from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from klaroen_bench.audience import AuditError, Register, Wanted, read_register, targeted, wanted
-from klaroen_bench.copies import Copy, read_copies
+from klaroen_bench.audience import CALLS, AuditError, Register, Wanted, read_register, targeted, wanted
+from klaroen_bench.copies import ANY_CALL, Copy, read_copies
+from klaroen_bench.doubles import households, judge_doubles
+from klaroen_bench.faults import Faults
+from klaroen_bench.telephones import (
+    SILENT,
+    Spoken,
+    call_channels,
+    call_copies,
+    channelled,
+    is_trunk_ledger,
+    read_spoken,
+    read_trunk,
+)
 
-OFFENDERS_MAX: Final = 5
-"""Members named for each fault: enough to look into, too few to be a list of people."""
 FINAL: Final = frozenset({"done", "cancelled", "superseded", "expired"})
 END: Final = frozenset({"reached", "failed", "expired", "cancelled"})
 CLOCKS_MS: Final = 1000
 """A copy that is older than the alert by more than this belongs to another."""
-PROOF_MS: Final = 200
-"""A step that left within this of its member's proof could no longer be stopped (the contract's for cancel)."""
 ALL_CHANNELS: Final = frozenset({"sms", "voice", "tts", "email", "whatsapp"})
 
 
@@ -58,17 +66,6 @@ class Report(msgspec.Struct, frozen=True):
         return not (self.lost or self.duplicates or self.altered or self.escalated_after_proof)
 
 
-class _Faults:
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = defaultdict(int)
-        self.offenders: dict[str, list[str]] = defaultdict(list)
-
-    def add(self, fault: str, member: str, count: int = 1) -> None:
-        self.counts[fault] += count
-        if len(self.offenders[fault]) < OFFENDERS_MAX and member not in self.offenders[fault]:
-            self.offenders[fault].append(member)
-
-
 def audit(
     register: Register,
     alert: Mapping[str, Any],
@@ -95,7 +92,8 @@ def audit(
     texts = {language: content["text"] for language, content in alert.get("content", {}).items()}
     others = frozenset(other_texts) - frozenset(texts.values())
     since_ms = round(accepted_at.timestamp() * 1000) - CLOCKS_MS
-    ours = [copy for copy in copies if copy.at_ms >= since_ms and copy.text not in others]
+    channels = call_channels(by_member.values())
+    ours = [channelled(copy, channels) for copy in copies if copy.at_ms >= since_ms and copy.text not in others]
     by_number: dict[str, list[str]] = defaultdict(list)
     for member, one in people.items():
         for number in one.person.numbers:
@@ -107,14 +105,14 @@ def audit(
         strays += not holders
         for member in holders:
             got[member].append(copy)
-    faults = _Faults()
+    faults = Faults()
     _judge_lost(people, by_member, got, faults, final=status["state"] in FINAL)
     _judge_altered(people, got, texts, register, faults)
-    _judge_doubles(people, by_member, got, _households(by_number), faults)
+    judge_doubles(people, by_member, got, households(by_number), faults)
     return Report(
         members=len(people),
         reachable=sum(bool(one.channels_later) for one in people.values()),
-        copies=len(ours),
+        copies=sum(copy.whole for copy in ours),
         lost=faults.counts["lost"],
         duplicates=faults.counts["duplicates"],
         altered=faults.counts["altered"],
@@ -141,7 +139,7 @@ def _judge_lost(
     people: Mapping[str, Wanted],
     by_member: Mapping[str, Mapping[str, Any]],
     got: Mapping[str, Sequence[Copy]],
-    faults: _Faults,
+    faults: Faults,
     *,
     final: bool,
 ) -> None:
@@ -157,8 +155,10 @@ def _judge_lost(
         elif state == "reached":
             assert delivery is not None
             proved = {attempt["channel"] for attempt in delivery["attempts"] if attempt["state"] == "reached"}
-            copies = got.get(member, ())
-            if not copies or (proved and not any(copy.channel in proved for copy in copies)):
+            arrived = {copy.channel for copy in got.get(member, ()) if copy.whole}
+            if ANY_CALL in arrived:
+                arrived |= CALLS
+            if not arrived or (proved and not arrived & proved):
                 faults.add("lost", member)
 
 
@@ -167,7 +167,7 @@ def _judge_altered(
     got: Mapping[str, Sequence[Copy]],
     texts: Mapping[str, str],
     register: Register,
-    faults: _Faults,
+    faults: Faults,
 ) -> None:
     applying: dict[tuple[tuple[str, ...], str], frozenset[str]] = {}
     for member, copies in got.items():
@@ -176,7 +176,8 @@ def _judge_altered(
         if key not in applying:
             applying[key] = _applying(texts, [register.networks[network] for network in one.networks], key[1])
         for copy in copies:
-            if copy.text not in applying[key]:
+            told_apart = copy.whole or copy.text != ""
+            if told_apart and copy.text not in applying[key]:
                 faults.add("altered", member)
 
 
@@ -195,85 +196,11 @@ def _applying(texts: Mapping[str, str], networks: Sequence[Mapping[str, Any]], l
     return frozenset(apply)
 
 
-def _households(by_number: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return, for members who share numbers (R5), the one who stands for them all."""
-    head: dict[str, str] = {}
-
-    def find(member: str) -> str:
-        while head.get(member, member) != member:
-            member = head[member]
-        return member
-
-    for members in by_number.values():
-        for member in members[1:]:
-            first, second = sorted((find(members[0]), find(member)))
-            head[first], head[second] = first, first
-    return {member: find(member) for member in head}
-
-
-def _judge_doubles(
-    people: Mapping[str, Wanted],
-    by_member: Mapping[str, Mapping[str, Any]],
-    got: Mapping[str, Sequence[Copy]],
-    households: Mapping[str, str],
-    faults: _Faults,
-) -> None:
-    houses: dict[str, list[str]] = defaultdict(list)
-    for member in people:
-        if member in got:
-            houses[households.get(member, member)].append(member)
-    at_home: dict[str, list[str]] = defaultdict(list)
-    for member, head in households.items():
-        at_home[head].append(member)
-    for head, members in houses.items():
-        everybody = at_home.get(head, members)
-        attempts = {
-            attempt["id"]: attempt
-            for member in everybody
-            if member in by_member
-            for attempt in by_member[member]["attempts"]
-        }
-        copies = {id(copy): copy for member in members for copy in got[member]}
-        if len(copies) > 1:
-            for member in members:
-                _judge_escalation(member, got[member], list(attempts.values()), faults)
-        beyond = max(len(copies) - len(attempts), len(_twice_by_one_channel([got[member] for member in members])))
-        if beyond > 0:
-            announced = sum(bool(attempt["possible_duplicate"]) for attempt in attempts.values())
-            excused = min(beyond, announced)
-            faults.counts["doubled_as_announced"] += excused
-            if beyond > excused:
-                faults.add("duplicates", members[0], beyond - excused)
-
-
-def _twice_by_one_channel(by_member: Sequence[Sequence[Copy]]) -> set[int]:
-    """Return each copy that is not the first of its channel for some member."""
-    twice: set[int] = set()
-    for copies in by_member:
-        channels: set[str] = set()
-        for copy in sorted(copies, key=lambda copy: copy.at_ms):
-            if copy.channel in channels:
-                twice.add(id(copy))
-            channels.add(copy.channel)
-    return twice
-
-
-def _judge_escalation(
-    member: str, copies: Sequence[Copy], attempts: Sequence[Mapping[str, Any]], faults: _Faults
-) -> None:
-    """A second channel's copy after the first arrived: without proof it had to be sent, with proof it had not."""
-    if len({copy.channel for copy in copies}) < 2:
-        return
-    faults.add("escalated_after_arrival", member)
-    for proof in attempts:
-        if proof["state"] != "reached" or not proof.get("receipt_at"):
-            continue
-        deadline = datetime.fromisoformat(proof["receipt_at"]) + timedelta(milliseconds=PROOF_MS)
-        for attempt in attempts:
-            later = attempt["channel"] != proof["channel"] and attempt.get("submitted_at")
-            if later and datetime.fromisoformat(later) > deadline:
-                faults.add("escalated_after_proof", member)
-                return
+def _read(ledger: Path, spoken: Spoken) -> tuple[list[Copy], int]:
+    if not is_trunk_ledger(ledger):
+        return read_copies(ledger)
+    trunk = read_trunk(ledger)
+    return call_copies(trunk, spoken), trunk.truncated_bytes
 
 
 def main() -> int:
@@ -283,25 +210,23 @@ def main() -> int:
     parser.add_argument("--alert", type=Path, required=True)
     parser.add_argument("--status", type=Path, required=True)
     parser.add_argument("--deliveries", type=Path, required=True)
+    parser.add_argument("--clips", type=Path, default=None, metavar="FOLDER", help="what calls may have played")
     parser.add_argument("ledgers", type=Path, nargs="+", metavar="LEDGER")
     options = parser.parse_args()
     zones = options.register / "zones.jsonl"
     register = read_register(
         options.register / "members.csv", options.register / "networks.jsonl", zones if zones.exists() else None
     )
+    alert, status = json.loads(options.alert.read_text()), json.loads(options.status.read_text())
+    deliveries = [json.loads(line) for line in options.deliveries.read_text().splitlines() if line.strip()]
+    spoken = read_spoken(options.clips, alert, status, deliveries) if options.clips else SILENT
     copies: list[Copy] = []
     for ledger in options.ledgers:
-        found, truncated_bytes = read_copies(ledger)
+        found, truncated_bytes = _read(ledger, spoken)
         copies += found
         if truncated_bytes:
             sys.stderr.write(f"{ledger}: {truncated_bytes} bytes of a broken-off entry at the end\n")
-    report = audit(
-        register,
-        json.loads(options.alert.read_text()),
-        json.loads(options.status.read_text()),
-        [json.loads(line) for line in options.deliveries.read_text().splitlines() if line.strip()],
-        copies,
-    )
+    report = audit(register, alert, status, deliveries, copies)
     sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
     return 0 if report.sound else 1
 

@@ -40,6 +40,10 @@ SAR_TOTAL_SEGMENTS: Final = 0x020E
 SAR_SEGMENT_SEQNUM: Final = 0x020F
 
 
+ANY_CALL: Final = "call"
+"""The channel of a call of which only its number is known: voice or tts."""
+
+
 class Copy(Struct, frozen=True, gc=False):
     at_ms: int
     carrier: str
@@ -47,7 +51,11 @@ class Copy(Struct, frozen=True, gc=False):
     number: str
     """E.164 without "+"."""
     text: str | None
-    """None: no phone could show it."""
+    """None: no phone could show it, or another was heard. Of a call that is not whole also "": too little to tell."""
+    call: str = ""
+    """The Call-ID, where it is a call's."""
+    whole: bool = True
+    """False: answered, and less than four fifths heard."""
 
 
 class Piece(Struct, frozen=True, gc=False):

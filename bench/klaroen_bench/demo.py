@@ -161,7 +161,8 @@ def perform(directory: Path, plan: Plan, face: Face, *, storm: bool) -> None:
             {name: counted.get("accepted", 0) for name, counted in gauge.counters.items()},
             str(rig.data_dir),
         )
-        Files(directory).keep(ALERT, last.status, rig.deliveries(accepted["id"]), measured)
+        clips = rig.data_dir / "clips"
+        Files(directory).keep(ALERT, last.status, rig.deliveries(accepted["id"]), measured, clips)
         face.phase("stop")
 
 

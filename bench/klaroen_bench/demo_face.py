@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, Self, TextIO
 
 from msgspec import Struct
 
-from klaroen_bench.sight import Event, Rates, Sight
+from klaroen_bench.sight import Event, Rates, Sight, channel_views
 
 PHASES: Final = {
     "country": "making the country",
@@ -143,7 +143,7 @@ class PlainFace:
         self._said_s, self._said = sight.at_s, counts
         rates = [
             f"{channel} {self._rates.see(channel, sight.at_s, view['handed_over']):,.0f}/s"
-            for channel, view in status["channels"].items()
+            for channel, view in channel_views(status)
         ]
         self._say(f"  +{sight.at_s:6.1f} s {counts}  {', '.join(rates)}")
 
@@ -198,6 +198,14 @@ def duration(ms: float | None) -> str:
     return f"{ms / 1000:.2f} s" if ms < 100_000 else f"{ms / 1000:.0f} s"
 
 
+def calls_words(counts: Mapping[str, int]) -> str:
+    """Return how calls ended, as the telephones counted them."""
+    some = ", ".join(
+        f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count and name != "calls"
+    )
+    return f"{counts['calls']:,}: {some}"
+
+
 def figures(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what was measured, in the order in which it happened."""
     handed_over = {name: seconds for name, seconds in report["handed_over_s"].items() if seconds is not None}
@@ -216,6 +224,7 @@ def figures(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("settled in", duration(report["settled_s"] * 1000)),
         ("members", f"{report['members']:,}: {ends}"),
         ("copies on handsets", f"{report['copies']:,}"),
+        *((f"calls by {name}", calls_words(counts)) for name, counts in report["calls"].items()),
         ("second channel", f"{report['escalated_after_arrival']:,} after arrival without proof"),
         ("possible duplicates", doubles),
         ("cost, as if real", f"€ {report['cost_eur']:,.2f}"),

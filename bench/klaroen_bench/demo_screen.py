@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from klaroen_bench.demo_face import FAULTS, PHASES, Cast, conditions_words, duration, figures, verdict_words
-from klaroen_bench.sight import STATES, Event, Kind, Rates, Sight
+from klaroen_bench.sight import STATES, Event, Kind, Rates, Sight, channel_views
 
 WIDTH_MAX: Final = 110
 """Wider than this the eye loses the row."""
@@ -82,7 +82,7 @@ class ScreenFace:
         self.tell(Event(0.0, "note", f"accepted, and on disk: {members:,} members of {networks:,} networks"))
 
     def see(self, sight: Sight) -> None:
-        for channel, view in sight.status.get("channels", {}).items():
+        for channel, view in channel_views(sight.status):
             self._per_s[channel] = self._rates.see(channel, sight.at_s, view["handed_over"])
         for name, count in sight.accepted.items():
             self._per_s[f"carrier {name}"] = self._rates.see(f"carrier {name}", sight.at_s, count)
@@ -167,7 +167,7 @@ class ScreenFace:
             ("proof p50", 9),
             ("proof p99", 9),
         )
-        for channel, view in sight.status["channels"].items():
+        for channel, view in channel_views(sight.status):
             total = max(self._first.get(channel, 0), view["attempts"], 1)
             taken = view["handed_over"] - view["reached"]
             shares = (("green", view["reached"]), ("cyan", taken), ("red", view["failed"]))

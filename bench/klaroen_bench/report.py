@@ -5,6 +5,8 @@ audit decides; nothing here excuses.
 """
 
 import json
+import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +19,15 @@ from klaroen_bench.audience import read_register
 from klaroen_bench.audit import Report, audit
 from klaroen_bench.copies import Copy, read_copies
 from klaroen_bench.sight import STATES
+from klaroen_bench.telephones import (
+    TrunkLedger,
+    call_channels,
+    call_copies,
+    is_trunk_ledger,
+    read_spoken,
+    read_trunk,
+    tally,
+)
 
 CARRIER_CHANNELS: Final = ("sms", "voice", "tts")
 """For which the rig has a carrier."""
@@ -61,6 +72,7 @@ class Files:
         self.status = directory / "status.json"
         self.deliveries = directory / "deliveries.jsonl"
         self.measured = directory / "measured.json"
+        self.clips = directory / "clips"
         self.ledgers = sorted(directory.glob("*.ledger"))
 
     def keep(
@@ -69,8 +81,11 @@ class Files:
         status: Mapping[str, Any],
         deliveries: Iterable[Mapping[str, Any]],
         measured: Measured,
+        clips: Path,
     ) -> None:
-        """Write it all down."""
+        """Write it all down; `clips` is where the engine keeps what calls play."""
+        if clips.is_dir():
+            shutil.copytree(clips, self.clips)
         self.alert.write_text(json.dumps(alert, ensure_ascii=False))
         self.status.write_text(json.dumps(status))
         with self.deliveries.open("wb") as file:
@@ -93,14 +108,21 @@ def judge(directory: Path) -> tuple[dict[str, Any], bool]:
     register = read_register(
         files.country / "members.csv", files.country / "networks.jsonl", files.country / "zones.jsonl"
     )
-    copies: list[Copy] = []
-    for ledger in files.ledgers:
-        copies += read_copies(ledger)[0]
     alert, status = json.loads(files.alert.read_text()), json.loads(files.status.read_text())
     measured = msgspec.json.decode(files.measured.read_bytes(), type=Measured)
     deliveries = list(files.read_deliveries())
+    spoken = read_spoken(files.clips, alert, status, deliveries)
+    copies: list[Copy] = []
+    trunks: list[TrunkLedger] = []
+    for ledger in files.ledgers:
+        if is_trunk_ledger(ledger):
+            trunks.append(read_trunk(ledger))
+            copies += call_copies(trunks[-1], spoken)
+        else:
+            copies += read_copies(ledger)[0]
     audited = audit(register, alert, status, deliveries, copies, carrier_channels=CARRIER_CHANNELS)
-    return make_report(measured, status, deliveries, audited), is_sound(audited)
+    calls = tally(trunks, call_channels(deliveries))
+    return make_report(measured, status, deliveries, audited, calls), is_sound(audited)
 
 
 def is_sound(audited: Report) -> bool:
@@ -109,9 +131,16 @@ def is_sound(audited: Report) -> bool:
 
 
 def make_report(
-    measured: Measured, status: Mapping[str, Any], deliveries: list[dict[str, Any]], audited: Report
+    measured: Measured,
+    status: Mapping[str, Any],
+    deliveries: list[dict[str, Any]],
+    audited: Report,
+    calls: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
-    """Return the one object of `klaroen demo --json`: the contract's keys, then ours."""
+    """Return the one object of `klaroen demo --json`: the contract's keys, then ours.
+
+    `calls` are the telephones' own count.
+    """
     handed_over_s = first_steps_handed_over_s(deliveries, measured.posted_at_ms)
     taken = sum(any(attempt["state"] in TAKEN for attempt in one["attempts"]) for one in deliveries)
     return {
@@ -134,6 +163,9 @@ def make_report(
         "data_dir": measured.data_dir,
         "state": status["state"],
         **{state: status[state] for state in STATES if state in ("pending", "expired", "cancelled")},
+        "confirmed": status["confirmed"],
+        "calls": calls,
+        "escalated": escalated(deliveries),
         "handed_over_ever": taken,
         "copies": audited.copies,
         "strays": audited.strays,
@@ -168,6 +200,15 @@ def first_steps_handed_over_s(deliveries: Iterable[Mapping[str, Any]], posted_at
         channel: round(_ms(last[channel]) / 1000 - posted_at_ms / 1000, 3) if channel in last else None
         for channel in CARRIER_CHANNELS
     }
+
+
+def escalated(deliveries: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return by channel how many members came to it from another."""
+    counts: Counter[str] = Counter()
+    for delivery in deliveries:
+        channels = list(dict.fromkeys(attempt["channel"] for attempt in delivery["attempts"]))
+        counts.update(channels[1:])
+    return dict(sorted(counts.items()))
 
 
 def between_ms(start: str, end: str | None) -> float | None:

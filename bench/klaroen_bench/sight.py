@@ -11,6 +11,8 @@ from msgspec import Struct
 FINAL: Final = frozenset({"done", "cancelled", "superseded", "expired"})
 STATES: Final = ("reached", "handed_over", "pending", "failed", "expired", "cancelled", "unreachable")
 """The seven that sum to the members, in the order in which they are shown."""
+CHANNELS: Final = ("sms", "voice", "tts", "email", "whatsapp")
+"""In the order in which they are shown."""
 Kind = Literal["fault", "mended", "note"]
 RATE_S: Final = 1.0
 """A rate is told over at least so long, or it would flicker."""
@@ -26,6 +28,12 @@ class Sight(Struct, frozen=True):
     """By carrier, what it has counted itself."""
     answers: bool = True
     """Whether the API does."""
+
+
+def channel_views(status: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the channels of a status, each with its figures, in an order that does not change."""
+    views: Mapping[str, Mapping[str, Any]] = status.get("channels", {})
+    return [(channel, views[channel]) for channel in CHANNELS if channel in views]
 
 
 class Event(Struct, frozen=True):

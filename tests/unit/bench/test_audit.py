@@ -7,15 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from tests.unit.bench.trunk_kit import put_clip, record, speech, write_trunk
 
-import klaroen_bench.audience
 import klaroen_bench.audit
-import klaroen_bench.carriers.ledger
-import klaroen_bench.copies
 from klaroen_bench.audience import AuditError, Register, read_register
 from klaroen_bench.audit import Report, audit, main
 from klaroen_bench.carriers.ledger import HANDSET, Entry, Heading, LedgerReader, write_ledger
-from klaroen_bench.copies import Copy, read_copies
+from klaroen_bench.copies import ANY_CALL, Copy, read_copies
 
 TEXT = "Inbraak bezig in de Kerkstraat."
 TEXT_FR = "Cambriolage en cours rue de l'Eglise."
@@ -89,8 +87,10 @@ def faults(report: Report) -> dict[str, int]:
 
 def test_the_auditor_imports_nothing_of_the_engine() -> None:
     """Else a fault of the engine's tables would be the auditor's too."""
-    for module in (klaroen_bench.audit, klaroen_bench.audience, klaroen_bench.copies, klaroen_bench.carriers.ledger):
-        tree = ast.parse(Path(module.__file__).read_text())
+    bench = Path(klaroen_bench.audit.__file__).parent
+    names = ("audit", "audience", "copies", "doubles", "faults", "g711", "hearing", "telephones")
+    for path in [*(bench / f"{name}.py" for name in names), *(bench / "carriers").glob("*.py")]:
+        tree = ast.parse(path.read_text())
         imports = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         imports |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
         assert not [name for name in imports if name and name.split(".")[0] in ("klaroen", "klaroen_adapters")]
@@ -237,6 +237,101 @@ def test_copies_of_other_alerts_are_left_out(register: Register) -> None:
 
 def test_a_copy_at_a_number_of_nobody_targeted_is_a_stray(register: Register) -> None:
     assert faults(audit(register, ALERT, STATUS, DELIVERIES, [*COPIES, copy(8)])) == {"strays": 1}
+
+
+# --- calls ---
+
+
+def call(number: int, name: str, text: str | None = TEXT, *, whole: bool = True, at_ms: int = AT_MS + 500) -> Copy:
+    return Copy(at_ms, "belgacom", ANY_CALL, f"3247000000{number}", text, name, whole)
+
+
+def called(*attempts: dict[str, object], state: str = "reached") -> list[dict[str, object]]:
+    """Member 4 was called; the others got their texts."""
+    return [*DELIVERIES[:3], delivery(4, state, list(attempts))]
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "calls", "expected"),
+    [
+        (called(attempt("A4", "tts")), [call(4, "A4")], {}),
+        (called(attempt("A4", "tts")), [call(4, "A4", whole=False)], {"lost": 1}),
+        (called(attempt("A4", "tts")), [], {"lost": 1}),
+        (called(attempt("A4", "voice"), attempt("B4")), [call(4, "X9")], {}),
+        (called(attempt("A4", "voice", "failed"), attempt("B4")), [call(4, "A4")], {"lost": 1}),
+        (called(attempt("A4", "tts", "failed"), state="failed"), [call(4, "A4", "", whole=False)], {}),
+        (called(attempt("A4", "tts", "failed"), state="failed"), [call(4, "A4", TEXT_FR, whole=False)], {"altered": 1}),
+        (called(attempt("A4", "tts")), [call(4, "A4", None)], {"altered": 1}),
+        (called(attempt("A4", "tts")), [call(4, "A4"), call(4, "A4", whole=False)], {"duplicates": 1}),
+        (called(attempt("A4"), attempt("B4", "tts")), [call(4, "B4"), call(4, "X", whole=False)], {"duplicates": 1}),
+        (called(attempt("A4", "tts", "failed"), attempt("B4", "tts")), [call(4, "A4", whole=False), call(4, "B4")], {}),
+        (called(attempt("A4", "tts"), attempt("B4", "tts")), [call(4, "A4"), call(4, "B4")], {"duplicates": 1}),
+        (
+            called(attempt("A4", "voice", "failed"), attempt("B4", "tts")),
+            [call(4, "A4"), call(4, "B4")],
+            {"escalated_after_arrival": 1},
+        ),
+    ],
+    ids=[
+        "reached", "half heard", "never answered", "an id of the carrier's own", "proof by another channel",
+        "hung up at once", "hung up in another language", "another text", "answered twice",
+        "a call that nobody reports", "the second number", "both numbers heard it", "both channels heard it",
+    ],
+)  # fmt: skip
+def test_calls_are_lost_doubled_and_altered(register: Register, deliveries, calls, expected) -> None:
+    """Reached is heard to four fifths; an answered call that is no attempt is one too many."""
+    report = audit(register, ALERT, STATUS, deliveries, [*COPIES[:3], *calls])
+    found = faults(report)
+    assert expected == found
+    assert 3 + sum(one.whole for one in calls) == report.copies
+
+
+def forget(calls: list, sounds: list[bytes]) -> None:
+    del calls[0]
+
+
+def call_twice(calls: list, sounds: list[bytes]) -> None:
+    calls.append(calls[0])
+
+
+def change_an_octet(calls: list, sounds: list[bytes]) -> None:
+    sounds[0] = sounds[0][:9_000] + bytes([sounds[0][9_000] ^ 1]) + sounds[0][9_001:]
+
+
+def cut_short(calls: list, sounds: list[bytes]) -> None:
+    calls[0] = (calls[0][0], record("A1", 16_000, at_ms=AT_MS))
+
+
+@pytest.mark.parametrize(
+    ("corrupt", "expected"),
+    [
+        (None, {}),
+        (forget, {"lost": 1}),
+        (cut_short, {"lost": 1}),
+        (call_twice, {"duplicates": 1}),
+        (change_an_octet, {"altered": 1}),
+    ],
+    ids=["faultless", "a call is gone", "heard in part", "a call too many", "another octet"],
+)
+def test_a_corrupted_ledger_of_calls_is_found_out(tmp_path, monkeypatch, capsysbinary, corrupt, expected) -> None:
+    """From raw RTP octets to exit 1, by the name of the clip that the status tells."""
+    register_of(tmp_path, MEMBERS[:1], NETWORKS)
+    clip = speech(3)
+    calls, sounds = [("32470000001", record("A1", len(clip), at_ms=AT_MS))], [clip]
+    if corrupt is not None:
+        corrupt(calls, sounds)
+    write_trunk(tmp_path / "trunk.ledger", sounds, calls)
+    status = STATUS | {"clip_sha256": {"nl": put_clip(tmp_path / "clips", clip)}}
+    (tmp_path / "alert.json").write_text(json.dumps(ALERT))
+    (tmp_path / "status.json").write_text(json.dumps(status))
+    (tmp_path / "deliveries.jsonl").write_text(json.dumps(delivery(1, attempts=[attempt("A1", "tts")])) + "\n")
+    files = [f"--register={tmp_path}", f"--alert={tmp_path / 'alert.json'}", f"--status={tmp_path / 'status.json'}"]
+    files += [f"--deliveries={tmp_path / 'deliveries.jsonl'}", f"--clips={tmp_path / 'clips'}"]
+    monkeypatch.setattr("sys.argv", ["audit", *files, str(tmp_path / "trunk.ledger")])
+    code = main()
+    report = json.loads(capsysbinary.readouterr().out)
+    assert expected == {name: report[name] for name in ("lost", "duplicates", "altered") if report[name]}
+    assert bool(expected) == code
 
 
 # --- the whole way, from raw ledgers ---

@@ -20,7 +20,7 @@ from klaroen_bench.rig import RigError
 from klaroen_bench.sight import Event, Sight
 from klaroen_bench.storm import Storm
 
-SOUND = make_report(MEASURED, STATUS, DELIVERIES, AUDITED)
+SOUND = make_report(MEASURED, STATUS, DELIVERIES, AUDITED, {})
 CARRIERS = {"items": [{"name": "alpha", "up": True, "breaker": "closed", "words": ""}]}
 
 

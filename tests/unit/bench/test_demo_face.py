@@ -55,7 +55,7 @@ def play(face, clock: Clock | None = None) -> None:
 
 
 def report(**faults: object) -> dict[str, object]:
-    made = make_report(MEASURED, STATUS, DELIVERIES, AUDITED) | {"restart_to_handover_s": 1.36}
+    made = make_report(MEASURED, STATUS, DELIVERIES, AUDITED, {}) | {"restart_to_handover_s": 1.36}
     return made | faults
 
 

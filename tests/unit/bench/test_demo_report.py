@@ -5,9 +5,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.unit.bench.trunk_kit import put_clip
 
 from klaroen_bench.audit import Report
-from klaroen_bench.report import Files, Measured, Register, first_steps_handed_over_s, is_sound, make_report
+from klaroen_bench.report import Files, Measured, Register, escalated, first_steps_handed_over_s, is_sound, make_report
 
 CONTRACT = (
     *("members", "networks", "deliveries", "handed_over", "reached", "failed", "unreachable"),
@@ -33,6 +34,7 @@ MEASURED = Measured(
 STATUS = {
     "state": "done", "members": 3, "accepted_at": "2026-11-21T12:00:00.010Z",
     "first_handover_at": "2026-11-21T12:00:00.042Z", "possible_duplicates": 0, "channels": {}, "cost_eur": 0.11,
+    "confirmed": 0,
     "pending": 0, "handed_over": 1, "reached": 1, "failed": 0, "expired": 0, "cancelled": 0, "unreachable": 1,
 }  # fmt: skip
 AUDITED = Report(
@@ -55,7 +57,7 @@ DELIVERIES = [delivery(attempt("sms", "reached", 0.2)), delivery(attempt("sms", 
 
 def test_the_report_has_the_contracts_keys_first() -> None:
     """In the contract's order, with its shapes; a process that does not exist has no memory."""
-    report = make_report(MEASURED, STATUS, DELIVERIES, AUDITED)
+    report = make_report(MEASURED, STATUS, DELIVERIES, AUDITED, {})
     assert CONTRACT == tuple(report)[: len(CONTRACT)]
     assert {"edge": 47.0, "dispatch": 52.0, "voice": None} == report["peak_rss_mb"]
     assert {"sms": 0.5, "voice": None, "tts": None} == report["handed_over_s"]
@@ -68,7 +70,7 @@ def test_the_report_has_the_contracts_keys_first() -> None:
 
 def test_nobody_handed_over_is_no_figure() -> None:
     """An alert that reached no carrier has no first hand-over."""
-    report = make_report(MEASURED, STATUS | {"first_handover_at": None}, [delivery()], AUDITED)
+    report = make_report(MEASURED, STATUS | {"first_handover_at": None}, [delivery()], AUDITED, {})
     assert report["first_handover_ms"] is None
     assert {"sms": None, "voice": None, "tts": None} == report["handed_over_s"]
 
@@ -103,7 +105,16 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     """A kept demonstration holds all that its verdict rests on."""
     (tmp_path / "alpha.ledger").touch()
     files = Files(tmp_path)
-    files.keep({"class": "warm"}, STATUS, DELIVERIES, MEASURED)
+    put_clip(tmp_path / "engine", b"octets")
+    files.keep({"class": "warm"}, STATUS, DELIVERIES, MEASURED, tmp_path / "engine")
     assert DELIVERIES == list(files.read_deliveries())
     assert MEASURED == msgspec.json.decode(files.measured.read_bytes(), type=Measured)
+    assert [b"octets"] == [clip.read_bytes() for clip in files.clips.iterdir()]
     assert ["alpha.ledger"] == [ledger.name for ledger in files.ledgers]
+
+
+def test_escalated_is_who_came_from_another_channel() -> None:
+    """A second number of the same channel is none."""
+    sms, tts, voice = (attempt(channel, "failed", 1.0) for channel in ("sms", "tts", "voice"))
+    rows = [delivery(sms, tts, tts), delivery(sms, voice, tts), delivery(tts, tts), delivery(sms), delivery()]
+    assert {"tts": 2, "voice": 1} == escalated(rows)

@@ -1,6 +1,6 @@
 """What an operator is told of changes, and how fast things go."""
 
-from klaroen_bench.sight import Event, Rates, Sight, events_between
+from klaroen_bench.sight import Event, Rates, Sight, channel_views, events_between
 
 
 def sight(at_s: float, answers: bool = True, **changes: object) -> Sight:
@@ -49,3 +49,10 @@ def test_rates_are_told_over_a_second() -> None:
     assert 150.0 == rates.see("sms", 1.0, 150)
     assert 200.0 == rates.see("sms", 1.5, 250)
     assert 0.0 == rates.see("sms", 10.0, 0)
+
+
+def test_channels_keep_their_order() -> None:
+    """However the status names them, a row stays where it is."""
+    status = {"channels": {"tts": {"attempts": 2}, "voice": {"attempts": 3}, "sms": {"attempts": 1}}}
+    assert [("sms", 1), ("voice", 3), ("tts", 2)] == [(name, view["attempts"]) for name, view in channel_views(status)]
+    assert [] == channel_views({})

@@ -1,0 +1,170 @@
+"""What a call played is held against the clips, octet for octet."""
+
+import random
+
+import pytest
+
+from klaroen_bench.carriers.sounds import GAP
+from klaroen_bench.g711 import ALAW, SILENCE, ULAW, ULAW_OF, rms
+from klaroen_bench.hearing import Heard, Listener, agreement
+
+
+def clip_of(seed: int, octets: int) -> bytes:
+    return random.Random(seed).randbytes(octets)
+
+
+CLIP, OTHER_CLIP = clip_of(1, 8_037), clip_of(2, 4_000)
+PROMPT, REPLY = clip_of(3, 1_600), clip_of(4, 2_000)
+QUIET = bytes([SILENCE])
+
+
+def heard(*parts: bytes | int, keys: str = "", clips: dict[str, bytes] | None = None) -> Heard:
+    """Judge a call: octets, or a number of lost packets."""
+    sounds = {index: part for index, part in enumerate(parts) if isinstance(part, bytes)}
+    stretches = [
+        [index, 0, len(part)] if isinstance(part, bytes) else [GAP, 0, part] for index, part in enumerate(parts)
+    ]
+    listener = Listener(sounds, clips or {"nl": CLIP, "fr": OTHER_CLIP}, [PROMPT, REPLY])
+    return listener.hear(stretches, keys)
+
+
+@pytest.mark.parametrize(
+    ("parts", "plays", "others"),
+    [
+        ((CLIP,), 1, 0),
+        ((CLIP, CLIP), 2, 0),
+        ((CLIP, PROMPT, CLIP, PROMPT), 2, 2),
+        ((CLIP + QUIET * 123, QUIET * 1_600, CLIP), 2, 0),
+        ((QUIET * 4_000, CLIP, QUIET * 77), 1, 0),
+    ],
+    ids=["once", "twice", "asked for a key", "filled up and paused", "silence around it"],
+)
+def test_a_clip_that_is_played_is_whole(parts, plays, others) -> None:
+    """As often as it is played, with what may be said after it."""
+    assert Heard(frozenset({"nl"}), 1.0, plays, others, False) == heard(*parts)
+
+
+def test_a_clip_that_begins_with_silence_is_found_in_silence() -> None:
+    clip = QUIET * 800 + CLIP
+    assert heard(QUIET * 1_234, clip, QUIET * 500, clip, clips={"nl": clip}).plays == 2
+
+
+@pytest.mark.parametrize(
+    ("octets", "share", "whole"),
+    [(0, 0.0, False), (3_200, 0.4579, False), (5_900, 0.7938, False), (6_000, 0.8063, True)],
+)
+def test_four_fifths_are_enough(octets: int, share: float, whole: bool) -> None:
+    """Three packets may have been on their way."""
+    found = heard(CLIP[:octets])
+    assert (share, whole, False) == (found.share, found.whole, found.strange)
+
+
+def test_nothing_heard_is_not_strange() -> None:
+    assert Heard(frozenset(), 0.0, 0, 0, False) == heard() == heard(QUIET * 320) == heard(2)
+
+
+def test_two_halves_do_not_make_a_whole() -> None:
+    """The share is that of one play."""
+    found = heard(CLIP[:4_800], REPLY, CLIP[:4_800], keys="5")
+    assert (False, 2, 1) == (found.whole, found.plays, found.others)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (CLIP[:4_000] + bytes([CLIP[4_000] ^ 1]) + CLIP[4_001:],),
+        (CLIP[160:],),
+        (CLIP[:-160], CLIP),
+        (CLIP[:3_200], REPLY),
+        (PROMPT, CLIP),
+        (CLIP, clip_of(5, 160)),
+        (CLIP, OTHER_CLIP),
+        (CLIP[:4_000] + CLIP[4_160:],),
+        (QUIET * 160 + clip_of(6, 320),),
+    ],
+    ids=[
+        "another octet", "its start is missing", "its end is missing", "broken off without a key", "a prompt before it",
+        "something after it", "two clips", "a packet left out", "something else",
+    ],
+)  # fmt: skip
+def test_anything_else_is_strange(parts) -> None:
+    found = heard(*parts)
+    assert (True, frozenset()) == (found.strange, found.clips)
+
+
+def test_a_key_breaks_off_what_is_said() -> None:
+    """The reply comes, and the clip again."""
+    assert Heard(frozenset({"nl"}), 1.0, 2, 1, False) == heard(CLIP[:3_200], REPLY, CLIP, keys="5")
+    assert heard(CLIP[:3_200], REPLY, CLIP).strange
+
+
+@pytest.mark.parametrize(
+    ("parts", "plays", "missing"),
+    [
+        ((CLIP[:1_600], 2, CLIP[1_920:]), 1, 320),
+        ((1, CLIP[160:]), 1, 160),
+        ((CLIP[:-37], 1), 1, 37),
+        ((CLIP[:1_600], 60, CLIP[1_600:]), 1, 0),
+        ((CLIP, 3, QUIET * 480 + PROMPT, CLIP), 2, 0),
+        ((CLIP[:1_600], 200, CLIP), 2, 0),
+        ((CLIP, 1, PROMPT[160:]), 1, 0),
+    ],
+    ids=["in its midst", "at its start", "at its end", "and goes on", "between", "and begins anew", "of the prompt"],
+)
+def test_what_the_network_lost_is_not_strange(parts, plays, missing) -> None:
+    """It is only not heard."""
+    found = heard(*parts)
+    assert (False, frozenset({"nl"}), plays) == (found.strange, found.clips, found.plays)
+    in_flight = 480 if missing else 0
+    assert found.share == round(min(1.0, (len(CLIP) - missing + in_flight) / len(CLIP)), 4)
+
+
+def test_clips_that_begin_alike_are_told_apart_where_they_part() -> None:
+    clips = {"nl": CLIP, "fr": CLIP[:1_600] + OTHER_CLIP}
+    assert frozenset({"nl", "fr"}) == heard(CLIP[:800], clips=clips).clips
+    assert frozenset({"fr"}) == heard(CLIP[:1_600] + OTHER_CLIP[:160], clips=clips).clips
+
+
+def test_what_is_heard_alike_is_judged_alike() -> None:
+    listener = Listener({0: CLIP}, {"nl": CLIP})
+    assert listener.hear([[0, 0, 1_600]]) is listener.hear([[0, 0, 1_600]])
+
+
+def test_a_ledger_without_its_sounds_cannot_be_judged() -> None:
+    with pytest.raises(ValueError, match="sound 7"):
+        Listener({7: CLIP[:100]}, {"nl": CLIP}).hear([[7, 0, 160]])
+
+
+def test_agreement_is_the_first_difference() -> None:
+    for first in (0, 1, 77, 7_999):
+        other = CLIP[:first] + bytes([CLIP[first] ^ 0x80]) + CLIP[first + 1 :]
+        assert first == agreement(b"..." + other, 3, CLIP, 0)
+    assert 37 == agreement(CLIP, 8_000, CLIP, 8_000)
+
+
+# --- the tables ---
+
+
+def test_alaw_is_the_recommendations() -> None:
+    """G.711, table 1a: the ends and the middle, and each size with both signs."""
+    assert (8, -8, 32_256, -32_256) == (ALAW[0xD5], ALAW[0x55], ALAW[0xAA], ALAW[0x2A])
+    assert all(ALAW[octet] == -ALAW[octet ^ 0x80] for octet in range(256))
+    assert 256 == len(set(ALAW))
+
+
+def test_mulaw_is_the_recommendations() -> None:
+    """Table 2a: two zeros, and steps that double from segment to segment."""
+    assert (0, 0, 32_124, -32_124) == (ULAW[0xFF], ULAW[0x7F], ULAW[0x80], ULAW[0x00])
+    assert 255 == len(set(ULAW))
+
+
+def test_what_means_the_same_is_near() -> None:
+    """No mu-law octet lies nearer to an A-law octet than those that stand for it."""
+    for octet, same in enumerate(ULAW_OF):
+        off = min(abs(level - ALAW[octet]) for level in ULAW)
+        assert same
+        assert {off} == {abs(ULAW[one] - ALAW[octet]) for one in same}
+
+
+def test_loudness() -> None:
+    assert (0.0, 8.0, 32_256.0) == (rms(b""), rms(bytes([0xD5, 0x55])), rms(b"\xaa\x2a"))
