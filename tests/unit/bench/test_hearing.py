@@ -167,4 +167,5 @@ def test_what_means_the_same_is_near() -> None:
 
 
 def test_loudness() -> None:
+    """The root of the mean square."""
     assert (0.0, 8.0, 32_256.0) == (rms(b""), rms(bytes([0xD5, 0x55])), rms(b"\xaa\x2a"))
