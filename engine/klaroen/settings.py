@@ -43,6 +43,9 @@ StatusCode = Annotated[
 """An SMPP command_status other than 0, which is success whatever a vendor says."""
 
 
+Nis5 = Annotated[str, Meta(pattern=r"^[0-9]{5}\Z", description='the five digits of a municipality, such as "44021"')]
+
+
 class Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A table of the file."""
 
@@ -55,6 +58,15 @@ class Edge(Section, frozen=True):
     public_url: Url | None = None
     requests_per_s: Rate = 50.0
     """Per token; a warm or crisis alert is never refused for it."""
+
+
+class Cap(Section, frozen=True):
+    """How CAP messages are read: the profile of the authorities that post them."""
+
+    text: Literal["description", "instruction"] = "description"
+    headline: Literal["subject", "ignore"] = "subject"
+    municipalities: Mapping[Nis5, Annotated[str, Meta(min_length=1, max_length=200)]] = {}
+    """NIS5 code -> the municipality's name in the register."""
 
 
 class Metrics(Section, frozen=True):
@@ -310,6 +322,7 @@ class Settings(Section, frozen=True):
     data_dir: Annotated[str, Meta(min_length=1)] = "./klaroen-data"
     store: Annotated[str, Meta(extra={"check": "store"})] = "sqlite"
     edge: Edge = Edge()
+    cap: Cap = Cap()
     metrics: Metrics = Metrics()
     dispatch: Dispatch = Dispatch()
     steps: Steps = Steps()

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from klaroen.core.errors import Problem
-from klaroen.core.intake import AlertRequest
-from klaroen.core.model import AlertId, CarrierName, Token
+from klaroen.core.intake import AlertRequest, Targets
+from klaroen.core.model import AlertId, CarrierName, Instant, Mode, Token
 from klaroen.core.ports import Call, Receipt
 from klaroen.core.views import StatusView
 
@@ -27,6 +27,21 @@ class Submit(Struct, frozen=True, tag=True):
     request: AlertRequest
     key: str
     fingerprint: bytes
+    expires_at: Instant | None = None
+    """An instant in place of the request's `expires_in_s`."""
+    places: tuple[Targets, ...] = ()
+    """Targets beside the request's own: the alert goes to the union of all."""
+    references: tuple[str, ...] = ()
+    """Keys of earlier submissions whose place it takes."""
+    notes: tuple[str, ...] = ()
+    """Warnings of whoever read it, told in the answer."""
+
+
+class Withdraw(Struct, frozen=True, tag=True):
+    """Cancel the alerts that were submitted under these keys, all of this mode. Told: HeardView."""
+
+    references: tuple[str, ...]
+    mode: Mode
 
 
 class ShowAlert(Struct, frozen=True, tag=True):
@@ -148,8 +163,8 @@ class ExportRegister(Struct, frozen=True, tag=True):
 
 
 Question = (
-    Submit | ShowAlert | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery | Act | ListNetworks | ShowNetwork
-    | ListCarriers | SwitchCarrier | PutReceipts | CreateToken | ListTokens | RevokeToken | ImportRegister
+    Submit | Withdraw | ShowAlert | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery | Act | ListNetworks
+    | ShowNetwork | ListCarriers | SwitchCarrier | PutReceipts | CreateToken | ListTokens | RevokeToken | ImportRegister
     | CheckRegister | ExportRegister
 )  # fmt: skip
 

@@ -25,6 +25,9 @@ RINGS_MAX: Final = 1_000
 RADIUS_MAX_M: Final = 50_000
 """Wider is a province, which has a name."""
 
+LIFE_S_MIN: Final = 10
+LIFE_S_MAX: Final = 259_200
+"""The contract's: three days."""
 EXPIRES_IN_S: Final[Mapping[AlertClass, int]] = {
     "crisis": 14_400,
     "warm": 3_600,
@@ -110,7 +113,7 @@ class AlertRequest(
     targets: Targets
     content: Texts
     mode: Mode = "live"
-    expires_in_s: Annotated[int, Meta(ge=10, le=259_200)] | None = None
+    expires_in_s: Annotated[int, Meta(ge=LIFE_S_MIN, le=LIFE_S_MAX)] | None = None
     confirm: bool = False
     channels: Annotated[tuple[Channel, ...], Meta(min_length=1, max_length=5)] | None = None
     urgent: bool | None = None

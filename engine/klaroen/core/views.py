@@ -175,6 +175,23 @@ class ActedView(Struct, frozen=True):
     stopped: int
 
 
+class WithdrawnView(Struct, frozen=True):
+    """One alert that a CAP Cancel named."""
+
+    id: str
+    state: AlertState
+    handed_over: int
+    stopped: int
+
+
+class HeardView(Struct, frozen=True):
+    """The answer to a CAP message by which nobody is warned."""
+
+    heard: Literal["cancelled", "ignored"]
+    reason: str
+    alerts: tuple[WithdrawnView, ...] = ()
+
+
 class NetworkView(Struct, frozen=True):
     """A network without a member's data: what any token with a view of it may see."""
 

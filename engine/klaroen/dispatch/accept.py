@@ -19,8 +19,8 @@ from klaroen.core.calls import Submit
 from klaroen.core.errors import InputError, Problem, StoreUnavailableError
 from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
-from klaroen.core.intake import AlertRequest
-from klaroen.core.model import Alert, AlertId, Instant, Token
+from klaroen.core.intake import LIFE_S_MAX, LIFE_S_MIN, AlertRequest
+from klaroen.core.model import Alert, Instant, Token
 from klaroen.core.plan import make_offer
 from klaroen.core.records import IdempotencyKey
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
@@ -67,17 +67,31 @@ def unavailable(words: str) -> InputError:
 
 async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
     request = submit.request
-    if request.supersedes is None:
+    check_life(submit.expires_at, desk.clock.now())
+    if request.supersedes is None and not submit.references:
         return await _accept_beside(desk, token, submit, ())
     async with desk.succession:
-        named = (AlertId(request.supersedes),)
-        earlier = succession.find_earlier(desk, token, named, request.mode, "$.supersedes")
+        named, at = succession.named(desk, token, submit)
+        earlier = succession.find_earlier(desk, token, named, request.mode, at)
         return await _accept_beside(desk, token, submit, earlier)
+
+
+def check_life(expires_at: Instant | None, now: Instant) -> None:
+    """Raises InputError where an instant is not between the shortest and the longest life of an alert."""
+    if expires_at is None:
+        return
+    if expires_at < now + LIFE_S_MIN * 1000:
+        raise InputError("invalid", "It has expired: nobody is warned of what is over.", at="/alert/info/expires")
+    if expires_at > now + LIFE_S_MAX * 1000:
+        words = f"It expires more than {LIFE_S_MAX} seconds from now: an alert lives three days at most."
+        raise InputError("invalid", words, at="/alert/info/expires")
 
 
 async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequence[Subject]) -> bytes:
     request, now = submit.request, desk.clock.now()
-    admitted = policy.admit(request, token, desk.register.snapshot, now, succession.audiences(earlier))
+    admitted = policy.admit(
+        request, token, desk.register.snapshot, now, (*submit.places, *succession.audiences(earlier))
+    )
     plans = desk.register.plans_at(now)
     offer = make_offer(
         request.alert_class,
@@ -100,7 +114,12 @@ async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequ
     if sum(unreachable.values()) == len(audience):
         raise nobody(refused, unreachable)
     alert = make_alert(desk, token, request, admitted, audience, now)
-    alert = replace(alert, supersedes=tuple(one.alert.id for one in earlier))
+    alert = replace(
+        alert,
+        supersedes=tuple(one.alert.id for one in earlier),
+        expires_at=submit.expires_at or alert.expires_at,
+        warnings=submit.notes + alert.warnings,
+    )
     answer = _encode(accepted_view(alert, refused))
     record = IdempotencyKey(token.name, submit.key, submit.fingerprint)
     with succession.superseding(desk, alert):

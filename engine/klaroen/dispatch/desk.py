@@ -82,8 +82,7 @@ class Desk:
         self.matched: list[int] = []
         self.accepting: dict[tuple[str, str], trio.Event] = {}
         """Idempotency keys (token, key) whose first call is under way."""
-        self.succession = trio.Lock()
-        """Held by who puts an alert in the place of others, from the look at them to the commit."""
+        self.succession = trio.Lock()  # of who puts an alert in the place of others, up to the commit
         self.changed: set[AlertId] = set()
         """Alerts whose status is to be pushed."""
         self.store_works = True

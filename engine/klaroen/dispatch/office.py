@@ -13,10 +13,9 @@ import trio
 from klaroen.core import calls, policy
 from klaroen.core.audience import Audience
 from klaroen.core.errors import InputError, StoreUnavailableError
-from klaroen.core.model import Alert, AlertId, AlertState, Token
+from klaroen.core.model import Alert, AlertId, Token
 from klaroen.core.ports import CallListener
 from klaroen.core.views import (
-    ActedView,
     AlertPage,
     CarrierPage,
     CarrierView,
@@ -25,12 +24,11 @@ from klaroen.core.views import (
     DeliveryWhyView,
     StatusView,
 )
-from klaroen.dispatch import fleet, readings, rolls
+from klaroen.dispatch import acting, fleet, readings, rolls
 from klaroen.dispatch.accept import accept, unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.journeys import Journeys, read_journeys
 from klaroen.dispatch.kept import Backlog, write_kept
-from klaroen.dispatch.lifecycle import stop
 from klaroen.dispatch.settle import keep
 from klaroen.dispatch.station import Station
 from klaroen.dispatch.subjects import find_subject
@@ -75,8 +73,8 @@ class Office:
                 demand(token, "put_receipts")
                 await self._receive(question)
                 return _encode(None)
-            case calls.Act():
-                return _encode(await self._act(token, question))
+            case calls.Act() | calls.Withdraw():
+                return _encode(await acting.answer(desk, token, question))
             case calls.ShowAlert():
                 return _encode(self._show(token, question.alert))
             case calls.ListAlerts():
@@ -132,32 +130,6 @@ class Office:
                 return AlertPage(tuple(items), None)
             await trio.lowlevel.checkpoint()
         return AlertPage(tuple(items), str(before))
-
-    async def _act(self, token: Token, question: calls.Act) -> ActedView:
-        """Pause, resume or cancel. Idempotent; what is over stays as it is."""
-        desk = self._desk
-        subject = find_subject(desk, token, question.alert)
-        if not policy.may_act(token, question.verb, subject.alert, desk.register.snapshot):
-            raise InputError("not-allowed", f"This token may not {question.verb} this alert.", rule="R8")
-        opened = desk.alerts.get(question.alert)
-        before = opened.state if opened is not None else subject.state
-        target = next_state(before, question.verb)
-        if opened is not None and target != before:
-            opened.state = target  # nothing leaves from here on, before the disk has even been asked
-            try:
-                await desk.writer.write(desk.store.change, question.alert, target, desk.clock.now(), urgent=True)
-            except StoreUnavailableError as error:
-                opened.state = before
-                raise unavailable("The store cannot write now.") from error
-            if target == "cancelled":
-                stop(desk, opened)
-            desk.changed.add(question.alert)
-            desk.push_bell.ring()
-            desk.ring_stations()
-        account = subject.account
-        pending = account.counts[0] if target in ("paused", "cancelled") else 0
-        stopped = pending + account.counts[5]
-        return ActedView(target, account.handed_over_ever, stopped)
 
     # --- deliveries -------------------------------------------------------------------------------------------------
 
@@ -243,19 +215,6 @@ def demand(token: Token, action: policy.Action) -> None:
     """Raises InputError where the token's role may not do that."""
     if not policy.may(token, action):
         raise InputError("not-allowed", f"The role {token.role} may not do that.", rule="R7")
-
-
-def next_state(state: AlertState, verb: calls.Verb) -> AlertState:
-    """Return the state that follows. Raises InputError: `state` where the verb makes no sense any more."""
-    if verb == "cancel":
-        if state in ("done", "expired", "superseded"):
-            raise InputError("state", f"The alert is {state}.")
-        return "cancelled"
-    if state in ("done", "expired", "superseded", "cancelled"):
-        raise InputError("state", f"The alert is {state}.")
-    if verb == "pause":
-        return "paused"
-    return "sending" if state == "paused" else state
 
 
 def read_cursor(cursor: str | None) -> int | None:

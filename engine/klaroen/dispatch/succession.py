@@ -6,14 +6,43 @@ newcomer's beginning are one commit. The newcomer goes to the networks of all, j
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
+
+import msgspec
 
 from klaroen.core import policy
+from klaroen.core.calls import Submit
 from klaroen.core.errors import InputError
 from klaroen.core.intake import Targets
 from klaroen.core.model import Alert, AlertId, Mode, Token
+from klaroen.core.views import AcceptedView
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import stop
 from klaroen.dispatch.subjects import Subject, find_subject
+
+REFERENCES: Final = "/alert/references"
+"""Where a CAP message names others."""
+
+_read = msgspec.msgpack.Decoder(AcceptedView).decode
+
+
+def named(desk: Desk, token: Token, submit: Submit) -> tuple[list[AlertId], str]:
+    """Return the alerts whose place a submission takes, and the field that names them. Raises InputError."""
+    if submit.request.supersedes is not None:
+        return [AlertId(submit.request.supersedes)], "$.supersedes"
+    return of_keys(desk, token, submit.references), REFERENCES
+
+
+def of_keys(desk: Desk, token: Token, keys: Sequence[str]) -> list[AlertId]:
+    """Return the alerts that the token submitted under these keys. Raises InputError where it submitted none."""
+    alerts = []
+    for key in keys:
+        earlier = desk.store.answer(token.name, key)
+        if earlier is None:
+            words = "It names a message that this token did not post here, or more than 30 days ago."
+            raise InputError("invalid", words, at=REFERENCES)
+        alerts.append(AlertId(_read(earlier[1]).id))
+    return alerts
 
 
 def find_earlier(desk: Desk, token: Token, alerts: Sequence[AlertId], mode: Mode, at: str) -> list[Subject]:

@@ -9,10 +9,12 @@ import re
 from typing import Final
 
 from klaroen.core.calls import Act, ShowAlert, Submit, Verb
+from klaroen.core.cap import BODY_BYTES_MAX
 from klaroen.core.errors import InputError
 from klaroen.core.intake import read_alert
 from klaroen.core.model import AlertId
 from klaroen.core.views import AcceptedView, ActedView, StatusView
+from klaroen.edge import cap
 from klaroen.edge.desk import Desk, as_json
 from klaroen.edge.exchange import Call, Reply
 
@@ -30,14 +32,16 @@ def read_key(call: Call) -> str:
     return key
 
 
-def read_media_type(call: Call) -> str:
-    """Return the Content-Type as it was sent; raises InputError (415) where it is none that an alert can have."""
+def read_media_type(call: Call) -> tuple[str, bool]:
+    """Return the Content-Type as it was sent, and whether it is CAP's.
+
+    Raises InputError (415) where it is none that an alert can have.
+    """
     sent = call.header(b"content-type") or ""
     essence = sent.partition(";")[0].strip().lower()
-    if essence != "application/json":
-        words = "CAP is not taken by this version" if essence == "application/cap+xml" else "an alert is JSON"
-        raise InputError("unsupported-media-type", f"{words}: post it as application/json")
-    return sent
+    if essence not in ("application/json", cap.MEDIA):
+        raise InputError("unsupported-media-type", f"an alert is posted as application/json or {cap.MEDIA}")
+    return sent, essence == cap.MEDIA
 
 
 def fingerprint(media_type: str, body: bytes) -> bytes:
@@ -53,7 +57,13 @@ async def post_alert(desk: Desk, call: Call) -> Reply:
     started_s = desk.clock()
     if desk.draining:
         raise InputError("unavailable", "this edge is stopping")
-    media_type = read_media_type(call)
+    media_type, is_cap = read_media_type(call)
+    if is_cap:
+        body = await call.body(BODY_BYTES_MAX)
+        desk.rates.wait_s(call.token.name)  # always warm or crisis
+        reply = await cap.post_cap(desk, call, fingerprint(media_type, body), body)
+        desk.metrics.accept.observe(desk.clock() - started_s)
+        return reply
     key = read_key(call)
     body = await call.body()
     request = read_alert(body)

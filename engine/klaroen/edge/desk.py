@@ -12,6 +12,7 @@ import msgspec
 
 from klaroen.clips import ClipStore
 from klaroen.core.calls import Question
+from klaroen.core.cap import Profile
 from klaroen.core.errors import InputError, Problem
 from klaroen.core.model import Instant
 from klaroen.edge.exchange import Bodies, Call, Reply
@@ -77,6 +78,7 @@ class Desk:
         self.rates = Rates(settings.edge.requests_per_s, clock)
         self.bodies = Bodies()
         self.clips = ClipStore(settings.data_dir)
+        self.profile = Profile(settings.cap.text, settings.cap.headline, settings.cap.municipalities)
         self.streams: Counter[str] = Counter()
         self.draining = False
 

@@ -14,7 +14,7 @@ from klaroen.core.errors import InputError
 from klaroen.core.model import Token
 
 BODY_BYTES_MAX: Final = 1024 * 1024
-"""The contract's bound for an alert; 10,000 receipts of the generic gateway take about as much."""
+"""The contract's bound for an alert in JSON; 10,000 receipts of the generic gateway take about as much."""
 BODIES_BYTES_MAX: Final = 64 * 1024 * 1024
 """All bodies that are held at once: with the edge's own 60 MB it stays well inside a small machine."""
 CERTIFICATE: Final = "klaroen.certificate"
@@ -110,23 +110,23 @@ class Call:
             raise InputError("malformed", f"the header {name.decode()} came {len(values)} times")
         return values[0].decode("latin-1").strip() if values else None
 
-    async def body(self) -> bytes:
+    async def body(self, bytes_max: int = BODY_BYTES_MAX) -> bytes:
         """Return the whole body.
 
         Raises InputError: 413 as soon as it is known to be too large, 503 where all bodies together are;
         CallerGoneError.
         """
         declared = self.header(b"content-length")
-        if declared is not None and declared.isascii() and declared.isdigit() and int(declared) > BODY_BYTES_MAX:
-            raise InputError("too-large", f"a body of {declared} bytes; {BODY_BYTES_MAX} are taken")
+        if declared is not None and declared.isascii() and declared.isdigit() and int(declared) > bytes_max:
+            raise InputError("too-large", f"a body of {declared} bytes; {bytes_max} are taken")
         whole = bytearray()  # one buffer: a million chunks of one byte must not become a million objects
         while True:
             event = await self._receive()
             if event["type"] == "http.disconnect":
                 raise CallerGoneError
             chunk: bytes = event.get("body", b"")
-            if len(whole) + len(chunk) > BODY_BYTES_MAX:
-                raise InputError("too-large", f"a body of more than {BODY_BYTES_MAX} bytes")
+            if len(whole) + len(chunk) > bytes_max:
+                raise InputError("too-large", f"a body of more than {bytes_max} bytes")
             self._bodies.hold(len(chunk))
             self._held_bytes += len(chunk)
             if not event.get("more_body", False):

@@ -31,7 +31,7 @@ def document(routes: Iterable[Route] = ROUTES) -> JsonObject:
     routes = tuple(routes)
     types: list[Any] = [ProblemView]
     for route in routes:
-        types += [one for one in (route.answer, route.body, route.query) if isinstance(one, type)]
+        types += [one for one in (route.answer, route.or_else, route.body, route.query) if isinstance(one, type)]
     unique = list(dict.fromkeys(types))
     schemas, components = msgspec.json.schema_components(unique, ref_template=REFS)
     described = dict(zip(unique, schemas, strict=True))
@@ -80,10 +80,10 @@ def _operation(route: Route, described: Mapping[type, JsonObject], components: M
         "security": [{"token": []}, {"certificate": []}] if route.secured else _open_security(route),
     }
     if route.body is not None:
-        operation["requestBody"] = {
-            "required": True,
-            "content": {_media(route): {"schema": _body(route, described)}},
-        }
+        content: JsonObject = {_media(route): {"schema": _body(route, described)}}
+        for media, words in route.documents.items():
+            content[media] = {"schema": {"type": "string", "description": words}}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -168,11 +168,14 @@ def _success(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
         schema = _event(described[StatusView])
     elif route.answer is not None:
         schema = described[route.answer]
+        if route.or_else is not None:
+            schema = {"anyOf": [schema, described[route.or_else]]}
     elif route.media == "application/json":
         schema = {"type": "object"}
     response: JsonObject = {"description": route.summary, "content": {route.media: {"schema": schema}}}
     if route.success == 202:
-        response["headers"] = {"Location": _header("Where the alert can be seen", "string")}
+        words = "Where the alert can be seen; absent where a CAP message made none"
+        response["headers"] = {"Location": {"description": words, "schema": {"type": "string"}}}
     return response
 
 

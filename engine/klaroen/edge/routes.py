@@ -18,6 +18,7 @@ from klaroen.core.views import (
     CarrierView,
     DeliveryPage,
     DeliveryWhyView,
+    HeardView,
     NetworkCountsPage,
     NetworkPage,
     NetworkView,
@@ -58,6 +59,10 @@ class Route(Struct, frozen=True):
     headers: Mapping[str, str] = {}
     """Of the request: name -> what it is for."""
     body: type | Literal["receipts", "form"] | None = None
+    documents: Mapping[str, str] = {}
+    """Further media types of the body, which no schema describes: media type -> what it is."""
+    or_else: type | None = None
+    """Another view that a success may answer with."""
     problems: tuple[ProblemName, ...] = ()
     """Those that this call can meet, beside those that every call can."""
 
@@ -73,14 +78,20 @@ ROUTES: Final = (
         AcceptedView,
         202,
         paced=False,
-        headers={"Idempotency-Key": "1 to 128 visible ASCII characters; a repeat gets the first answer, for 30 days"},
+        headers={
+            "Idempotency-Key": "1 to 128 visible ASCII characters; a repeat gets the first answer, for 30 days. A CAP "
+            "message is known by its sender, identifier and sent instead."
+        },
         body=AlertRequest,
+        documents={"application/cap+xml": "A CAP 1.2 message of at most 5 MiB, in UTF-8 and without document type"},
+        or_else=HeardView,
         problems=(
             "idempotency-key-missing",
             "not-allowed",
             "unsupported-media-type",
             "invalid",
             "nobody",
+            "state",
             "key-reused",
             "too-many-requests",
         ),
