@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	"$$python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
 # What must be covered to the last branch: the pure core, and the wires (bytes <-> values).
-COVERED := */klaroen/core/*,*/klaroen_adapters/http_wire.py,*/sms/smpp_[a-z]*.py,*/sms/gateway*.py,*/voice/twilio_*.py,*/voice/sip_[a-z]*.py
+COVERED := */klaroen/core/*,*/klaroen_adapters/http_wire.py,*/sms/smpp_[a-z]*.py,*/sms/gateway*.py,*/voice/twilio_*.py,*/voice/sip_[a-z]*.py,*/speech/alaw.py,*/speech/frames.py,*/speech/judge.py,*/speech/lexicon.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -48,7 +48,8 @@ BENCH ?= national latency receipts peers
 lock: $(VENV)/.installed-test ## Resolve the dependencies anew and write both locks
 	$(BIN)/python -m pip install --quiet 'uv>=0.13,<0.14'
 	$(LOCK) --group pyproject.toml:build pyproject.toml --output-file requirements.lock
-	$(LOCK) --group pyproject.toml:build --group pyproject.toml:lint --group pyproject.toml:test pyproject.toml \
+	$(LOCK) --group pyproject.toml:build --group pyproject.toml:lint --group pyproject.toml:test \
+		--group pyproject.toml:hearing pyproject.toml \
 		--constraints requirements.lock --output-file requirements-test.lock
 LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'

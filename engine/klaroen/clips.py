@@ -6,6 +6,7 @@ asks for it, and what is played can be compared with what was meant. 8 kHz G.711
 
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -20,20 +21,21 @@ class ClipStore:
     """`data_dir/clips`: any process may read and add; nothing is ever changed in place."""
 
     def __init__(self, data_dir: str | Path) -> None:
-        self._directory = Path(data_dir, CLIPS)
+        self.directory: Final = Path(data_dir, CLIPS)
 
     def put(self, octets: bytes) -> ClipId:
         """Keep a clip, durably; one that is there already stays as it is."""
         clip = name_of(octets)
         path = self.path(clip)
         if not path.exists():
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            beside = path.with_name(f".{clip}.{os.getpid()}")
-            with beside.open("wb") as file:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, beside = tempfile.mkstemp(prefix=".", dir=self.directory)
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(octets)
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(path)
+            Path(beside).replace(path)
+            sync(self.directory)
         return clip
 
     def read(self, clip: ClipId) -> bytes:
@@ -46,8 +48,16 @@ class ClipStore:
             raise ValueError(f"clip {clip} does not hold what its name says")
         return octets
 
+    def touch(self, clip: ClipId) -> bool:
+        """Say that a clip is still wanted: its time starts anew. Return whether it is there."""
+        try:
+            os.utime(self.path(clip))
+        except FileNotFoundError:
+            return False
+        return True
+
     def path(self, clip: ClipId) -> Path:
-        return self._directory / f"{clip}.alaw"
+        return self.directory / f"{clip}.alaw"
 
     def remove(self, clip: ClipId) -> None:
         """Forget a clip whose time is over."""
@@ -56,6 +66,15 @@ class ClipStore:
 
 def name_of(octets: bytes) -> ClipId:
     return ClipId(hashlib.sha256(octets).hexdigest())
+
+
+def sync(directory: Path) -> None:
+    """Make durable that a file stands in a directory."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def duration_s(octets: bytes) -> float:

@@ -113,6 +113,19 @@ class Retention(Section, frozen=True):
     counts_years: Years = 10
 
 
+class Speech(Section, frozen=True):
+    """Who reads texts aloud: the best voice that is installed, then the next."""
+
+    piper: Mapping[Literal["nl", "fr", "de", "en"], OpenFile] = {}
+    """A Piper voice (`.onnx`, with its `.onnx.json` beside it) by language; asked before all others."""
+    mul: Literal["nl", "fr", "de", "en"] = "nl"
+    """Whose voices read a text that holds several languages."""
+    deadline_s: Annotated[float, Meta(gt=0, le=120)] = 5.0
+    """For 250 characters, and longer for more; an engine that takes longer is killed, and the next one asked."""
+    workers: Annotated[int, Meta(ge=1, le=16)] = 2
+    """Texts read at once; crisis texts have as many turns of their own."""
+
+
 class SmppProfile(Section, frozen=True):
     """How one SMPP carrier speaks: data, never code."""
 
@@ -327,4 +340,5 @@ class Settings(Section, frozen=True):
     dispatch: Dispatch = Dispatch()
     steps: Steps = Steps()
     retention: Retention = Retention()
+    speech: Speech = Speech()
     carrier: tuple[CarrierSettings, ...] = ()

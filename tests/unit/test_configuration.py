@@ -112,7 +112,7 @@ def test_no_key_is_missing_from_the_reference() -> None:
 
 
 KINDS: dict[str, type[CarrierSection]] = {"smpp": Smpp, "sms_http": SmsHttp, "twilio": Twilio, "sim": Sim}
-OPEN = {"municipalities", "source", "alphabets", "statuses"}
+OPEN = {"alphabets", "municipalities", "piper", "source", "statuses"}
 """Keys whose value is a table with keys of the operator's own."""
 
 

@@ -1,0 +1,104 @@
+"""The engines, as a worker process runs them: text in, samples out.
+
+Law: text is text. No engine is given markup, and a text in which it would find some is not given to it (`voices`).
+What an engine writes on its own is lost: the worker has closed its outlets.
+"""
+
+import ctypes
+import subprocess
+from collections.abc import Callable
+from typing import Any, Final
+
+from klaroen_adapters.speech.frames import EngineName
+
+Samples = tuple[bytes, int]
+"""Native 16-bit mono, and its rate."""
+Engine = Callable[[str], Samples]
+
+PICO_RATE: Final = 16_000
+PICO_VOLUME: Final = 0.5
+"""At its full volume Pico clips [807 of 120,000 samples]; at this one it peaks at 21,800."""
+AUDIO_OUTPUT_SYNCHRONOUS: Final = 2
+"""espeak-ng, speak_lib.h: samples come by callback, in this thread."""
+ESPEAK_CHARS_UTF8: Final = 1
+"""The only flag given: neither espeakSSML (0x10) nor espeakPHONEMES (0x100)."""
+WAV_HEAD_BYTES: Final = 44
+"""What `espeak-ng --stdout` writes; its length fields are not true, since a pipe cannot be rewound."""
+
+
+def load(engine: EngineName, voice: str) -> Engine:
+    """Return the engine with its voice, which reads any number of texts."""
+    return _LOADERS[engine](voice)
+
+
+def _pico(voice: str) -> Engine:
+    import py_nanotts
+
+    pico = py_nanotts.NanoTTS()
+
+    def say(text: str) -> Samples:
+        return pico.speak(text, voice=voice, volume=PICO_VOLUME), PICO_RATE
+
+    return say
+
+
+def _piper(voice: str) -> Engine:
+    import piper
+
+    loaded: Any = piper.PiperVoice.load(voice)
+
+    def say(text: str) -> Samples:
+        chunks = list(loaded.synthesize(text))
+        return b"".join(chunk.audio_int16_bytes for chunk in chunks), loaded.config.sample_rate
+
+    return say
+
+
+def _espeak(voice: str) -> Engine:
+    import espeakng_loader
+
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    data = espeakng_loader.get_data_path().encode()
+    rate = library.espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, data, 0)
+    if rate <= 0:
+        raise OSError("espeak-ng does not start")
+    samples = bytearray()
+
+    def hear(wave: int | None, count: int, _events: int | None) -> int:
+        if wave and count > 0:
+            samples.extend(ctypes.string_at(wave, 2 * count))
+        return 0
+
+    callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(hear)
+
+    def say(text: str) -> Samples:
+        samples.clear()
+        library.espeak_SetSynthCallback(callback)  # the library has one for all its voices
+        if library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise OSError("espeak-ng does not know the voice")
+        octets = text.encode() + b"\0"
+        size = ctypes.c_size_t(len(octets))
+        if library.espeak_Synth(octets, size, 0, 0, 0, ESPEAK_CHARS_UTF8, None, None) != 0:
+            raise OSError("espeak-ng refuses")
+        return bytes(samples), rate
+
+    return say
+
+
+def _mbrola(voice: str) -> Engine:
+    """By the system's own espeak-ng, which knows mbrola's voices and starts it."""
+
+    def say(text: str) -> Samples:
+        line = ["espeak-ng", "-v", voice, "-b", "1", "--stdin", "--stdout"]
+        heard = subprocess.run(line, input=text.encode(), stdout=subprocess.PIPE, check=True).stdout
+        return heard[WAV_HEAD_BYTES:], int.from_bytes(heard[24:28], "little")
+
+    return say
+
+
+_LOADERS: Final[dict[EngineName, Callable[[str], Engine]]] = {
+    "piper": _piper,
+    "pico": _pico,
+    "mbrola": _mbrola,
+    "espeak-ng": _espeak,
+}

@@ -1,0 +1,55 @@
+"""A process in which engines run: questions on stdin, answers on stdout, and nothing else can leave it.
+
+Law: it may crash, hang or be killed at any time. It writes no file, dumps no core, prints nothing, holds a bounded
+amount of memory, and ends itself where nobody is left to end it.
+"""
+
+import os
+import resource
+import signal
+from typing import BinaryIO, Final
+
+from klaroen_adapters.speech.engines import Engine, load
+from klaroen_adapters.speech.frames import HEAD_BYTES, Failed, Said, Say, frame, question
+from klaroen_adapters.speech.sound import spoken
+
+MEMORY_BYTES_MAX: Final = 3 << 30
+"""Address space: onnxruntime takes two of it for a large Piper voice, Pico a tenth."""
+
+
+def main() -> None:
+    asks, tells = confine()
+    engines: dict[tuple[str, str], Engine] = {}
+    while head := asks.read(HEAD_BYTES):
+        asked = question(asks.read(int.from_bytes(head, "big")))
+        signal.setitimer(signal.ITIMER_REAL, asked.patience_s)  # whoever asked is gone, or would have killed us
+        tells.write(frame(answer(asked, engines)))
+        tells.flush()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def confine() -> tuple[BinaryIO, BinaryIO]:
+    """Give up what an engine needs not, and return the two pipes, of which no engine knows."""
+    asks, tells = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    return asks, tells
+
+
+def answer(asked: Say, engines: dict[tuple[str, str], Engine]) -> Said | Failed:
+    """Read the text aloud; whatever goes wrong is told by its kind alone, since its words may hold the text."""
+    try:
+        key = (asked.engine, asked.voice)
+        if key not in engines:
+            engines[key] = load(asked.engine, asked.voice)
+        return spoken(*engines[key](asked.text))
+    except Exception as error:  # an engine's fault is an answer here: the next voice is asked
+        return Failed(type(error).__name__)
+
+
+if __name__ == "__main__":
+    main()
