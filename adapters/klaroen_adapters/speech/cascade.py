@@ -77,7 +77,7 @@ class CascadeSpeaker:
         return Queue(sum(one.borrowed_tokens for one in turns), sum(one.tasks_waiting for one in turns))
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers, within trio's run."""
         self._crew.close()
 
     async def _read(self, text: str, language: Language, name: str) -> Clip:

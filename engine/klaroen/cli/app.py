@@ -14,6 +14,7 @@ from klaroen.cli.context import DONE, FAILED, USAGE, CommandFault, Context
 from klaroen.cli.laboratory import bench, demo
 from klaroen.cli.processes import config, dispatch, edge, serve
 from klaroen.cli.register import register
+from klaroen.cli.speech import speech
 from klaroen.cli.tokens import token
 
 EPILOGUE: Final = "Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration (every fault at once)."
@@ -30,7 +31,7 @@ app = App(
 )
 for command in (serve, edge, dispatch, demo):
     app.command(command)
-for group in (alert, register, token, config, bench):
+for group in (alert, register, token, speech, config, bench):
     app.command(group)
 app.meta.suppress_keyboard_interrupt = False
 app.meta.group_parameters = Group("Options of every command")
