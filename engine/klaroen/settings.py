@@ -296,6 +296,34 @@ class Twilio(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="twil
         return "first"
 
 
+class Asterisk(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="asterisk"):
+    """Calls by an Asterisk of one's own (version 16 or later), which it is told to make over its REST interface."""
+
+    url: Url = "http://127.0.0.1:8088/ari"
+    """Its REST interface; `https` is spoken with TLS, the WebSocket too."""
+    user: Annotated[str, Meta(pattern=r"^[!-9;-~]{1,64}\Z", description="1 to 64 ASCII characters, no colon")]
+    password_file: SecretFile
+    endpoint: Annotated[str, Meta(extra={"check": "endpoint"})] = "PJSIP/{number}@trunk"
+    """What is dialled: `{number}` is E.164 with its plus, `{digits}` is it without."""
+    application: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,60}\Z", description="1 to 60 of A-Z a-z 0-9 _ -")] = ""
+    """The name of our Stasis application, no other's on that Asterisk; by default klaroen-NAME."""
+    caller_id: Annotated[str, Meta(pattern=r"^(\+[0-9]{3,15})?\Z", description="a number in E.164, with +")] = ""
+    """For zones without one."""
+    amd: bool = False
+    """Whether the dial plan tells answering machines from people before anything is played."""
+    amd_context: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,79}\Z", description="a context's name")] = "klaroen-amd"
+    clips: Annotated[str, Meta(pattern=r"^/[^\x00-\x1f&]{0,200}\Z", description="an absolute path")] | None = None
+    """The directory of the clips as Asterisk sees it; by default `data_dir/clips`."""
+    data_dir: Annotated[str, Meta(min_length=1)] | None = None
+    """Where we see them; derived from the `data_dir` above all sections."""
+    rest: Literal["auto", "websocket", "http"] = "auto"
+    tls_ca: OpenFile | None = None
+
+    @property
+    def app(self) -> str:
+        return self.application or f"klaroen-{self.name}".replace(".", "-")
+
+
 class Sim(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="sim"):
     """In this process: for tests and drills. Shown as "simulated" wherever it appears."""
 
@@ -328,7 +356,7 @@ class Plugged(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="plu
         raise NotImplementedError
 
 
-CarrierSettings = Smpp | SmsHttp | Twilio | Sim | Plugged
+CarrierSettings = Smpp | SmsHttp | Twilio | Asterisk | Sim | Plugged
 
 
 class Settings(Section, frozen=True):

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from klaroen.configuration import ConfigurationFaults, load_settings, settings_from
-from klaroen.settings import CarrierSection, Plugged, Section, Settings, Sim, Smpp, SmsHttp, Twilio
+from klaroen.settings import Asterisk, CarrierSection, Plugged, Section, Settings, Sim, Smpp, SmsHttp, Twilio
 
 REFERENCE = Path(__file__).parents[2] / "config" / "klaroen.toml"
 SIM = {"name": "a", "kind": "sim", "channels": ["sms"]}
@@ -95,7 +95,7 @@ def test_every_key_of_the_reference_loads(tmp_path: Path) -> None:
         (tmp_path / name).write_text("hush")
         (tmp_path / name).chmod(0o600)
     settings = settings_from(tomllib.loads(text))
-    assert [Smpp, SmsHttp, SmsHttp, Twilio, Sim] == [type(carrier) for carrier in settings.carrier]
+    assert [Smpp, SmsHttp, SmsHttp, Twilio, Asterisk, Sim] == [type(carrier) for carrier in settings.carrier]
 
 
 def test_no_key_is_missing_from_the_reference() -> None:
@@ -111,7 +111,13 @@ def test_no_key_is_missing_from_the_reference() -> None:
     assert known - {"carrier"} == told
 
 
-KINDS: dict[str, type[CarrierSection]] = {"smpp": Smpp, "sms_http": SmsHttp, "twilio": Twilio, "sim": Sim}
+KINDS: dict[str, type[CarrierSection]] = {
+    "smpp": Smpp,
+    "sms_http": SmsHttp,
+    "twilio": Twilio,
+    "asterisk": Asterisk,
+    "sim": Sim,
+}
 OPEN = {"alphabets", "municipalities", "piper", "source", "statuses"}
 """Keys whose value is a table with keys of the operator's own."""
 
@@ -207,7 +213,7 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(smpp: dict[str, object]) ->
         (
             {"carrier": [{"name": "a", "channels": ["sms"]}]},
             "carrier[0].kind",
-            "is required: one of sim, smpp, sms_http",
+            "is required: one of asterisk, sim, smpp, sms_http",
         ),
         ({"carrier": [SIM | {"kind": "smp"}]}, "carrier[0].kind", "there is no kind 'smp'; did you mean smpp?"),
         ({"carrier": [SIM | {"kind": "smtp"}]}, "carrier[0].kind", "kind smtp is not available in this version"),
@@ -286,6 +292,55 @@ def test_cloud_fault(
     told = faults({"edge": edge, "carrier": [cloud | change]})
     assert [f"carrier[0].{key}"] == list(told)
     assert words in told[f"carrier[0].{key}"]
+
+
+@pytest.fixture
+def pbx(secret: str) -> dict[str, object]:
+    return {"name": "pbx", "kind": "asterisk", "channels": ["voice", "tts"], "user": "u", "password_file": secret}
+
+
+ENDPOINT = "such as PJSIP/{number}@trunk"
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "words"),
+    [
+        ({"channels": ["sms"]}, "channels", "this kind carries voice, tts, not sms"),
+        ({"endpoint": "PJSIP/trunk"}, "endpoint", ENDPOINT),
+        ({"endpoint": "PJSIP/{number}@{digits}"}, "endpoint", ENDPOINT),
+        ({"endpoint": "{number}"}, "endpoint", ENDPOINT),
+        ({"endpoint": "/{number}"}, "endpoint", ENDPOINT),
+        ({"endpoint": "PJ SIP/{number}"}, "endpoint", ENDPOINT),
+        ({"endpoint": "PJSIP/{number}\n"}, "endpoint", "expected at most 200 ASCII characters"),
+        ({"endpoint": "é/{number}"}, "endpoint", "expected at most 200 ASCII characters"),
+        ({"endpoint": "P/{number}" + "x" * 200}, "endpoint", "expected at most 200 ASCII characters"),
+        ({"user": "a:b"}, "user", "no colon"),
+        ({"application": "a b"}, "application", "expected 1 to 60 of"),
+        ({"caller_id": "101"}, "caller_id", "a number in E.164, with +"),
+        ({"clips": "clips"}, "clips", "an absolute path"),
+        ({"clips": "/a&b"}, "clips", "an absolute path"),
+        ({"amd_context": "x"}, "amd_context", "has no effect without amd = true"),
+        ({"rest": "ftp"}, "rest", "expected one of auto, websocket, http"),
+        ({"lines": 0}, "lines", "expected int >= 1"),
+    ],
+)
+def test_asterisk_fault(change: dict[str, object], key: str, words: str, pbx: dict[str, object]) -> None:
+    """Each rule of an Asterisk, broken alone, is told by its key alone."""
+    told = faults({"carrier": [pbx | change]})
+    assert [f"carrier[0].{key}"] == list(told)
+    assert words in told[f"carrier[0].{key}"]
+
+
+def test_an_asterisk_is_told_where_our_clips_are(pbx: dict[str, object], secret: str) -> None:
+    """They are ours, in `data_dir`, unless its section says otherwise; TLS needs an address that speaks it."""
+    told = faults({"carrier": [pbx | {"tls_ca": secret}]})
+    assert {"carrier[0].tls_ca": "has no effect unless url is https"} == told
+    [derived] = settings_from({"data_dir": "/d", "carrier": [pbx]}).carrier
+    [own] = settings_from({"data_dir": "/d", "carrier": [pbx | {"data_dir": "/e", "amd": True}]}).carrier
+    assert isinstance(derived, Asterisk)
+    assert isinstance(own, Asterisk)
+    assert ["/d", "/e"] == [derived.data_dir, own.data_dir]
+    assert (5.0, 30, "klaroen-pbx") == (derived.paced_per_s, derived.lines_max, derived.app)
 
 
 def test_carriers_reach_us_as_everybody_does(cloud: dict[str, object], secret: str) -> None:

@@ -37,7 +37,8 @@ needs_asterisk = pytest.mark.skipif(
 )
 
 MODULES = """
-app_amd app_dial app_playback app_playtones app_record app_senddtmf app_stack app_stasis app_verbose app_waituntil
+app_amd app_dial app_playback app_playtones app_record app_senddtmf app_stack app_stasis app_verbose
+app_waitforsilence app_waituntil
 bridge_simple bridge_softmix chan_pjsip codec_alaw codec_ulaw codec_resample format_pcm format_sln format_wav
 func_callerid func_channel func_hangupcause func_strings func_timeout pbx_config
 res_ari res_ari_applications res_ari_asterisk res_ari_bridges res_ari_channels res_ari_endpoints res_ari_events
@@ -161,6 +162,34 @@ class Asterisk:
         self.user, self.password = USER, password
         self.url = f"http://127.0.0.1:{http_port}/ari"
         self.recordings = directory / "recordings"
+        self._process: trio.Process | None = None
+
+    async def start(self) -> bool:
+        """Tell whether it is up: it is not where a port of its was taken meanwhile."""
+        output = self.directory / "output"
+        with output.open("ab") as file:
+            self._process = await trio.lowlevel.open_process(
+                [*program(), "-f", "-C", self.directory / "etc/asterisk.conf"],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                cwd=self.directory,
+            )
+        return await ready(self, self._process)
+
+    async def kill(self) -> None:
+        """As a power cut would: it keeps nothing that outlives the test."""
+        if self._process is not None:
+            self._process.kill()
+            with trio.CancelScope(shield=True):
+                await self._process.wait()
+
+    @asynccontextmanager
+    async def restarted(self) -> AsyncIterator[None]:
+        """Kill it; at the end of the block it is back, as empty as at first."""
+        await self.kill()
+        yield
+        assert await self.start(), self.log()[-4000:]
 
     async def ask(self, method: str, path: str, **query: str) -> Any:
         """Make one ARI request, as somebody else than the carrier under test would."""
@@ -178,6 +207,18 @@ class Asterisk:
         with trio.fail_after(WAIT_S):
             while await self.ask("GET", "channels"):  # noqa: ASYNC110  another process: it is asked
                 await trio.sleep(0.02)
+
+    async def wait_for(self, path: str) -> None:
+        """Wait until ARI knows that thing."""
+        with trio.fail_after(WAIT_S):
+            while True:
+                try:
+                    await self.ask("GET", path)
+                except urllib.error.HTTPError as error:
+                    error.close()
+                    await trio.sleep(0.02)
+                else:
+                    return
 
     async def recording(self, name: str) -> bytes:
         """Return the octets that the extension of that name heard, once all calls are over."""
@@ -203,22 +244,12 @@ async def asterisk(extensions: str = "", pjsip: str = "") -> AsyncIterator[Aster
     try:
         for _ in range(TRIES):
             peer = configured(directory, extensions, pjsip)
-            with (directory / "output").open("wb") as output:
-                process = await trio.lowlevel.open_process(
-                    [*program(), "-f", "-C", directory / "etc/asterisk.conf"],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    cwd=directory,
-                )
             try:
-                if await ready(peer, process):
+                if await peer.start():
                     yield peer
                     return
             finally:
-                process.kill()  # it keeps nothing that outlives the test
-                with trio.CancelScope(shield=True):
-                    await process.wait()
+                await peer.kill()
         pytest.fail(f"Asterisk did not start: {(directory / 'output').read_text(errors='replace')[-4000:]}")
     finally:
         shutil.rmtree(directory)

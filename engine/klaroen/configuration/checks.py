@@ -16,6 +16,8 @@ SECRET_BYTES_MAX: Final = 64 * 1024
 SENDER_MAX: Final = 20
 """SMPP 3.4, 4.4.1: source_addr holds 20 characters."""
 
+ENDPOINT_MAX: Final = 200
+
 _LISTEN: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s/:@\[\]]+):([0-9]{1,5})")
 
 
@@ -66,6 +68,15 @@ def sender(value: str) -> str | None:
     return None if fits else f"expected at most {SENDER_MAX} ASCII characters"
 
 
+def endpoint(value: str) -> str | None:
+    if not value.isascii() or not value.isprintable() or len(value) > ENDPOINT_MAX:
+        return f"expected at most {ENDPOINT_MAX} ASCII characters"
+    if value.count("{number}") + value.count("{digits}") != 1:
+        return "expected {number} or {digits} once, such as PJSIP/{number}@trunk"
+    technology, slash, rest = value.partition("/")
+    return None if technology.isalnum() and slash and rest else "expected TECHNOLOGY/..., such as PJSIP/{number}@trunk"
+
+
 def store(value: str) -> str | None:
     if value == "sqlite":
         return None
@@ -80,5 +91,6 @@ CHECKS: Final[Mapping[str, Callable[[str], str | None]]] = {
     "file": file,
     "secret": secret,
     "sender": sender,
+    "endpoint": endpoint,
     "store": store,
 }

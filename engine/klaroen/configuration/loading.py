@@ -14,7 +14,18 @@ from msgspec import Struct, structs
 
 from klaroen.configuration.rules import broken_rules
 from klaroen.configuration.tables import Fault, Tree, build, closest, read_table
-from klaroen.settings import CarrierSection, CarrierSettings, Edge, Plugged, Settings, Sim, Smpp, SmsHttp, Twilio
+from klaroen.settings import (
+    Asterisk,
+    CarrierSection,
+    CarrierSettings,
+    Edge,
+    Plugged,
+    Settings,
+    Sim,
+    Smpp,
+    SmsHttp,
+    Twilio,
+)
 
 FILE_BYTES_MAX: Final = 1 << 20
 """A hundred carriers with every key written out take a tenth of it."""
@@ -23,9 +34,10 @@ KINDS: Final[Mapping[str, type[CarrierSettings]]] = {
     "smpp": Smpp,
     "sms_http": SmsHttp,
     "twilio": Twilio,
+    "asterisk": Asterisk,
     "sim": Sim,
 }
-NOT_YET: Final = ("sip", "asterisk", "smtp", "whatsapp")
+NOT_YET: Final = ("sip", "smtp", "whatsapp")
 """Kinds with a name and a place, but without code in this version."""
 PLUGGED_GROUP: Final = "klaroen.carriers"
 
@@ -66,7 +78,9 @@ def settings_from(document: Mapping[str, object]) -> Settings:
         raise ConfigurationFaults(faults)
     carriers = tuple(build(section.kind, section.tree) for section in sections if section.kind is not None)
     settings = build(Settings, tree)
-    return structs.replace(settings, carrier=tuple(_reachable(one, settings.edge) for one in carriers))
+    return structs.replace(
+        settings, carrier=tuple(_at_home(_reachable(one, settings.edge), settings) for one in carriers)
+    )
 
 
 def _reachable(carrier: CarrierSettings, edge: Edge) -> CarrierSettings:
@@ -81,6 +95,13 @@ def _reachable(carrier: CarrierSettings, edge: Edge) -> CarrierSettings:
         return structs.replace(carrier, public_url=base)
     if isinstance(carrier, SmsHttp) and carrier.receipt_url is None:
         return structs.replace(carrier, receipt_url=f"{base}/v1/receipts/{carrier.name}")
+    return carrier
+
+
+def _at_home(carrier: CarrierSettings, settings: Settings) -> CarrierSettings:
+    """Say where what a carrier needs of ours lies on this machine, if its section does not."""
+    if isinstance(carrier, Asterisk) and carrier.data_dir is None:
+        return structs.replace(carrier, data_dir=settings.data_dir)
     return carrier
 
 

@@ -6,7 +6,7 @@ Law: a value that is `FAULTY` already breaks no rule, so that nothing is said tw
 from collections.abc import Iterator, Sequence
 
 from klaroen.configuration.tables import FAULTY, Fault, Tree
-from klaroen.settings import CarrierSettings, Edge, Metrics, Smpp, SmsHttp, Twilio
+from klaroen.settings import Asterisk, CarrierSettings, Edge, Metrics, Smpp, SmsHttp, Twilio
 
 Carriers = Sequence[tuple[str, type[CarrierSettings] | None, Tree]]
 """(key of the section, its kind where known, what it means)."""
@@ -46,6 +46,8 @@ def _carrier(at: str, kind: type[CarrierSettings] | None, section: Tree) -> Iter
         yield from _smpp(at, section)
     elif kind is SmsHttp:
         yield from _sms_http(at, section)
+    elif kind is Asterisk:
+        yield from _asterisk(at, section)
 
 
 def _smpp(at: str, section: Tree) -> Iterator[Fault]:
@@ -67,6 +69,14 @@ def _sms_http(at: str, section: Tree) -> Iterator[Fault]:
         yield Fault(f"{at}.user", "is required for the profile kannel")
     if profile == "generic" and _sound(section, "user"):
         yield Fault(f"{at}.user", "has no effect but for the profile kannel")
+
+
+def _asterisk(at: str, section: Tree) -> Iterator[Fault]:
+    secured = str(section.get("url", "")).startswith("https:")
+    if _sound(section, "tls_ca") and not secured:
+        yield Fault(f"{at}.tls_ca", "has no effect unless url is https")
+    if _sound(section, "amd_context") and section.get("amd", False) is False:
+        yield Fault(f"{at}.amd_context", "has no effect without amd = true")
 
 
 def _twilio(at: str, section: Tree, edge: Tree) -> Iterator[Fault]:
