@@ -7,47 +7,30 @@ and never in this one. `config/klaroen.toml` gives every key with its unit and r
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
-from klaroen.core.model import AlertClass, CarrierName, Channel
+from klaroen.core.model import AlertClass, Channel
 from klaroen.core.ports import Carrier, Clock, Emit
 from klaroen.core.state import MultipartRule
-
-# --- kinds of value, each with its bounds; `check` names the look at the world that `configuration` takes -------------
-
-Name = Annotated[CarrierName, Meta(pattern=r"^[A-Za-z0-9_.-]{1,40}\Z", description="1 to 40 of A-Z a-z 0-9 _ . -")]
-"""Stands in paths, labels and files: no character that any of them would have to quote."""
-Listen = Annotated[str, Meta(extra={"check": "listen"})]
-"""`host:port`; port 0 picks a free one, which `data_dir/run/ports.json` then tells."""
-Url = Annotated[str, Meta(max_length=2000, extra={"check": "url"})]
-OpenFile = Annotated[str, Meta(min_length=1, extra={"check": "file"})]
-"""A file that anybody may read: a certificate, a list of authorities."""
-SecretFile = Annotated[str, Meta(min_length=1, extra={"check": "secret"})]
-"""A file that the world may not read; what it holds, less the last line end, is the secret."""
-Host = Annotated[
-    str, Meta(pattern=r"^[^\s/:@]{1,253}\Z|^[0-9A-Fa-f:.]{2,45}\Z", description="a name or an address, without port")
-]
-Port = Annotated[int, Meta(ge=1, le=65_535)]
-Rate = Annotated[float, Meta(gt=0, le=100_000)]
-"""A second; the limit is fifty times what the largest national account drains [2,000]."""
-Wait = Annotated[float, Meta(gt=0, le=86_400)]
-"""Seconds; a day, since no alert but a cold one lives longer."""
-Days = Annotated[int, Meta(ge=1, le=36_525)]
-Years = Annotated[int, Meta(ge=1, le=100)]
-DataCoding = Annotated[int, Meta(ge=0, le=255)]
-Sender = Annotated[str, Meta(extra={"check": "sender"})]
-"""No `pattern`: msgspec 0.22 frees one twice where such a text stands beside a mapping in a union."""
-StatusCode = Annotated[
-    str, Meta(pattern=r"^0x(?!0+\Z)[0-9A-Fa-f]{1,8}\Z", description='a status other than 0, such as "0x0400"')
-]
-"""An SMPP command_status other than 0, which is success whatever a vendor says."""
-
-
-Nis5 = Annotated[str, Meta(pattern=r"^[0-9]{5}\Z", description='the five digits of a municipality, such as "44021"')]
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A table of the file."""
+from klaroen.setting_kinds import (
+    CallCarrier,
+    DataCoding,
+    Days,
+    Host,
+    Listen,
+    Nis5,
+    OpenFile,
+    Port,
+    Rate,
+    SecretFile,
+    Section,
+    Sender,
+    StatusCode,
+    TextCarrier,
+    Url,
+    Wait,
+    Years,
+)
 
 
 class Edge(Section, frozen=True):
@@ -150,65 +133,6 @@ class SmppProfile(Section, frozen=True):
     response_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
     system_type: Annotated[str, Meta(pattern=r"^[!-~]{0,12}\Z", description="at most 12 ASCII characters")] = ""
     """SMPP 3.4, 4.1.1: 12 characters."""
-
-
-class CarrierSection(Section, frozen=True):
-    """What every carrier has, whatever its kind."""
-
-    name: Name
-    channels: tuple[Channel, ...]
-    lanes: tuple[AlertClass, ...] = ()
-    weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
-    cost_eur: Annotated[float, Meta(ge=0, le=100)] = 0.0
-    carries: ClassVar[tuple[Channel, ...]] = ()
-    """The channels that this kind can carry; none named means any."""
-
-    @property
-    def keyed(self) -> bool:
-        """The carrier knows attempts by our key: a repeat is not sent again."""
-        return False
-
-    @property
-    def paced_per_s(self) -> float:
-        """What it is offered at most: segments of texts, or calls."""
-        raise NotImplementedError
-
-    @property
-    def lines_max(self) -> int | None:
-        """Calls that may be up at once; None where nobody counts them."""
-        return None
-
-    @property
-    def multipart_rule(self) -> MultipartRule:
-        """Which parts of a text its receipts speak for."""
-        return "all"
-
-
-class TextCarrier(CarrierSection, frozen=True, kw_only=True):
-    """A carrier that drains segments."""
-
-    rate_per_s: Rate = 1000.0
-
-    @property
-    def paced_per_s(self) -> float:
-        return self.rate_per_s
-
-
-class CallCarrier(CarrierSection, frozen=True, kw_only=True):
-    """A carrier that makes calls: so many begun a second, so many standing at once."""
-
-    calls_per_s: Rate = 5.0
-    lines: Annotated[int, Meta(ge=1, le=10_000)] = 30
-    """An E1, the smallest trunk that is sold by the line, has thirty."""
-    carries: ClassVar[tuple[Channel, ...]] = ("voice", "tts")
-
-    @property
-    def paced_per_s(self) -> float:
-        return self.calls_per_s
-
-    @property
-    def lines_max(self) -> int | None:
-        return self.lines
 
 
 class Smpp(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="smpp"):

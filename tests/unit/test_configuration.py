@@ -8,7 +8,8 @@ import pytest
 from msgspec import structs
 
 from klaroen.configuration import ConfigurationFaults, load_settings, settings_from
-from klaroen.settings import Asterisk, CarrierSection, Plugged, Section, Settings, Sim, Smpp, SmsHttp, Twilio
+from klaroen.setting_kinds import CarrierSection, Section
+from klaroen.settings import Asterisk, Plugged, Settings, Sim, Smpp, SmsHttp, Twilio
 
 REFERENCE = Path(__file__).parents[2] / "config" / "klaroen.toml"
 SIM = {"name": "a", "kind": "sim", "channels": ["sms"]}

@@ -14,9 +14,9 @@ from msgspec import Struct, structs
 
 from klaroen.configuration.rules import broken_rules
 from klaroen.configuration.tables import Fault, Tree, build, closest, read_table
+from klaroen.setting_kinds import CarrierSection
 from klaroen.settings import (
     Asterisk,
-    CarrierSection,
     CarrierSettings,
     Edge,
     Plugged,

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct, structs
 
 from klaroen.configuration.checks import CHECKS
-from klaroen.settings import Section
+from klaroen.setting_kinds import Section
 
 Tree = dict[str, object]
 """The keys of a table with what they mean, a table within as a tree of its own, and `FAULTY` for what means nothing."""

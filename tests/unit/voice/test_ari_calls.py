@@ -571,6 +571,7 @@ def test_who_cannot_say_what_stands_gets_no_calls(response: Response) -> None:
 
 
 def test_we_end() -> None:
+    """What has no answer is unknown, and what talks is lost from sight."""
     world = World()
     world.answered()
     world.dial(attempt=AttemptId("b"))

@@ -179,7 +179,7 @@ async def test_a_wrong_password_is_told_and_tried_again(
         (Fate(hangs_up_s=3.5), ["accepted", "answered 0.2", "reached: played 87 %", "ended 3.5"]),
     ],
 )
-async def test_fates(
+async def test_each_end_of_a_call_is_told_for_what_it_is(
     nursery: trio.Nursery,
     tmp_path: Path,
     fate: Fate,

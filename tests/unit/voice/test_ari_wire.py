@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_counted_and_ends_nothing(octets: bytes) -> None:
     assert UNREAD == ari_wire.read(octets)
 
 
-def test_who_stands() -> None:
+def test_a_list_of_channels_names_who_stands() -> None:
     assert ["app.a1", "17.2"] == ari_wire.read_channels(json.dumps([CHANNEL, {"id": "17.2", "state": "Up"}]))
     assert ari_wire.read_channels('{"message": "no"}') is None
 
