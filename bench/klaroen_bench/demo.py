@@ -26,7 +26,7 @@ from klaroen_bench.gauge import Gauge
 from klaroen_bench.processes import ProcessError
 from klaroen_bench.report import Files, Measured, Register, judge
 from klaroen_bench.rig import Plan, Rig, RigError
-from klaroen_bench.sight import FINAL, Event, Kind, Sight, events_between
+from klaroen_bench.sight import FINAL, Event, Kind, Sight, call_counts, events_between
 from klaroen_bench.storm import BLACKOUT_S, BLACKOUT_SHARE, KILL_SHARE, Storm
 
 LOOK_S: Final = 0.25
@@ -144,7 +144,8 @@ def perform(directory: Path, plan: Plan, face: Face, *, storm: bool) -> None:
         settled_s = round(time.monotonic() - posted_s, 3)
         face.phase("reading")
         rig.flush_ledgers()
-        conditions = plan.conditions.view() | {"storm": storm_view(weather)}
+        calls = None if plan.trunk is None else plan.trunk.view()
+        conditions = plan.conditions.view() | {"calls": calls, "storm": storm_view(weather)}
         watch.weigh()
         measured = Measured(
             plan.seed,
@@ -158,7 +159,7 @@ def perform(directory: Path, plan: Plan, face: Face, *, storm: bool) -> None:
             settled_s,
             watch.peak_rss_mb,
             None if weather is None else weather.restart_to_handover_s,
-            {name: counted.get("accepted", 0) for name, counted in gauge.counters.items()},
+            gauge.accepted,
             str(rig.data_dir),
         )
         clips = rig.data_dir / "clips"
@@ -208,14 +209,16 @@ class Follower:
             time.sleep(max(0.0, began_s + LOOK_S - time.monotonic()))
 
     def _look(self, before: Sight | None, gauge: Gauge) -> Sight:
+        trunk = self._rig.plan.trunk
         status = self.ask(f"/v1/alerts/{self._alert}", "police")
         carriers = self.ask("/v1/carriers", "operator")
         return Sight(
             at_s=time.monotonic() - self._posted_s,
             status=status or (before.status if before else {}),
             carriers=carriers["items"] if carriers else (before.carriers if before else ()),
-            accepted={name: counted.get("accepted", 0) for name, counted in gauge.counters.items()},
+            accepted=gauge.accepted,
             answers=status is not None and carriers is not None,
+            calls={} if trunk is None else call_counts(gauge.counters[trunk.name]),
         )
 
     def ask(self, path: str, token: str) -> Any:
@@ -230,7 +233,7 @@ class Follower:
 
     def weigh(self) -> None:
         """Note how much memory the processes have taken; a killed one counts too."""
-        for role in ("edge", "dispatch"):
+        for role in ("edge", "dispatch", *(() if self._rig.plan.trunk is None else ("voice",))):
             try:
                 held = self._rig.peak_rss_mb(role)
             except (OSError, ValueError):  # it has just been killed, or its pid is being written

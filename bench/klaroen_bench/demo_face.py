@@ -145,7 +145,8 @@ class PlainFace:
             f"{channel} {self._rates.see(channel, sight.at_s, view['handed_over']):,.0f}/s"
             for channel, view in channel_views(status)
         ]
-        self._say(f"  +{sight.at_s:6.1f} s {counts}  {', '.join(rates)}")
+        calls = f"; {sight.calls['ringing']:,} ringing, {sight.calls['talking']:,} talking" if sight.calls else ""
+        self._say(f"  +{sight.at_s:6.1f} s {counts}  {', '.join(rates)}{calls}")
 
     def tell(self, event: Event) -> None:
         mark = {"fault": "!", "mended": "+"}.get(event.kind, " ")

@@ -40,6 +40,7 @@ COLOURS: Final = {
     "cancelled": "yellow",
     "unreachable": "grey30",
 }
+CALL_COLOURS: Final = {"ringing": "yellow", "talking": "cyan", "answered": "green", "not taken": "grey50"}
 BREAKERS: Final = {"closed": "green", "half_open": "yellow", "open": "bold red"}
 MARKS: Final[Mapping[Kind, tuple[str, str]]] = {"fault": ("▼", "red"), "mended": ("▲", "green"), "note": ("·", "dim")}
 
@@ -105,7 +106,7 @@ class ScreenFace:
         if sight is not None and sight.status:
             lines += 6 + len(sight.status["channels"])
         if sight is not None and sight.carriers:
-            lines += 3 + len(sight.carriers)
+            lines += 3 + len(sight.carriers) + 2 * bool(sight.calls)
         return self._draw(max(EVENTS_MIN, self._console.height - lines))
 
     def _draw(self, events: int) -> Group:
@@ -115,7 +116,7 @@ class ScreenFace:
         if sight is not None and sight.status:
             parts += [population(sight.status, self._width), self._channels(sight)]
         if sight is not None and sight.carriers:
-            parts += [self._carriers(sight), Text()]
+            parts += [self._carriers(sight), *calls_line(sight.calls), Text()]
         return Group(*parts, *self._told(events))
 
     @property
@@ -253,6 +254,16 @@ def population(status: Mapping[str, Any], width: int) -> Padding:
             legend.append(f"{state.replace('_', ' ')}  ", "dim")
     shares = tuple((COLOURS[state], status[state]) for state in STATES)
     return Padding(Group(Bar(shares, status["members"]).draw(width - 2), legend), (1, 1, 1, 1))
+
+
+def calls_line(calls: Mapping[str, int]) -> Iterator[RenderableType]:
+    """Yield how calls stand and ended, if there are any."""
+    if not calls:
+        return
+    line = Text(no_wrap=True, overflow="ellipsis")
+    for name, count in calls.items():
+        line.append("■ ", CALL_COLOURS[name]).append(f"{count:,} ", "bold").append(f"{name}  ", "dim")
+    yield Padding(line, (1, 1, 0, 1))
 
 
 def rate(per_s: float) -> Text:

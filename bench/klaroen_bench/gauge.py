@@ -58,6 +58,11 @@ class Gauge:
         self._stop.set()
         self._thread.join()
 
+    @property
+    def accepted(self) -> dict[str, int]:
+        """By carrier, what it has taken so far: messages, or calls."""
+        return {name: one.get("accepted", one.get("calls", 0)) for name, one in self.counters.items()}
+
     def check(self) -> None:
         """Raise what went wrong meanwhile."""
         if self._error is not None:

@@ -19,10 +19,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from klaroen_bench.country import CountryFacts, make_country
-from klaroen_bench.processes import CarrierProcess, cpu_s, peak_rss_mb, start_gateway, start_smsc
-from klaroen_bench.rig_plan import Conditions, Plan, SmsCarrier
+from klaroen_bench.processes import CarrierProcess, cpu_s, peak_rss_mb, start_gateway, start_smsc, start_trunk
+from klaroen_bench.rig_config import SECRETS, write_config
+from klaroen_bench.rig_plan import Conditions, Plan, SmsCarrier, Trunk
 
-__all__ = ["Conditions", "Plan", "Rig", "RigError", "SmsCarrier", "percentile"]
+__all__ = ["Conditions", "Plan", "Rig", "RigError", "SmsCarrier", "Trunk", "percentile"]
 
 PARENT: Final = "KLAROEN_SUPERVISOR"
 """In the environment of `klaroen serve`: the pid that it must not outlive."""
@@ -65,6 +66,8 @@ class Rig:
             self._tell("carriers")
             for index, carrier in enumerate(self.plan.carriers):
                 self._start_carrier(carrier, self.plan.seed + index)
+            if self.plan.trunk is not None:
+                self._start_trunk(self.plan.trunk)
             self._write_config()
             self._tell("register")
             self.command(
@@ -98,7 +101,7 @@ class Rig:
 
     def ledgers(self) -> list[Path]:
         """Return the raw ledgers of all carriers."""
-        paths = [self.directory / f"{carrier.name}.ledger" for carrier in self.plan.carriers]
+        paths = [self.directory / f"{name}.ledger" for name in self.carriers]
         calls = self.directory / "simulated.ledger"
         return [*paths, calls] if calls.exists() else paths
 
@@ -114,6 +117,11 @@ class Rig:
             process = start_gateway(ledger, *arguments, log=log)
         self.carriers[carrier.name] = self._stack.enter_context(process)
 
+    def _start_trunk(self, trunk: Trunk) -> None:
+        ledger, log = self.directory / f"{trunk.name}.ledger", self.directory / f"{trunk.name}.log"
+        arguments = [*trunk.arguments(self.plan.seed), "--password-file", str(self._secret("trunk.password"))]
+        self.carriers[trunk.name] = self._stack.enter_context(start_trunk(ledger, *arguments, log=log))
+
     def _secret(self, name: str) -> Path:
         path = self.directory / name
         if not path.exists():
@@ -123,36 +131,14 @@ class Rig:
 
     def _write_config(self) -> None:
         plan = self.plan
-        lines = [
-            f'data_dir = "{self.data_dir}"',
-            '[edge]\nlisten = "127.0.0.1:0"\nrequests_per_s = 100000',
-            '[metrics]\nedge = "127.0.0.1:0"\ndispatch = "127.0.0.1:0"',
-            f"[dispatch]\nunjournaled_max = {plan.unjournaled_max}",
-            *(
-                f"[steps.{lane}]\nsms_s = {plan.sms_s}\ncall_s = {plan.call_s}"
-                for lane in ("warm", "public_interest", "crisis")
-            ),
-        ]
-        for carrier in plan.carriers:
-            port = self.carriers[carrier.name].port
-            common = f'[[carrier]]\nname = "{carrier.name}"\nkind = "{carrier.kind}"\nchannels = ["sms"]\n'
-            common += f"rate_per_s = {carrier.rate_per_s}\ncost_eur = {carrier.cost_eur}\n"
-            if carrier.kind == "smpp":
-                common += f'host = "127.0.0.1"\nport = {port}\nsystem_id = "klaroen"\nsource = "8810"\n'
-                common += f'password_file = "{self._secret("smsc.password")}"\n'
-                common += f"binds = {carrier.binds}\nwindow = {carrier.window}\n"
-            else:
-                common += f'url = "http://127.0.0.1:{port}/"\nprofile = "generic"\nsender = "8810"\n'
-                common += f'token_file = "{self._secret("gateway.token")}"\n'
-                common += f'receipt_secret_file = "{self._secret("gateway.secret")}"\n'
-            lines.append(common)
-        lines.append(
-            '[[carrier]]\nname = "calls"\nkind = "sim"\nchannels = ["voice", "tts"]\nrate_per_s = 2000\n'
-            # A call whose proof is lost would be followed by one to the member's other number: two by one channel.
-            f"seed = {plan.seed}\nloss = 0.0\n"
-            f'latency_ms = {plan.conditions.latency_ms}\nledger = "{self.directory / "simulated.ledger"}"\n'
+        self.config.write_text(
+            write_config(
+                plan,
+                self.directory,
+                {name: process.port for name, process in self.carriers.items()},
+                {name: self._secret(name) for name in SECRETS},
+            )
         )
-        self.config.write_text("\n".join(lines))
 
     def command(self, *words: str) -> str:
         """Run a `klaroen` command; return its output. Raises RigError."""
@@ -213,7 +199,8 @@ class Rig:
         return ports
 
     def pid(self, role: str) -> int:
-        return int((self.data_dir / "run" / f"{role}.pid").read_text())
+        """Return its pid, the first of several. Raises OSError, ValueError while it has none."""
+        return int((self.data_dir / "run" / f"{role}.pid").read_text().partition("\n")[0])
 
     def cpu_s(self, role: str) -> float:
         return cpu_s(self.pid(role))

@@ -3,7 +3,9 @@
 Law: the defaults are the contract's; what a demonstration or a benchmark changes of them, its report says.
 """
 
-from msgspec import Struct
+from typing import Any
+
+from msgspec import Struct, to_builtins
 
 
 class Conditions(Struct, frozen=True):
@@ -51,6 +53,50 @@ class SmsCarrier(Struct, frozen=True):
     cost_eur: float = 0.055
 
 
+class Trunk(Struct, frozen=True):
+    """One simulated SIP trunk, how the engine is told to use it, and how those whom it calls behave.
+
+    Calls take their time: nothing here is faster than life, but a member rings for seconds, not for half a minute.
+    """
+
+    name: str = "belgacom"
+    lines: int = 1_000
+    calls_per_s: float = 300.0
+    ring_s: tuple[float, float] = (1.0, 4.0)
+    """Until somebody answers, or declines."""
+    no_answer_after_s: float = 12.0
+    """The engine gives up a call that rings for so long."""
+    plays: int = 1
+    busy: float = 0.04
+    no_answer: float = 0.05
+    rejected: float = 0.01
+    invalid: float = 0.01
+    fault: float = 0.01
+    key: float = 0.6
+    """Of all who answer, where they are asked for it."""
+    other_key: float = 0.02
+    hang_up: float = 0.02
+    cost_eur: float = 0.055
+    """A started minute."""
+
+    def arguments(self, seed: int) -> list[str]:
+        shares = ("busy", "no_answer", "rejected", "invalid", "fault", "key", "other_key", "hang_up")
+        low, high = self.ring_s
+        return [
+            *(f"--{name.replace('_', '-')}={getattr(self, name):g}" for name in shares),
+            f"--ring-s={low:g}:{high:g}",
+            f"--lines={self.lines}",
+            f"--seed={seed}",
+            f"--name={self.name}",
+        ]
+
+    def view(self) -> dict[str, Any]:
+        """Return the conditions as every report prints them."""
+        view: dict[str, Any] = to_builtins(self)
+        del view["name"], view["cost_eur"]
+        return view
+
+
 class Plan(Struct, frozen=True):
     """What the rig sets up."""
 
@@ -59,6 +105,8 @@ class Plan(Struct, frozen=True):
     seed: int
     conditions: Conditions = Conditions()
     carriers: tuple[SmsCarrier, ...] = (SmsCarrier("alpha"), SmsCarrier("beta"))
+    trunk: Trunk | None = None
+    """None: calls go by a carrier of kind `sim`, and nobody hears anything."""
     sms_s: float = 10.0
     """Shorter than the default minute, so that a demonstration ends while somebody watches."""
     call_s: float = 15.0

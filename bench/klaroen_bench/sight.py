@@ -28,12 +28,25 @@ class Sight(Struct, frozen=True):
     """By carrier, what it has counted itself."""
     answers: bool = True
     """Whether the API does."""
+    calls: Mapping[str, int] = {}
+    """How calls stand and ended, as the trunk counts them itself; empty without one."""
 
 
 def channel_views(status: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Return the channels of a status, each with its figures, in an order that does not change."""
     views: Mapping[str, Mapping[str, Any]] = status.get("channels", {})
     return [(channel, views[channel]) for channel in CHANNELS if channel in views]
+
+
+def call_counts(counters: Mapping[str, int]) -> dict[str, int]:
+    """Return how calls stand, and how many were answered or not, from a trunk's counters."""
+    not_taken = ("busy", "no_answer", "cancelled", "rejected", "number_invalid")
+    return {
+        "ringing": counters.get("ringing", 0),
+        "talking": counters.get("up", 0),
+        "answered": counters.get("answered", 0),
+        "not taken": sum(counters.get(f"ended_{end}", 0) for end in not_taken),
+    }
 
 
 class Event(Struct, frozen=True):

@@ -66,7 +66,7 @@ def test_a_small_country_is_warned_soundly(kept: dict[str, Any]) -> None:
     assert CONTRACT == tuple(kept)[: len(CONTRACT)]
     assert 60 == kept["networks"]
     conditions = {"latency_ms": 20, "receipts_missing": 0.02, "refused": 0.01, "repeated": 0.01, "late": 0.05}
-    assert conditions | {"drain_per_s": None, "storm": None} == kept["conditions"]
+    assert conditions | {"drain_per_s": None, "calls": None, "storm": None} == kept["conditions"]
     assert {"edge", "dispatch", "voice"} == set(kept["peak_rss_mb"])
     assert kept["accept_ms"] < 1_000 * kept["handed_over_s"]["sms"] < 1_000 * kept["settled_s"]
     assert 0 == kept["possible_duplicates"]

@@ -273,6 +273,7 @@ class Call:
         self._talk = None
 
     def _book(self, end: str, by: Party) -> None:
+        self._switch.counts[f"ended_{end.replace(' ', '_')}"] += 1
         talk = self._talk
         ear = None if talk is None else talk.ear
         record = Record(

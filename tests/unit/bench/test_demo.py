@@ -16,7 +16,7 @@ from klaroen_bench import demo
 from klaroen_bench.audit import AuditError
 from klaroen_bench.demo_face import MachineFace
 from klaroen_bench.report import make_report
-from klaroen_bench.rig import RigError
+from klaroen_bench.rig import Plan, RigError, Trunk
 from klaroen_bench.sight import Event, Sight
 from klaroen_bench.storm import Storm
 
@@ -99,8 +99,9 @@ def test_a_deep_folder_does_not_break_sockets(monkeypatch, tmp_path: Path) -> No
 class FakeRig:
     """Answers status by status; a status of None is a 503."""
 
-    def __init__(self, *statuses: dict[str, object] | None) -> None:
+    def __init__(self, *statuses: dict[str, object] | None, trunk: Trunk | None = None) -> None:
         self._statuses = list(statuses)
+        self.plan = Plan(10, 2, 1, trunk=trunk)
 
     def get(self, path: str, token: str) -> tuple[int, object]:
         if path == "/v1/carriers":
@@ -128,7 +129,8 @@ class FakeFace(MachineFace):
         self.events.append(event)
 
 
-GAUGE = SimpleNamespace(check=lambda: None, counters={"alpha": {"accepted": 7}})
+COUNTERS = {"alpha": {"accepted": 7}, "belgacom": {"calls": 5, "ringing": 2, "up": 1, "answered": 2, "ended_busy": 1}}
+GAUGE = SimpleNamespace(check=lambda: None, counters=COUNTERS, accepted={"alpha": 7})
 SENDING = STATUS | {"state": "sending"}
 
 
@@ -152,6 +154,15 @@ def test_it_follows_through_a_restart_to_the_end(face: FakeFace) -> None:
     assert ["fault", "mended"] == [event.kind for event in face.events]
     assert {"alpha": 7} == dict(last.accepted)
     assert {"dispatch": 52.0} == follower.peak_rss_mb
+    assert {} == last.calls
+
+
+def test_calls_of_a_trunk_are_watched_and_its_process_weighed(face: FakeFace) -> None:
+    """How they stand, by the trunk's own count."""
+    follower = watch(FakeRig(STATUS, trunk=Trunk("belgacom")), face)
+    last = follower.follow(GAUGE)
+    assert {"ringing": 2, "talking": 1, "answered": 2, "not taken": 1} == last.calls
+    assert {"dispatch": 52.0, "voice": 52.0} == follower.peak_rss_mb
 
 
 def test_what_stands_still_is_given_up(face: FakeFace, monkeypatch) -> None:

@@ -11,7 +11,7 @@ from klaroen_bench.demo_face import PHASES, Cast, MachineFace, PlainFace, condit
 from klaroen_bench.demo_screen import Bar, ScreenFace
 from klaroen_bench.report import make_report
 from klaroen_bench.rig import Conditions
-from klaroen_bench.sight import Event, Sight
+from klaroen_bench.sight import Event, Sight, call_counts
 
 CAST = Cast(100_000, 1_059, 1, True, Conditions().view())
 CHANNEL = {
@@ -49,7 +49,7 @@ def play(face, clock: Clock | None = None) -> None:
             clock.now += 12.3
     face.start({"sms": 92_000}, ACCEPTED)
     face.see(Sight(1.0, SENDING, CARRIERS, {"alpha": 1, "beta": 2}))
-    face.see(Sight(2.5, SENDING, CARRIERS, {"alpha": 10_001, "beta": 2}))
+    face.see(Sight(2.5, SENDING, CARRIERS, {"alpha": 10_001, "beta": 2}, calls=call_counts({"ringing": 41, "up": 959})))
     for event in EVENTS:
         face.tell(event)
 

@@ -1,6 +1,6 @@
 """What an operator is told of changes, and how fast things go."""
 
-from klaroen_bench.sight import Event, Rates, Sight, channel_views, events_between
+from klaroen_bench.sight import Event, Rates, Sight, call_counts, channel_views, events_between
 
 
 def sight(at_s: float, answers: bool = True, **changes: object) -> Sight:
@@ -56,3 +56,12 @@ def test_channels_keep_their_order() -> None:
     status = {"channels": {"tts": {"attempts": 2}, "voice": {"attempts": 3}, "sms": {"attempts": 1}}}
     assert [("sms", 1), ("voice", 3), ("tts", 2)] == [(name, view["attempts"]) for name, view in channel_views(status)]
     assert [] == channel_views({})
+
+
+def test_calls_are_counted_as_they_stand_and_as_they_ended() -> None:
+    """Who rang until we gave up did not answer; what ended otherwise had been answered."""
+    counters = {
+        "ringing": 3, "up": 2, "answered": 9, "ended_busy": 4, "ended_no_answer": 1, "ended_cancelled": 5,
+        "ended_number_invalid": 6, "ended_caller_hung_up": 7, "packets": 99,
+    }  # fmt: skip
+    assert {"ringing": 3, "talking": 2, "answered": 9, "not taken": 16} == call_counts(counters)
