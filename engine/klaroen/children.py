@@ -22,6 +22,8 @@ from klaroen.rundir import run_dir
 
 PARENT: Final = "KLAROEN_SUPERVISOR"
 """In a child's environment: the pid that it must not outlive."""
+VOICE_SIGN: Final = "-"
+"""Between a role and which of its processes this is."""
 PR_SET_PDEATHSIG: Final = 1
 """prctl(2)."""
 STOP: Final = (signal.SIGTERM, signal.SIGINT)
@@ -36,7 +38,13 @@ class AlreadyRunningError(Exception):
 def command(role: str, config: Path | None) -> list[str]:
     """Return the command line of a role, which names it."""
     chosen = [] if config is None else ["--config", str(config)]
-    return [sys.executable, "-m", "klaroen", role, *chosen]
+    name, _, worker = role.partition(VOICE_SIGN)
+    return [sys.executable, "-m", "klaroen", name, *(["--worker", worker] if worker else []), *chosen]
+
+
+def voice_role(worker: int) -> str:
+    """Return the role of a voice process: `voice`, `voice-1`, `voice-2` ..."""
+    return f"voice{VOICE_SIGN}{worker}" if worker else "voice"
 
 
 def spawn(line: Sequence[str], environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":

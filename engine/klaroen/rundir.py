@@ -30,6 +30,38 @@ def write_pid(data_dir: str | Path, role: str) -> None:
     _replace(run_dir(data_dir) / f"{role}.pid", f"{os.getpid()}\n")
 
 
+def join_pids(data_dir: str | Path, role: str) -> None:
+    """Write this process's pid to `ROLE.pid`, a line each, beside those of the same role that still run."""
+    directory = run_dir(data_dir)
+    with _alone(directory):
+        others = [pid for pid in read_pids(data_dir, role) if pid != os.getpid() and Path("/proc", str(pid)).exists()]
+        _replace(directory / f"{role}.pid", "".join(f"{pid}\n" for pid in (*others, os.getpid())))
+
+
+def leave_pids(data_dir: str | Path, role: str, pid: int) -> None:
+    """Take a pid out of `ROLE.pid`."""
+    directory = run_dir(data_dir)
+    with _alone(directory):
+        left = [one for one in read_pids(data_dir, role) if one != pid]
+        if left:
+            _replace(directory / f"{role}.pid", "".join(f"{one}\n" for one in left))
+        else:
+            remove_pid(data_dir, role)
+
+
+def read_pids(data_dir: str | Path, role: str) -> list[int]:
+    """Return the pids that stand in `ROLE.pid`."""
+    try:
+        return [int(line) for line in Path(data_dir, RUN, f"{role}.pid").read_text().split()]
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+def voice_socket(data_dir: str | Path, worker: int) -> Path:
+    """Return where a voice process listens to dispatch."""
+    return Path(data_dir, RUN, f"voice-{worker}.sock")
+
+
 def read_pid(data_dir: str | Path, role: str) -> int | None:
     """Return the pid that stands in `ROLE.pid`, of a process that may be gone."""
     try:

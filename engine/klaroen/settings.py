@@ -63,6 +63,16 @@ class Dispatch(Section, frozen=True):
     drain_s: Annotated[float, Meta(ge=0, le=600)] = 15.0
 
 
+class Voice(Section, frozen=True):
+    """The processes that make the calls of kind `sip`."""
+
+    workers: Annotated[int, Meta(ge=1, le=16)] = 1
+    """One fills a core at some 2,000 calls."""
+    rtp_first: Annotated[int, Meta(ge=1024, le=65_534)] = 16_384
+    rtp_last: Annotated[int, Meta(ge=1025, le=65_535)] = 32_767
+    """Ports at which telephones' keys are heard, both included; each call takes an even one (RFC 3550, 11)."""
+
+
 class ClassSteps(Section, frozen=True):
     """How long each step of one class waits for proof (R15), and how calls behave."""
 
@@ -220,6 +230,26 @@ class Twilio(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="twil
         return "first"
 
 
+class Sip(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="sip"):
+    """Calls over a SIP trunk, made by the voice processes."""
+
+    host: Host
+    port: Port = 5060
+    transport: Literal["udp", "tcp"] = "udp"
+    user: Annotated[str, Meta(pattern=r"^[!-~]{0,64}\Z", description="at most 64 ASCII characters")] = ""
+    password_file: SecretFile | None = None
+    domain: Host | None = None
+    """What stands in the addresses that are called; by default `host`, with the port where it is not 5060."""
+    caller_id: Annotated[str, Meta(pattern=r"^(\+?[0-9]{1,15})?\Z", description="a number, such as +3221234567")] = ""
+    """For zones without one of their own."""
+    local_address: Host | None = None
+    """The address at which the trunk reaches us; by default that of the interface which leads to it."""
+    probe: bool = True
+    """Ask the trunk for signs of life (OPTIONS). Without, it is taken to be up."""
+    sockets: tuple[str, ...] = ()
+    """Where the voice processes listen; derived from `data_dir` and `voice.workers`."""
+
+
 class Asterisk(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="asterisk"):
     """Calls by an Asterisk of one's own (version 16 or later), which it is told to make over its REST interface."""
 
@@ -280,7 +310,7 @@ class Plugged(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="plu
         raise NotImplementedError
 
 
-CarrierSettings = Smpp | SmsHttp | Twilio | Asterisk | Sim | Plugged
+CarrierSettings = Smpp | SmsHttp | Twilio | Sip | Asterisk | Sim | Plugged
 
 
 class Settings(Section, frozen=True):
@@ -290,6 +320,7 @@ class Settings(Section, frozen=True):
     cap: Cap = Cap()
     metrics: Metrics = Metrics()
     dispatch: Dispatch = Dispatch()
+    voice: Voice = Voice()
     steps: Steps = Steps()
     retention: Retention = Retention()
     speech: Speech = Speech()

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from klaroen.rundir import clear_ports, read_pid, remove_pid, write_pid, write_port
+from klaroen.rundir import clear_ports, leave_pids, write_pid, write_port
 
 __all__ = ["BACKOFF_S", "EX_CONFIG", "Child", "Process", "Supervisor", "write_pid", "write_port"]
 
@@ -119,8 +119,8 @@ class Supervisor:
         pid = child.process.pid if child.process else None
         code = child.reap(self._clock())
         if code is not None:
-            if read_pid(self._data_dir, child.role) == pid:
-                remove_pid(self._data_dir, child.role)
+            if pid is not None:
+                leave_pids(self._data_dir, child.role.partition("-")[0], pid)
             log.log(logging.INFO if code == 0 else logging.WARNING, "ended", role=child.role, pid=pid, code=code)
         return code
 

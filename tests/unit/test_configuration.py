@@ -9,9 +9,10 @@ from msgspec import structs
 
 from klaroen.configuration import ConfigurationFaults, load_settings, settings_from
 from klaroen.setting_kinds import CarrierSection, Section
-from klaroen.settings import Asterisk, Plugged, Settings, Sim, Smpp, SmsHttp, Twilio
+from klaroen.settings import Asterisk, Plugged, Settings, Sim, Sip, Smpp, SmsHttp, Twilio
 
 REFERENCE = Path(__file__).parents[2] / "config" / "klaroen.toml"
+TRUNK = {"name": "a", "kind": "sip", "channels": ["voice"], "host": "trunk"}
 SIM = {"name": "a", "kind": "sim", "channels": ["sms"]}
 GATEWAY = {"name": "g", "kind": "sms_http", "channels": ["sms"], "url": "http://127.0.0.1:1/send"}
 
@@ -96,7 +97,7 @@ def test_every_key_of_the_reference_loads(tmp_path: Path) -> None:
         (tmp_path / name).write_text("hush")
         (tmp_path / name).chmod(0o600)
     settings = settings_from(tomllib.loads(text))
-    assert [Smpp, SmsHttp, SmsHttp, Twilio, Asterisk, Sim] == [type(carrier) for carrier in settings.carrier]
+    assert [Smpp, SmsHttp, SmsHttp, Twilio, Sip, Asterisk, Sim] == [type(carrier) for carrier in settings.carrier]
 
 
 def test_no_key_is_missing_from_the_reference() -> None:
@@ -116,6 +117,7 @@ KINDS: dict[str, type[CarrierSection]] = {
     "smpp": Smpp,
     "sms_http": SmsHttp,
     "twilio": Twilio,
+    "sip": Sip,
     "asterisk": Asterisk,
     "sim": Sim,
 }
@@ -161,19 +163,19 @@ def test_every_fault_at_once(smpp: dict[str, object]) -> None:
         {
             "data_dri": "x",
             "edge": {"listen": 8080},
-            "voice": {},
-            "carrier": [smpp, {"kind": "sip", "lanes": ["wram", "cold", "cold"]}],
+            "voices": {},
+            "carrier": [smpp, {"kind": "smtp", "lanes": ["wram", "cold", "cold"]}],
         }
     )
     assert {
         "data_dri": "there is no such key; did you mean data_dir?",
-        "voice": "there is no such key",
+        "voices": "there is no such key; did you mean voice?",
         "edge.listen": "expected str, got int",
         "carrier[0].password": "there is no such key; did you mean password_file?",
         "carrier[0].port": "expected int <= 65535, got 70000",
         "carrier[0].profile.id_resp": "expected one of opaque, hex, dec; did you mean hex?",
         "carrier[0].profile.alphabets.ucs2": "expected int >= 0, got -1",
-        "carrier[1].kind": "kind sip is not available in this version",
+        "carrier[1].kind": "kind smtp is not available in this version",
         "carrier[1].name": "is required",
         "carrier[1].channels": "is required",
         "carrier[1].lanes[0]": "expected one of crisis, warm, public_interest, cold; did you mean warm?",
@@ -214,7 +216,7 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(smpp: dict[str, object]) ->
         (
             {"carrier": [{"name": "a", "channels": ["sms"]}]},
             "carrier[0].kind",
-            "is required: one of asterisk, sim, smpp, sms_http",
+            "is required: one of asterisk, sim, sip, smpp, sms_http",
         ),
         ({"carrier": [SIM | {"kind": "smp"}]}, "carrier[0].kind", "there is no kind 'smp'; did you mean smpp?"),
         ({"carrier": [SIM | {"kind": "smtp"}]}, "carrier[0].kind", "kind smtp is not available in this version"),
@@ -232,6 +234,17 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(smpp: dict[str, object]) ->
         ({"carrier": [GATEWAY | {"user": "x"}]}, "carrier[0].user", "has no effect but for the profile kannel"),
         ({"carrier": [GATEWAY | {"sender": "é"}]}, "carrier[0].sender", "expected at most 20 ASCII characters"),
         ({"carrier": [GATEWAY | {"batch_max": 10_001}]}, "carrier[0].batch_max", "expected int <= 10000, got 10001"),
+        ({"carrier": [TRUNK | {"channels": ["sms"]}]}, "carrier[0].channels", "this kind carries voice, tts, not sms"),
+        ({"carrier": [TRUNK | {"host": "a b"}]}, "carrier[0].host", "expected a name or an address"),
+        ({"carrier": [TRUNK | {"caller_id": "BIN"}]}, "carrier[0].caller_id", "expected a number"),
+        ({"carrier": [TRUNK | {"transport": "tls"}]}, "carrier[0].transport", "expected one of udp, tcp"),
+        (
+            {"voice": {"rtp_first": 20_001, "rtp_last": 20_010, "workers": 2}, "carrier": [TRUNK | {"lines": 3}]},
+            "voice.rtp_last",
+            "leaves 2 even ports a process, for 3 lines of kind sip",
+        ),
+        ({"voice": {"rtp_first": 20_002, "rtp_last": 20_001}}, "voice.rtp_last", "leaves 0 even ports"),
+        ({"voice": {"workers": 0}}, "voice.workers", "expected int >= 1, got 0"),
         ({"carrier": [GATEWAY | {"url": "http://x:0/"}]}, "carrier[0].url", "expected http://"),
     ],
 )

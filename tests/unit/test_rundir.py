@@ -5,7 +5,18 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from klaroen.rundir import clear_ports, read_pid, read_ports, remove_pid, run_dir, write_pid, write_port
+from klaroen.rundir import (
+    clear_ports,
+    join_pids,
+    leave_pids,
+    read_pid,
+    read_pids,
+    read_ports,
+    remove_pid,
+    run_dir,
+    write_pid,
+    write_port,
+)
 
 
 def test_a_process_writes_its_own_pid(tmp_path: Path) -> None:
@@ -17,6 +28,21 @@ def test_a_process_writes_its_own_pid(tmp_path: Path) -> None:
     remove_pid(tmp_path, "edge")
     remove_pid(tmp_path, "edge")
     assert read_pid(tmp_path, "edge") is None
+
+
+def test_processes_of_one_role_stand_in_one_file(tmp_path: Path) -> None:
+    """A line each; those that are gone leave, and the file with the last."""
+    assert [] == read_pids(tmp_path, "voice")
+    running, gone = os.getppid(), 2**22 + 1
+    (run_dir(tmp_path) / "voice.pid").write_text(f"{running}\n{gone}\n")
+    join_pids(tmp_path, "voice")
+    join_pids(tmp_path, "voice")
+    assert f"{running}\n{os.getpid()}\n" == (tmp_path / "run" / "voice.pid").read_text()
+    leave_pids(tmp_path, "voice", running)
+    assert [os.getpid()] == read_pids(tmp_path, "voice")
+    leave_pids(tmp_path, "voice", gone)
+    leave_pids(tmp_path, "voice", os.getpid())
+    assert not (tmp_path / "run" / "voice.pid").exists()
 
 
 def test_a_pid_file_that_holds_no_pid_names_nobody(tmp_path: Path) -> None:

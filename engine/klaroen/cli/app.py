@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from klaroen.cli.alerts import alert
 from klaroen.cli.context import DONE, FAILED, USAGE, CommandFault, Context
 from klaroen.cli.laboratory import bench, demo
-from klaroen.cli.processes import config, dispatch, edge, serve
+from klaroen.cli.processes import config, dispatch, edge, serve, voice
 from klaroen.cli.register import register
 from klaroen.cli.speech import speech
 from klaroen.cli.tokens import token
@@ -29,7 +29,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     version=lambda: version("klaroen"),
 )
-for command in (serve, edge, dispatch, demo):
+for command in (serve, edge, dispatch, voice, demo):
     app.command(command)
 for group in (alert, register, token, speech, config, bench):
     app.command(group)

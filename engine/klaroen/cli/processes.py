@@ -17,19 +17,22 @@ config = App(name="config", help="Look at the configuration.")
 
 
 def serve(*, context: Here) -> int:
-    """Run edge and dispatch, and start again the one that dies. SIGTERM ends both in order."""
+    """Run edge, dispatch and voice, and start again the one that dies. SIGTERM ends all in order."""
     _join(context)
-    from klaroen.children import AlreadyRunningError, command, listening_to_signals, only_one, spawn
+    from klaroen.children import AlreadyRunningError, command, listening_to_signals, only_one, spawn, voice_role
+    from klaroen.settings import Sip
     from klaroen.supervisor import Supervisor
     from klaroen.telemetry import configure_logging
 
     settings = context.settings()
     configure_logging("serve")
     data_dir = Path(settings.data_dir)
+    calls = any(isinstance(carrier, Sip) for carrier in settings.carrier)
+    voices = [voice_role(worker) for worker in range(settings.voice.workers if calls else 0)]
     try:
         with only_one(data_dir), listening_to_signals() as signals:
             return Supervisor(
-                roles=("edge", "dispatch"),
+                roles=("edge", "dispatch", *voices),
                 data_dir=data_dir,
                 spawn=lambda role: spawn(command(role, context.config), context.environ),
                 signals=signals,
@@ -67,6 +70,23 @@ def dispatch(*, context: Here) -> int:
         return run_dispatch(settings)
     except (StoreBusyError, SchemaNewerError, StoreCorruptError) as error:
         raise CommandFault(f"{error}.") from None
+
+
+def voice(*, worker: int = 0, context: Here) -> int:
+    """Run a voice process alone: it makes the calls of kind sip.
+
+    Parameters
+    ----------
+    worker
+        Which of `voice.workers` this is, from 0.
+    """
+    _join(context)
+    settings = context.settings()
+    if not 0 <= worker < settings.voice.workers:
+        raise CommandFault(f"There is no worker {worker}: voice.workers is {settings.voice.workers}.")
+    from klaroen_adapters.voice.worker import run_voice
+
+    return run_voice(settings, worker)
 
 
 @config.command

@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from klaroen.configuration.rules import broken_rules
 from klaroen.configuration.tables import Fault, Tree, build, closest, read_table
+from klaroen.rundir import voice_socket
 from klaroen.setting_kinds import CarrierSection
 from klaroen.settings import (
     Asterisk,
@@ -22,6 +23,7 @@ from klaroen.settings import (
     Plugged,
     Settings,
     Sim,
+    Sip,
     Smpp,
     SmsHttp,
     Twilio,
@@ -34,10 +36,11 @@ KINDS: Final[Mapping[str, type[CarrierSettings]]] = {
     "smpp": Smpp,
     "sms_http": SmsHttp,
     "twilio": Twilio,
+    "sip": Sip,
     "asterisk": Asterisk,
     "sim": Sim,
 }
-NOT_YET: Final = ("sip", "smtp", "whatsapp")
+NOT_YET: Final = ("smtp", "whatsapp")
 """Kinds with a name and a place, but without code in this version."""
 PLUGGED_GROUP: Final = "klaroen.carriers"
 
@@ -102,6 +105,9 @@ def _at_home(carrier: CarrierSettings, settings: Settings) -> CarrierSettings:
     """Say where what a carrier needs of ours lies on this machine, if its section does not."""
     if isinstance(carrier, Asterisk) and carrier.data_dir is None:
         return structs.replace(carrier, data_dir=settings.data_dir)
+    if isinstance(carrier, Sip) and not carrier.sockets:
+        workers = range(settings.voice.workers)
+        return structs.replace(carrier, sockets=tuple(str(voice_socket(settings.data_dir, one)) for one in workers))
     return carrier
 
 

@@ -6,7 +6,7 @@ Law: a value that is `FAULTY` already breaks no rule, so that nothing is said tw
 from collections.abc import Iterator, Sequence
 
 from klaroen.configuration.tables import FAULTY, Fault, Tree
-from klaroen.settings import Asterisk, CarrierSettings, Edge, Metrics, Smpp, SmsHttp, Twilio
+from klaroen.settings import Asterisk, CarrierSettings, Edge, Metrics, Sip, Smpp, SmsHttp, Twilio, Voice
 
 Carriers = Sequence[tuple[str, type[CarrierSettings] | None, Tree]]
 """(key of the section, its kind where known, what it means)."""
@@ -19,6 +19,7 @@ def broken_rules(tree: Tree, carriers: Carriers) -> Iterator[Fault]:
     if _sound(edge, "client_ca") and "tls_certificate" not in edge:
         yield Fault("edge.client_ca", "has no effect without edge.tls_certificate")
     yield from _ports(edge, _table(tree, "metrics"))
+    yield from _voice(_table(tree, "voice"), carriers)
     names: dict[str, str] = {}
     for at, kind, section in carriers:
         name = section.get("name")
@@ -48,6 +49,8 @@ def _carrier(at: str, kind: type[CarrierSettings] | None, section: Tree) -> Iter
         yield from _sms_http(at, section)
     elif kind is Asterisk:
         yield from _asterisk(at, section)
+    elif kind is Sip and _sound(section, "password_file") and not section.get("user"):
+        yield Fault(f"{at}.password_file", "goes with user, which is missing")
 
 
 def _smpp(at: str, section: Tree) -> Iterator[Fault]:
@@ -89,6 +92,19 @@ def _twilio(at: str, section: Tree, edge: Tree) -> Iterator[Fault]:
     nowhere = "public_url" not in section and "public_url" not in edge and str(edge.get("listen")).endswith(":0")
     if calls and nowhere:
         yield Fault(f"{at}.public_url", "is required, or edge.public_url: the carrier fetches from us what it plays")
+
+
+def _voice(voice: Tree, carriers: Carriers) -> Iterator[Fault]:
+    """Every line needs a port, and any voice process may get all of them."""
+    first, last, workers = (voice.get(key, getattr(Voice(), key)) for key in ("rtp_first", "rtp_last", "workers"))
+    if not isinstance(first, int) or not isinstance(last, int) or not isinstance(workers, int):
+        return
+    room = max(0, (last + 1 - first) // 2 // workers)
+    lines = [section.get("lines", 30) for _, kind, section in carriers if kind is Sip]
+    needed = sum(one for one in lines if isinstance(one, int))
+    if room < max(needed, 1):
+        words = f"leaves {room} even ports a process, for {needed} lines of kind sip"
+        yield Fault("voice.rtp_last", words)
 
 
 def _ports(edge: Tree, metrics: Tree) -> Iterator[Fault]:

@@ -23,7 +23,7 @@ from klaroen.dispatch.feed import feed_forever
 from klaroen.dispatch.fleet import EmitFor, build_fleet, run_carrier, watch
 from klaroen.dispatch.flight import fly
 from klaroen.dispatch.recover import load_register, load_tokens, recover
-from klaroen.dispatch.socket import Counter, open_socket
+from klaroen.dispatch.socket import Counter
 from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
 from klaroen.settings import Settings
 from klaroen.store import open_store
@@ -31,6 +31,7 @@ from klaroen.store.trio_writer import TrioWriter
 from klaroen.store.writer import SWITCH_S, WritableStore, Writer
 from klaroen.telemetry import Depths, DispatchMetrics, configure_logging, serve_metrics
 from klaroen.telemetry.vitals import BEAT_S
+from klaroen_adapters.local import open_socket
 
 log = structlog.get_logger()
 

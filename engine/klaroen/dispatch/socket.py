@@ -4,9 +4,6 @@ Law: only this user (and root) may connect, checked by the kernel's word; a clie
 under way, and what it does not read it does not get: a slow client is cut off, never waited for.
 """
 
-import os
-import socket as sockets
-import struct
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
@@ -37,6 +34,7 @@ from klaroen.dispatch.office import Office
 from klaroen.dispatch.offline import told_faults
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.register.model import RegisterFaults
+from klaroen_adapters.local import is_trusted
 
 log = structlog.get_logger()
 
@@ -196,26 +194,6 @@ def readiness(desk: Desk) -> Readiness:
         if not any(one.link_up or one.pace.breaker != "closed" for one in stations):
             missing.append(f"no carrier for {channel} is up")
     return Readiness(not missing and not desk.draining, desk.draining, "; ".join(missing) or "ready")
-
-
-async def open_socket(path: trio.Path) -> trio.SocketListener:
-    """Listen on the data directory's socket, mode 0600."""
-    await path.unlink(missing_ok=True)
-    listening = trio.socket.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
-    mask = os.umask(0o177)
-    try:
-        await listening.bind(str(path))
-    finally:
-        os.umask(mask)
-    listening.listen(64)
-    return trio.SocketListener(listening)
-
-
-def is_trusted(socket: trio.socket.SocketType) -> bool:
-    """Ask the kernel who is at the other end: this user or root."""
-    credentials = socket.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, struct.calcsize("3i"))
-    _, uid, _ = struct.unpack("3i", credentials)
-    return uid in (0, os.getuid())
 
 
 async def _chunks(stream: trio.SocketStream) -> AsyncIterator[bytes]:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-Process = Literal["edge", "dispatch"]
+Process = Literal["edge", "dispatch", "voice"]
 
 BEAT_S: Final = 1.0
 """How often a loop says that it turns; the alert rule allows for fifteen."""
