@@ -72,9 +72,15 @@ _ID: Final = re.compile(rb"id(?<![a-z0-9_]id)" + _VALUE + rb"([!-~]{1,%d})(?![!-
 _ERROR: Final = rb"err(?<![a-z0-9_]err)" + _VALUE + rb"0*([a-z0-9]{0,16})"
 _STAT: Final = re.compile(rb"stat(?<![a-z0-9_]stat)" + _VALUE + rb"([a-z]{1,16})(?:[\t\n\r ]+" + _ERROR + rb")?").search
 _ERR: Final = re.compile(_ERROR).search
-# Appendix B of 3.4, as most write it: a short cut through the three searches above, with the same findings [-0.5 µs].
-_USUAL_ID: Final = re.compile(rb"id:" + _NO_KEY + rb"([!-9;-~]{1,64})[ ]").match
-_USUAL_STAT: Final = re.compile(rb"stat:(?:(?<= stat:)([A-Z]{1,16}) err:0*([0-9]{0,16})(?![!-~]))?").search
+# A delivered message in a deliver_sm as most carriers write it, from the first octet to the last: Appendix B of 3.4 in
+# the text, and the options, if any, in this order. A short cut through all of the above, with the same findings.
+_ARRIVAL: Final = re.compile(
+    rb"[^\0]{0,64}\0\x01.([1-9][0-9]{6,14})\0..[^\0]{0,64}\0\x04..\0\0..\0.(.)"
+    rb"(id:([0-9A-Za-z-]{1,64}) sub:[0-9]{3} dlvrd:[0-9]{3} submit date:[0-9]{10,12} done date:[0-9]{10,12}"
+    rb" stat:DELIVRD (?:err:0{1,3} )?[Tt]ext:[^\0]*)"
+    rb"(?:\x00\x1e\x00(.)\4\0)?(?:\x04\x27\x00\x01\x02)?(?:\x02\x04\x00\x02(..))?",
+    re.DOTALL,
+).fullmatch
 
 
 def is_receipt(inbound: Inbound) -> bool:
@@ -83,29 +89,44 @@ def is_receipt(inbound: Inbound) -> bool:
 
 
 class ReceiptReader:
-    """One carrier's receipts, read by its profile [2 µs each]."""
+    """One carrier's receipts, read by its profile."""
 
     def __init__(self, id_form: IdForm, means: Literal["handset", "network"]) -> None:
         self._id_form = id_form
+        self._arrived: Literal["network", "reached"] = "network" if means == "network" else "reached"
         self._states: dict[bytes, tuple[Literal["buffered", "failed", "network", "reached"], str]] = {
             word.encode(): ("network" if state == "reached" and means == "network" else state, stat)
             for stat, state in STATES.items()
             for word in (stat, stat.lower())
         }
 
+    def read_arrival(self, body: bytes, ticket: object) -> Receipt | None:
+        """Return the receipt of a deliver_sm that is a usual proof of arrival, as `read` would [1.2 µs against 5]."""
+        found = _ARRIVAL(body)
+        if found is None:
+            return None
+        number, length, text, name, option, reference = found.groups()
+        if length[0] != len(text) or (option is not None and option[0] != len(name) + 1):
+            return None
+        ref, alias = names(name.decode("ascii"), self._id_form)
+        return Receipt(
+            state=self._arrived,
+            code="DELIVRD",
+            ref=ref,
+            alias=alias,
+            reference=None if reference is None else int.from_bytes(reference, "big"),
+            address="+" + number.decode("ascii"),
+            ticket=ticket,
+        )
+
     def read(self, inbound: Inbound, ticket: object) -> Receipt | None:
         """Return the receipt, or None where it names neither an id nor a reference and so belongs to nothing."""
         text = inbound.text
         if inbound.esm_class & _ESM_UDHI or inbound.data_coding or not text:
             text = words_of(inbound)
-        if not inbound.options and (usual := _USUAL_ID(text)) and (found := _USUAL_STAT(text)) and found[1]:
-            name = usual[1]
-            stat, err = found.groups()
-            error, reference = err.decode("ascii"), None
-        else:
-            name, stat, error, reference = _search(text, inbound.options)
-            if not name and reference is None:
-                return None
+        name, stat, error, reference = _search(text, inbound.options)
+        if not name and reference is None:
+            return None
         state, code = self._states.get(stat) or ("buffered", stat.decode("ascii").upper() or "UNKNOWN")
         ref, alias = names(name.decode("latin-1"), self._id_form) if name else (None, None)
         return Receipt(

@@ -67,6 +67,7 @@ class Session:
         self._throttle = Throttle(terms.rate_per_s)
         self._outbox = Outbox()
         self._read_receipt = terms.receipts.read
+        self._read_arrival = terms.receipts.read_arrival
         self._heard_at = now
         self._enquired_at: Instant | None = None
         self._is_left = False  # the peer has unbound
@@ -271,6 +272,10 @@ class Session:
         self._answer(pdu.encode(pdu.GENERIC_NACK, ESME_RINVCMDID, sequence))
 
     def _on_deliver(self, frame: pdu.Frame, now: Instant) -> Receipt | None:  # noqa: ARG002
+        if self.state != "binding":
+            arrival = self._read_arrival(frame[3], Ticket(self, pdu.DELIVER_SM_RESP, frame[2]))
+            if arrival is not None:
+                return arrival
         return self._on_message(pdu.parse_deliver(frame[3]), pdu.DELIVER_SM_RESP, frame[2])
 
     def _on_data(self, frame: pdu.Frame, now: Instant) -> Receipt | None:  # noqa: ARG002

@@ -68,7 +68,8 @@ def answers(numbers: Sequence[int], status: int = 0) -> bytes:
 
 
 def receipt(ref: str, sequence: int = 1, *, stat: str = "DELIVRD", esm_class: int = 4, command: int = DELIVER) -> bytes:
-    text = f"id:{ref} sub:001 dlvrd:001 stat:{stat} err:000 text:".encode()
+    dates = "submit date:2611211200 done date:2611211201"
+    text = f"id:{ref} sub:001 dlvrd:001 {dates} stat:{stat} err:000 text:".encode()
     ends = b"\0\x01\x0132470000001\0\0\x008810\0"
     if command == DATA:
         return pdu(DATA, 0, sequence, ends + bytes((esm_class, 0, 0)) + struct.pack(">HH", 0x424, len(text)) + text)

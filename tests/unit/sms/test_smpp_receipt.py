@@ -204,10 +204,49 @@ def test_the_handsets_number(ton: int, digits: bytes, number: str | None) -> Non
     assert number == address(ton, digits)
 
 
+BODY = bytes.fromhex("00 01 01 333234373030303030303100 00 00 3838313000 04 00 00 00 00 00 00 00 00")
+
+
 def test_the_octets_of_a_whole_receipt() -> None:
     """From a PDU's body to a receipt, once."""
-    body = bytes.fromhex("00 01 01 333234373030303030303100 00 00 3838313000 04 00 00 00 00 00 00 00 00")
-    parsed = pdu.parse_deliver(body + bytes((len(USUAL),)) + USUAL)
+    parsed = pdu.parse_deliver(BODY + bytes((len(USUAL),)) + USUAL)
     assert parsed is not None
     assert is_receipt(parsed)
     assert ("12345", "reached", "DELIVRD") == read(parsed)
+
+
+@pytest.mark.parametrize(
+    ("options", "reference"),
+    [
+        (b"", None),
+        (pdu.tlv(0x1E, b"12345\0") + pdu.tlv(0x427, b"\x02"), None),
+        (pdu.tlv(0x1E, b"12345\0") + pdu.tlv(0x427, b"\x02") + pdu.tlv(0x204, b"\x12\x34"), 0x1234),
+        (pdu.tlv(0x204, b"\x12\x34"), 0x1234),
+    ],
+)
+@pytest.mark.parametrize("text", [USUAL, USUAL.replace(b"err:000 ", b""), USUAL.replace(b"text:Inbraak", b"Text:")])
+def test_the_usual_proof_is_read_at_one_glance(text: bytes, options: bytes, reference: int | None) -> None:
+    """As it is by the longer way."""
+    body = BODY + bytes((len(text),)) + text + options
+    reader = ReceiptReader("opaque", "handset")
+    found = reader.read_arrival(body, "ticket")
+    assert found is not None
+    assert ("12345", "reached", reference, "+32470000001") == (found.ref, found.state, found.reference, found.address)
+    parsed = pdu.parse_deliver(body)
+    assert parsed is not None
+    assert found == reader.read(parsed, "ticket")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"\x01" + USUAL,
+        bytes((len(USUAL),)) + USUAL.replace(b"DELIVRD", b"UNDELIV"),
+        bytes((len(USUAL),)) + USUAL + pdu.tlv(0x1E, b"999\0"),
+        bytes((len(USUAL),)) + USUAL + b"\x00\x1e\x00\x0912345\0",
+        bytes((len(USUAL),)) + USUAL + pdu.tlv(0x427, b"\x05"),
+    ],
+)
+def test_what_is_not_quite_usual_goes_the_longer_way(rest: bytes) -> None:
+    """A wrong length, another state, another id, an option of another length."""
+    assert ReceiptReader("opaque", "handset").read_arrival(BODY + rest, None) is None
