@@ -2,8 +2,8 @@
 
 Law: what befalls an attempt is a pure function of (seed, attempt id), so that a world is replayed from its seed however
 the scheduler orders it. A repeated attempt is answered and proved again, and never reaches the handset twice. One task
-and one heap of due times serve all messages; time passes only in `trio.sleep_until`. Its far end is its ledger, and
-outlives this process: after a restart it knows what arrived, and repeats the proof as a carrier would.
+and one heap of due times serve all messages; time passes only in sleep. Its far end is its ledger, and outlives this
+process: after a restart it knows what arrived, and repeats the proof as a carrier would.
 """
 
 import heapq
@@ -21,8 +21,9 @@ from msgspec import Struct
 
 from klaroen.core.errors import CarrierDownError
 from klaroen.core.model import AttemptId, CarrierName, Channel, Instant
-from klaroen.core.ports import Accepted, Answer, Clock, Emit, Envelope, Event, Link, Receipt
+from klaroen.core.ports import Accepted, Answer, Call, Clock, Emit, Envelope, Event, Link, Receipt
 from klaroen.settings import Sim
+from klaroen_adapters.sim_call import Course, course
 
 WINDOW: Final = 10_000
 """Ten batches: more is never unanswered at once at any latency that a simulation uses."""
@@ -37,22 +38,23 @@ DELAYS: Final = 8
 SLOT_S: Final = 0.02
 """Proofs come due on this grid, so that those of many hand-overs share a list: a call takes seconds."""
 
-# How many latencies pass from acceptance to proof, at the least and at the most: a text message takes a few, a call
-# rings and plays [at 20 ms: 3 to 6 s, a quarter of a real one].
+# How many latencies pass from acceptance to proof, at the least and at the most (of calls: `sim_call`).
 PROOF_LATENCIES: Final[dict[Channel, tuple[float, float]]] = {
     "sms": (1.0, 5.0),
-    "voice": (150.0, 300.0),
-    "tts": (150.0, 300.0),
     "email": (1.0, 10.0),
     "whatsapp": (1.0, 5.0),
 }
+
+
+RING_S: Final = 30.0
+"""Of a call that comes without a script."""
 
 
 class Fate(Struct, frozen=True, gc=False):
     """Three draws in [0, 1)."""
 
     proof: float
-    """Below the loss: no receipt comes."""
+    """Below the loss: no receipt comes, or nobody answers the call."""
     delay: float
     confirm: float
 
@@ -80,7 +82,9 @@ class SimCarrier:
         """Set when something became due earlier than what the task sleeps for."""
         self._known: dict[AttemptId, None] = {}
         self._unanswered = 0
-        self._answered = trio.lowlevel.ParkingLot()
+        self._calls: set[AttemptId] = set()
+        """Those that stand: a repeat of one of them rings nobody."""
+        self._settled = trio.lowlevel.ParkingLot()
         self._up = False
 
     async def run(self) -> None:
@@ -94,7 +98,7 @@ class SimCarrier:
                 if events:
                     await self._emit(events)
                     self._unanswered -= sum(isinstance(event, Answer) for event in events)
-                    self._answered.unpark_all()
+                    self._settled.unpark_all()
         finally:
             self._up = False
 
@@ -109,6 +113,9 @@ class SimCarrier:
         self._unanswered += len(envelopes)
         answer_at = trio.current_time() + self._latency_s
         self._schedule(answer_at, partial(self._answers, envelopes))
+        if envelopes and envelopes[0].content.channel in ("voice", "tts"):
+            self._dial(envelopes, answer_at)
+            return
         lists: dict[tuple[float, float], list[Envelope]] = {}
         for envelope in envelopes:
             delay = int(fate(self._settings.seed, envelope.attempt).delay * DELAYS) / DELAYS
@@ -122,11 +129,35 @@ class SimCarrier:
         """Nothing to do: a lost receipt is part of an attempt's fate."""
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing more; wait for what is unanswered."""
+        """Take nothing more; wait for what is unanswered, and for the calls that stand."""
         self._up = False
         with trio.move_on_after(seconds):
-            while self._unanswered:
-                await self._answered.park()
+            while self._unanswered or self._calls:
+                await self._settled.park()
+
+    def _dial(self, envelopes: Sequence[Envelope], at: float) -> None:
+        """Have the calls rung: those that go the same way at the same moments together."""
+        lists: dict[Course, list[Envelope]] = {}
+        for envelope in envelopes:
+            if envelope.attempt not in self._calls:
+                self._calls.add(envelope.attempt)
+                lists.setdefault(self._course(envelope), []).append(envelope)
+        for way, some in lists.items():
+            ends_at = math.ceil((at + way.ends_s) / SLOT_S) * SLOT_S
+            if way.answered_s is not None:
+                answered_at = math.ceil((at + way.answered_s) / SLOT_S) * SLOT_S
+                since = answered_at - at + self._latency_s
+                self._schedule(answered_at, partial(_answered, some, since))
+                self._schedule(ends_at, partial(self._hang_up, some, ends_at - answered_at, way))
+            else:
+                self._schedule(ends_at, partial(self._hang_up, some, 0.0, way))
+
+    def _course(self, envelope: Envelope) -> Course:
+        drawn, loss = fate(self._settings.seed, envelope.attempt), self._settings.loss
+        delay = int(drawn.delay * DELAYS) / DELAYS
+        left_s = (envelope.content.expires_at - self._clock.now()) / 1000
+        ring_s = RING_S if envelope.script is None else envelope.script.ring_s
+        return course(drawn.proof / loss if drawn.proof < loss else None, delay, self._latency_s, ring_s, left_s)
 
     # --- what comes due ---------------------------------------------------------------------------------------------
 
@@ -152,6 +183,16 @@ class SimCarrier:
 
     def _answers(self, envelopes: Sequence[Envelope]) -> list[Event]:
         return [Answer(envelope.attempt, Accepted((f"{self.name}.{envelope.attempt}",))) for envelope in envelopes]
+
+    def _hang_up(self, envelopes: Sequence[Envelope], talked_s: float, way: Course) -> list[Event]:
+        """The calls end: first what they proved, then that they are over."""
+        self._calls.difference_update(envelope.attempt for envelope in envelopes)
+        if way.answered_s is None:
+            now = self._clock.now()
+            events: list[Event] = [Receipt("failed", way.words, at=now, attempt=one.attempt) for one in envelopes]
+        else:
+            events = self._arrivals(envelopes)
+        return [*events, *(Call(envelope.attempt, "ended", talked_s) for envelope in envelopes)]
 
     def _arrivals(self, envelopes: Sequence[Envelope]) -> list[Event]:
         """The copies reach their handsets, once each; proof comes back for all but the lost share."""
@@ -214,6 +255,10 @@ class SimCarrier:
                     "confirm": envelope.content.confirm,
                 }
                 ledger.write(json.dumps(copy, ensure_ascii=False) + "\n")
+
+
+def _answered(envelopes: Sequence[Envelope], seconds: float) -> list[Event]:
+    return [Call(envelope.attempt, "answered", seconds) for envelope in envelopes]
 
 
 def build(settings: Sim, emit: Emit, clock: Clock) -> SimCarrier:

@@ -9,7 +9,7 @@ from tests.fakes.carrier_peers import GenericPeer, HttpGatewayPeer, KannelPeer, 
 from tests.fakes.twilio import SID, TOKEN, TwilioPeer
 from trio.testing import MockClock
 
-from klaroen.core.model import CarrierName
+from klaroen.core.model import CarrierName, Channel
 from klaroen.core.ports import Carrier, Clock, Emit
 from klaroen.settings import Sim, Smpp, SmsHttp, Twilio
 from klaroen.testing import CARRIER_CHECKS, Check, Peer, carrier_conformance
@@ -43,6 +43,11 @@ def kannel(nursery: trio.Nursery, directory: Path) -> Made:
 
 def sim(nursery: trio.Nursery, directory: Path) -> Made:
     settings = Sim(CarrierName("sim"), ("sms",), ledger=str(directory / "ledger.jsonl"))
+    return lambda emit, clock: SimCarrier(settings, emit, clock), SimPeer(directory / "ledger.jsonl")
+
+
+def sim_calls(nursery: trio.Nursery, directory: Path) -> Made:
+    settings = Sim(CarrierName("sim"), ("tts",), ledger=str(directory / "ledger.jsonl"))
     return lambda emit, clock: SimCarrier(settings, emit, clock), SimPeer(directory / "ledger.jsonl")
 
 
@@ -80,7 +85,7 @@ def twilio(nursery: trio.Nursery, directory: Path) -> Made:
 
 
 @pytest.mark.parametrize("check", CARRIER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("make", [generic, kannel, sim, smpp, twilio])
+@pytest.mark.parametrize("make", [generic, kannel, sim, sim_calls, smpp, twilio])
 async def test_carrier(
     check: Check,
     make: Callable[[trio.Nursery, Path], Made],
@@ -90,4 +95,5 @@ async def test_carrier(
 ) -> None:
     """One promise, in the check's own words, by one carrier."""
     build, peer = make(nursery, tmp_path)
-    await carrier_conformance(check, build, peer, secrets=[SECRET])
+    channel: Channel = "tts" if make is sim_calls else "sms"
+    await carrier_conformance(check, build, peer, channel=channel, secrets=[SECRET])

@@ -17,6 +17,7 @@ from klaroen.core.model import AttemptId, CarrierName, Channel
 from klaroen.core.ports import (
     Accepted,
     Answer,
+    Call,
     Carrier,
     Clock,
     Emit,
@@ -44,6 +45,7 @@ class Proof(Struct, frozen=True):
     state: Literal["buffered", "failed", "network", "reached", "confirmed"] = "reached"
     by: Literal["ref", "attempt", "reference", "other ref", "other number"] = "ref"
     """How it names the attempt; the last two name nobody's."""
+    code: str = "000"
 
 
 class Deed(Struct, frozen=True):
@@ -54,6 +56,8 @@ class Deed(Struct, frozen=True):
     answer_s: float = LATENCY_S
     copies: int = 1
     proofs: tuple[Proof, ...] = (Proof(),)
+    course: tuple[tuple[float, Literal["answered", "ended"], float], ...] = ()
+    """Of a call: (when, what, the seconds that are told of it)."""
 
 
 PROVED = Deed()
@@ -68,6 +72,25 @@ REFUSED_HERE = Deed(Refused("no route", "carrier"), copies=0, proofs=())
 UNSENT = Deed(Unsent("queue full"), copies=0, proofs=())
 THROTTLED = Deed(Unsent("too fast", 0.5, True), copies=0, proofs=())
 UNKNOWN = Deed(Unknown("no answer"), copies=0, proofs=())
+
+RINGS_S, TALKS_S = 2.0, 4.0
+
+
+def call(talks_s: float = TALKS_S, *proofs: Proof, rings_s: float = RINGS_S) -> Deed:
+    """A call that is answered; it is heard to the end unless `proofs` say otherwise."""
+    ends_s = rings_s + talks_s
+    told = proofs or (Proof(ends_s - 0.1, by="attempt"),)
+    return Deed(proofs=told, course=((rings_s, "answered", rings_s), (ends_s, "ended", talks_s)))
+
+
+def no_call(words: str, rings_s: float = RINGS_S) -> Deed:
+    """A call that nobody takes."""
+    return Deed(copies=0, proofs=(Proof(rings_s, "failed", "attempt", words),), course=((rings_s, "ended", 0.0),))
+
+
+HEARD = call()
+BUSY = no_call("busy", 0.5)
+NO_ANSWER = no_call("no answer", 15.0)
 
 Script = Callable[[Envelope, int], Deed]
 """(envelope, how often the far end saw this attempt before) -> what it does."""
@@ -161,6 +184,8 @@ class FarEnd:
         if deed.outcome is not None:
             outcome = Accepted(refs) if deed.outcome == "accepted" else deed.outcome
             self._say(now + deed.answer_s, Answer(attempt, outcome))
+        for after_s, phase, seconds in deed.course:
+            self._schedule(now + after_s, None, Call(attempt, phase, seconds))
         for proof in deed.proofs:
             for part, ref in enumerate(refs):
                 self.prove(envelope, proof, now, ref, part)
@@ -174,7 +199,7 @@ class FarEnd:
             "other ref": {"ref": f"x{ref}"},
             "other number": {"ref": f"y{ref}", "reference": envelope.reference, "address": "+32470999999"},
         }[proof.by]
-        self._schedule(now + proof.after_s, None, Receipt(proof.state, "000", ticket=len(self._due), **named))
+        self._schedule(now + proof.after_s, None, Receipt(proof.state, proof.code, ticket=len(self._due), **named))
 
     def _say(self, at: float, answer: Answer) -> None:
         self._schedule(at, self._connection, answer)
@@ -202,7 +227,7 @@ class FarEnd:
                 _, _, connection, event = heapq.heappop(self._due)
                 if isinstance(event, Receipt):
                     self._emitted[event.ticket] = event  # type: ignore[index]
-                elif connection != self._connection:
+                elif connection not in (None, self._connection):
                     continue
                 elif isinstance(event, Answer):
                     self.answered.setdefault(event.attempt, []).append((now, event.outcome))
@@ -296,10 +321,15 @@ class Scripted(Plugged, frozen=True, kw_only=True, tag_field="kind", tag="script
     """Settings of a carrier that plays a far end's script."""
 
     end: Any
+    lines: int | None = None
 
     @property
     def keyed(self) -> bool:
         return bool(self.end.keyed)
+
+    @property
+    def lines_max(self) -> int | None:
+        return self.lines
 
     def build(self, emit: Emit, clock: Clock) -> Carrier:
         return ScriptedCarrier(self.end, emit, clock)

@@ -91,7 +91,7 @@ def references_of(page: Page) -> References | None:
     rows = []
     for index, refs in enumerate(sheet.refs):
         rows += [(hash_ref(ref), index << 8 | part) for part, ref in enumerate(refs.split(journal.REF_JOINT)) if ref]
-    if station is not None and station.keyed:
+    if station is not None and station.knows(page):
         ids = attempt_ids(page.batch, station.name, sheet.deliveries)
         rows += [(hash_ref(attempt), index << 8 | WHOLE) for index, attempt in enumerate(ids)]
     rows.sort()
@@ -110,7 +110,7 @@ def forget(page: Page) -> None:
     for refs in page.sheet.refs:
         for ref in refs.split(journal.REF_JOINT):
             station.refs.pop(ref, None)
-    if station.keyed:
+    if station.knows(page):
         for attempt in attempt_ids(page.batch, station.name, page.sheet.deliveries):
             station.attempts.pop(attempt, None)
     for index in range(len(page.sheet)):
@@ -137,7 +137,7 @@ def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int) -
         orphan = Orphan(one, held)
         answered = settle.find(desk, station, one)
         if answered is not None:  # its answer came while it was being written
-            settle.apply(desk, station, *answered, one, desk.clock.now())
+            settle.apply(desk, *answered, one, desk.clock.now())
             orphan.match(desk)
             continue
         found = find_closed(desk.closed.get(station.name, ()), one)

@@ -198,9 +198,9 @@ async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> No
     now = desk.clock.now()
     ms = opened.ms(now)
     page.fly(first, count, ms)
+    lines = len(station.calls)
     envelopes = list(_envelopes(desk, station, page, first, count, ms, now))
-    calls = len(envelopes) if page.is_call and station.pace.lines is not None else 0
-    station.pace = paces.spend(station.pace, len(envelopes), batch.parts, calls, now)
+    station.pace = paces.spend(station.pace, len(envelopes), batch.parts, len(station.calls) - lines, now)
     desk.touch(page)
     if not opened.first_handover_seen and envelopes:
         opened.first_handover_seen = True
@@ -234,5 +234,7 @@ def _envelopes(
         if reached[delivery] or address is None:
             page.withdraw(index, ms, "reached before" if reached[delivery] else "no address any more", ENDED)
             continue
-        in_flight[attempt] = (page, index)
+        flown = in_flight[attempt] = (page, index)
+        if page.is_call:
+            station.calls[attempt] = flown
         yield Envelope(attempt, address, content, deadline, (reference + index) & 0xFFFF)

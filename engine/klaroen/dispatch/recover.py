@@ -129,14 +129,17 @@ def _resume(desk: Desk, page: Page) -> None:
 
 def _doubt(desk: Desk, page: Page) -> None:
     """What may have left without an outcome is unknown."""
-    sheet, ms = page.sheet, page.opened.ms(desk.clock.now())
+    sheet, ms, station = page.sheet, page.opened.ms(desk.clock.now()), page.station
     doubtful = sheet.doubtful(page.cursor)
     if page.cursor > sheet.sent:
         page.fly(sheet.sent, page.cursor - sheet.sent, ms)
     for index in doubtful:
         page.answer(index, UNKNOWN, ms, "", "in doubt after a restart")
-        if page.station is not None:
-            page.station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
+        if station is not None:
+            station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
+    if page.is_call and station is not None:
+        known = attempt_ids(page.batch, station.name, [sheet.deliveries[index] for index in doubtful])
+        station.attempts.update((attempt, (page, index)) for attempt, index in zip(known, doubtful, strict=True))
     if doubtful:
         log.warning("in doubt after a restart", batch=page.batch.id, count=len(doubtful))
     page.cursor = sheet.sent
@@ -153,7 +156,8 @@ def _relearn(page: Page, station: Station) -> None:
                 station.refs[ref] = (page, index << 8 | part)
         if sheet.states[index] == UNKNOWN and sheet.fates[index] == OPEN:
             station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
-    if station.keyed:
+    if station.knows(page):
+        known = UNKNOWN if page.is_call else HANDED_OVER
         for index, attempt in enumerate(attempt_ids(page.batch, station.name, sheet.deliveries)):
-            if sheet.states[index] >= HANDED_OVER:
+            if sheet.states[index] >= known:
                 station.attempts[AttemptId(attempt)] = (page, index)

@@ -71,8 +71,7 @@ def take_events(desk: Desk, station: Station, events: Sequence[Event]) -> None:
 def _take_call(station: Station, call: Call) -> None:
     """A call that ended frees its line."""
     if call.phase == "ended":
-        station.pace = paces.hang_up(station.pace, 1)
-        station.bell.ring()
+        station.hang_up(call.attempt)
 
 
 def _take_link(desk: Desk, station: Station, link: Link) -> None:
@@ -104,7 +103,7 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
                 rows = taken[page] = ([], [])
             rows[0].append(index)
             rows[1].append(refs[0] if len(refs) == 1 else REF_JOINT.join(refs))
-            if station.keyed:
+            if station.knows(page):
                 station.attempts[answer.attempt] = flown
         else:
             troubled += page.parts * _settle(desk, station, page, index, answer, now)
@@ -146,7 +145,7 @@ def _match_orphans(desk: Desk, station: Station, references: list[str], now: Ins
         for ref in refs.split(REF_JOINT):
             for orphan in station.orphans.pop(ref, ()) if ref else ():
                 page, place = station.refs[ref]
-                apply(desk, station, page, place >> 8, place & 0xFF, orphan.receipt, now)
+                apply(desk, page, place >> 8, place & 0xFF, orphan.receipt, now)
                 orphan.match(desk)
 
 
@@ -157,8 +156,7 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
         _take(desk, station, page, [index], [REF_JOINT.join(outcome.refs)], now)
         page.prove(index, WHOLE, REACHED, ms, "")
         return False
-    if page.is_call:
-        station.pace = paces.hang_up(station.pace, 1)
+    station.hang_up(answer.attempt)
     if isinstance(outcome, Refused):
         page.answer(index, REFUSED, ms, "", f"{outcome.scope} {outcome.code}")
         look_soon(desk, page, Instant(now + LOOK_MS))
@@ -172,6 +170,8 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
         return not outcome.throttled
     assert isinstance(outcome, Unknown)
     page.answer(index, UNKNOWN, ms, "", outcome.reason)
+    if page.is_call:
+        station.attempts[answer.attempt] = (page, index)
     station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
     look_soon(desk, page, Instant(now + int(page.opened.patience.grace_s * 1000)))
     _hear_adrift(desk, station, page, index, now)
@@ -186,7 +186,7 @@ def _hear_adrift(desk: Desk, station: Station, page: Page, index: int, now: Inst
     address = hash_address(desk.address_key, _address(desk, page, index))
     for orphan in waiting:
         if orphan.receipt.address == address and not orphan.matched:
-            apply(desk, station, page, index, WHOLE, orphan.receipt, now)
+            apply(desk, page, index, WHOLE, orphan.receipt, now)
             orphan.match(desk)
 
 
@@ -222,7 +222,7 @@ def drain(desk: Desk, station: Station, receipts: Sequence[Kept], now: Instant) 
                 rows = proofs[page] = []
             rows.append(index)
         else:
-            apply(desk, station, page, index, part, one, now)
+            apply(desk, page, index, part, one, now)
     for page, indexes in proofs.items():
         page.reach(indexes, page.opened.ms(now))
         desk.touch(page)
@@ -253,7 +253,7 @@ def _address(desk: Desk, page: Page, index: int) -> str:
     return numbers[page.opened.audience.members[page.sheet.deliveries[index]]] or ""
 
 
-def apply(desk: Desk, station: Station, page: Page, index: int, part: int, one: Kept, now: Instant) -> None:
+def apply(desk: Desk, page: Page, index: int, part: int, one: Kept, now: Instant) -> None:
     """One receipt moves one attempt."""
     if one.state == "confirmed":
         page.confirm(index)
@@ -267,8 +267,5 @@ def apply(desk: Desk, station: Station, page: Page, index: int, part: int, one: 
             return
         if after == FAILED:
             look_soon(desk, page, Instant(now + LOOK_MS))
-        if page.is_call and after in (FAILED, REACHED):
-            station.pace = paces.hang_up(station.pace, 1)
-            station.bell.ring()
     if not page.queued:
         desk.touch(page)

@@ -66,6 +66,8 @@ class Station:
         """The carrier's ids of the open alerts' attempts -> (page, index << 8 | part)."""
         self.attempts: dict[AttemptId, tuple[Page, int]] = {}
         """By our own key, where the carrier's receipts may name it."""
+        self.calls: dict[AttemptId, tuple[Page, int]] = {}
+        """Calls that hold a line, from their hand-over until they have ended, in the order of their hand-over."""
         self.orphans: dict[str, list[Orphan]] = {}
         """By the carrier's id: receipts that match nothing yet."""
         self.adrift: dict[int, list[Orphan]] = {}
@@ -108,6 +110,16 @@ class Station:
     def worth_a_turn(self) -> int:
         """Segments for which a carrier held back by its rate alone is not asked sooner."""
         return min(SLICE_MIN, max(1, int(self.pace.allowed_per_s * TURN_S)))
+
+    def hang_up(self, attempt: AttemptId) -> None:
+        """The call has ended, or never was: its line is free, however often that is said."""
+        if self.calls.pop(attempt, None) is not None:
+            self.pace = paces.hang_up(self.pace, 1)
+            self.bell.ring()
+
+    def knows(self, page: Page) -> bool:
+        """Whether its receipts name these attempts by our own id: those of calls always do."""
+        return self.keyed or page.is_call
 
     def take_references(self, count: int) -> int:
         """Return the first of `count` consecutive references of 16 bits."""

@@ -10,10 +10,12 @@ that says which promise was broken. All that is logged or printed meanwhile is s
 """
 
 from klaroen.testing.carrier import CARRIER_CHECKS, Check, carrier_conformance
-from klaroen.testing.rig import TEXTS, CarrierRig, Copy, Manner, Peer, TrioClock
+from klaroen.testing.rig import CLIP, SCRIPT, TEXTS, CarrierRig, Copy, Manner, Peer, TrioClock
 
 __all__ = [
     "CARRIER_CHECKS",
+    "CLIP",
+    "SCRIPT",
     "TEXTS",
     "CarrierRig",
     "Check",

@@ -4,22 +4,27 @@ import contextlib
 import io
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from hashlib import sha256
 from typing import Final, Literal, Protocol
 
 import trio
 from msgspec import Struct
 
-from klaroen.core.model import AttemptId, Channel, Content, Instant
-from klaroen.core.ports import Answer, Carrier, Clock, Emit, Envelope, Event, Link, Outcome
+from klaroen.core.model import AttemptId, Channel, ClipId, Content, Instant
+from klaroen.core.ports import Accepted, Answer, Call, Carrier, Clock, Emit, Envelope, Event, Link, Outcome, Script
 
-Manner = Literal["accept", "refuse", "silence", "cut", "away"]
-"""How a far end behaves: takes everything; takes nothing and says so; reads and never answers; reads one message and
-hangs up; is not there at all."""
+Manner = Literal["accept", "refuse", "silence", "cut", "away", "ring"]
+"""How a far end behaves: takes everything (and, of calls, answers and listens to the end); takes nothing and says so;
+reads and never answers; reads one message and hangs up; is not there at all; lets a telephone ring."""
 
 PATIENCE_S: Final = 60.0
 """For what must come of itself; longer than any back-off that a carrier may have (30 s)."""
 ASK_S: Final = 0.05
 DEADLINE_S: Final = 5.0
+RING_S: Final = 10.0
+CLIP: Final = bytes(0x55 + index % 0x80 for index in range(8_000))
+"""What calls of the checks play, once: a second of A-law. The author of a test puts it where the carrier looks."""
+SCRIPT: Final = Script(ClipId(sha256(CLIP).hexdigest()), RING_S, 1)
 TEXTS: Final = ("Dag", " België: 10 € [ok]\r\n {~} ", "🚨 Zoë ’s avonds – bel 101")
 
 
@@ -82,10 +87,15 @@ class CarrierRig:
             yield
             nursery.cancel_scope.cancel()
 
-    def envelopes(self, count: int, text: str = TEXTS[0]) -> list[Envelope]:
+    @property
+    def calls(self) -> bool:
+        """Whether the carrier makes calls."""
+        return self._channel in ("voice", "tts")
+
+    def envelopes(self, count: int, text: str = TEXTS[0], *, lives_s: float = 3_600.0) -> list[Envelope]:
         """Make envelopes of one content, each with an attempt and a number of its own."""
         now = self.clock.now()
-        content = Content(self._channel, "nl", "warm", text, "0" * 64, Instant(now + 3_600_000))
+        content = Content(self._channel, "nl", "warm", text, "0" * 64, Instant(now + round(lives_s * 1000)))
         first = len(self.offered)
         made = [
             Envelope(
@@ -94,6 +104,7 @@ class CarrierRig:
                 content,
                 Instant(now + round(DEADLINE_S * 1000)),
                 reference=first + index + 1,
+                script=SCRIPT if self.calls else None,
             )
             for index in range(count)
         ]
@@ -115,6 +126,16 @@ class CarrierRig:
         """Wait until each has an answer, and return the first of each."""
         await self._wait(lambda: all(self.answers(envelope) for envelope in envelopes), "an envelope without answer")
         return [self.answers(envelope)[0] for envelope in envelopes]
+
+    def has_ended(self, attempt: AttemptId) -> bool:
+        return any(isinstance(e, Call) and e.phase == "ended" and e.attempt == attempt for e in self.events)
+
+    async def wait_ends(self, envelopes: Sequence[Envelope]) -> None:
+        """Wait until each of these calls, if it was taken, has ended."""
+        for envelope, outcome in zip(envelopes, await self.wait_answers(envelopes), strict=True):
+            attempt = envelope.attempt
+            if isinstance(outcome, Accepted):
+                await self._wait(lambda attempt=attempt: self.has_ended(attempt), "a call without end")  # type: ignore[misc]
 
     async def wait_copies(self, count: int) -> None:
         """Wait until the far end has taken so many; it says nothing of itself, so it is asked."""

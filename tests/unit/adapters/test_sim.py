@@ -14,7 +14,7 @@ from tests.fakes.carrier_peers import SimPeer
 from trio.testing import MockClock
 
 from klaroen.core.model import AttemptId, CarrierName, Channel
-from klaroen.core.ports import Accepted, Answer, Envelope, Receipt
+from klaroen.core.ports import Accepted, Answer, Call, Envelope, Receipt
 from klaroen.settings import Sim
 from klaroen.testing import CarrierRig
 from klaroen_adapters import sim
@@ -219,3 +219,28 @@ async def test_a_hundred_thousand_messages_are_cheap(autojump_clock: MockClock) 
     cpu_s = time.process_time() - cpu_s
     assert 200_001 == len(made.events)
     assert cpu_s < 10, f"{cpu_s * 10:.0f} µs a message"
+
+
+async def test_nobody_answers_the_lost_share_of_calls(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Busy or rung out: no copy, and a reason in words."""
+    made = rig(tmp_path, "tts", loss=0.25)
+    await play(made, made.envelopes(400))
+    failed = Counter(receipt.code for receipt in receipts(made) if receipt.state == "failed")
+    assert {"busy", "no answer"} == set(failed)
+    assert 60 < failed.total() < 140
+    assert 400 - failed.total() == len(made.peer.copies)
+
+
+async def test_a_call_that_stands_is_not_rung_twice(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A repeat while it stands gets its answer, and the call ends once."""
+    made = rig(tmp_path, "tts")
+    envelopes = made.envelopes(3)
+    async with made.running():
+        await made.carrier.hand_over(envelopes)
+        await trio.sleep(1)
+        await made.carrier.hand_over(envelopes)
+        await made.wait_ends(envelopes)
+        await trio.sleep(10)
+    assert [2, 2, 2] == [len(made.answers(envelope)) for envelope in envelopes]
+    assert 3 == sum(isinstance(event, Call) and event.phase == "ended" for event in made.events)
+    assert 3 == len(made.peer.copies)
