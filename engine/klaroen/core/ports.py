@@ -116,7 +116,8 @@ class Script(Struct, frozen=True, gc=False):
 
     The clip is played `plays` times, or until key 1 where there is a `prompt`, which asks for it after each play and is
     absent for crisis: nothing is spoken then but the text (R10). Any other key gets the `reply` once (R17). Clips are
-    named by their octets and lie in the clip store. Units: seconds; `caller_id` in E.164, empty for the trunk's own.
+    named by their octets and lie in the clip store. A call that rings is given up after `ring_s`, and when its content
+    expires. Units: seconds; `caller_id` in E.164, empty for the trunk's own.
     """
 
     clip: ClipId
