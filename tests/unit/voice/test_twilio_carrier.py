@@ -330,7 +330,7 @@ async def test_a_driver_that_starts_again_calls_again(tmp_path: Path, autojump_c
 
 
 def as_text(envelope: Envelope) -> Envelope:
-    return replace(envelope, content=replace(envelope.content, channel="sms"))
+    return replace(envelope, content=replace(envelope.content, channel="sms"), script=None)
 
 
 async def test_what_can_never_leave_is_refused_here(tmp_path: Path, autojump_clock: MockClock) -> None:
