@@ -44,6 +44,7 @@ from klaroen.core.model import (
     Zone,
     ZoneId,
 )
+from klaroen.core.ports import Speaker
 from klaroen.core.records import BatchRow
 from klaroen.core.sheet import Sheet
 from klaroen.core.views import AcceptedView, ActedView, StatusView
@@ -189,6 +190,7 @@ class World:
         unjournaled_max: int = 1_000,
         calls: Sim | None = CALLS,
         tokens: Sequence[Token] = TOKENS,
+        speaker: Speaker | None = None,
         seed: int = 1,
     ) -> None:
         self.ends = {end.name: end for end in ends}
@@ -197,6 +199,7 @@ class World:
         self.clock = TrioClock()
         self.country = country
         self.seed = seed
+        self.speaker = speaker
         self.commits = 0
         self.cut_before_commit: int | None = None
         self.cut_after_commit: int | None = None
@@ -234,7 +237,7 @@ class World:
         store = open_store("sqlite", self.directory, synchronous="OFF")
         try:
             metrics = DispatchMetrics(self.settings, Depths)
-            desk = Desk(self.settings, store, Disk(store, self), self.clock, metrics, "sim:1", b"k" * 32)
+            desk = Desk(self.settings, store, Disk(store, self), self.clock, metrics, "sim:1", b"k" * 32, self.speaker)
             desk.chance = random.Random(self.seed)
             self.seed += 1
             load_register(desk)

@@ -65,9 +65,17 @@ class Priced(Struct, frozen=True, array_like=True, tag=6):
     cost_eur: float
     rule: str
     """How its receipts for parts fold (`MultipartRule`)."""
+    clip: str = ""
+    """What its calls play, if they play anything."""
 
 
-Record = Flown | Answered | Proved | Confirmed | Left | Priced
+class Unspoken(Struct, frozen=True, array_like=True, tag=7):
+    """No voice can say the text: nobody of the batch is called."""
+
+    words: str
+
+
+Record = Flown | Answered | Proved | Confirmed | Left | Priced | Unspoken
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(tuple[Record, ...])

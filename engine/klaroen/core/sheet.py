@@ -45,6 +45,8 @@ class Frozen(Struct, frozen=True, array_like=True):
     carrier: str | None
     cost_eur: float
     rule: str
+    clip: str = ""
+    unspoken: str = ""
 
 
 class Sheet:
@@ -56,8 +58,8 @@ class Sheet:
     """
 
     __slots__ = (
-        "_parts", "answered_ms", "batch", "carrier", "codes", "confirmed", "cost_eur", "deliveries", "fates",
-        "flown_ms", "open", "proved_ms", "refs", "rule", "sent", "states", "unanswered",
+        "_parts", "answered_ms", "batch", "carrier", "clip", "codes", "confirmed", "cost_eur", "deliveries", "fates",
+        "flown_ms", "open", "proved_ms", "refs", "rule", "sent", "states", "unanswered", "unspoken",
     )  # fmt: skip
 
     def __init__(self, batch: Batch) -> None:
@@ -79,15 +81,18 @@ class Sheet:
         self.carrier: CarrierName | None = None
         self.cost_eur = 0.0
         self.rule: MultipartRule = "all"
+        self.clip = ""
+        self.unspoken = ""
+        """Why nobody of the batch is called: what the voices said."""
 
     def __len__(self) -> int:
         return len(self.states)
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
-    def take(self, carrier: CarrierName, cost_eur: float, rule: MultipartRule) -> None:
+    def take(self, carrier: CarrierName, cost_eur: float, rule: MultipartRule, clip: str = "") -> None:
         """A carrier claimed the batch."""
-        self.carrier, self.cost_eur, self.rule = carrier, cost_eur, rule
+        self.carrier, self.cost_eur, self.rule, self.clip = carrier, cost_eur, rule, clip
 
     def fly(self, first: int, count: int, ms: int) -> None:
         """Deliveries [first, first + count) leave."""
@@ -260,9 +265,11 @@ class Sheet:
             case journal.Left(index, fate, _):
                 for i, one in zip(array("H", index), fate, strict=True):
                     self.leave(i, one)
-            case journal.Priced(carrier, cost_eur, rule):
+            case journal.Priced(carrier, cost_eur, rule, clip):
                 assert rule in get_args(MultipartRule)
-                self.take(CarrierName(carrier), cost_eur, cast(MultipartRule, rule))
+                self.take(CarrierName(carrier), cost_eur, cast(MultipartRule, rule), clip)
+            case journal.Unspoken(words):
+                self.unspoken = words
             case _:
                 assert_never(record)
 
@@ -271,7 +278,7 @@ class Sheet:
         frozen = Frozen(
             bytes(self._parts), bytes(self.fates), self.flown_ms.tobytes(), self.answered_ms.tobytes(),
             self.proved_ms.tobytes(), tuple(self.refs), self.codes, tuple(sorted(self.confirmed)), self.sent,
-            self.carrier, self.cost_eur, self.rule,
+            self.carrier, self.cost_eur, self.rule, self.clip, self.unspoken,
         )  # fmt: skip
         return _encoder.encode(frozen)
 
@@ -288,7 +295,8 @@ class Sheet:
 
     def _restore(self, frozen: Frozen) -> None:
         if frozen.carrier is not None:
-            self.take(CarrierName(frozen.carrier), frozen.cost_eur, cast(MultipartRule, frozen.rule))
+            self.take(CarrierName(frozen.carrier), frozen.cost_eur, cast(MultipartRule, frozen.rule), frozen.clip)
+        self.unspoken = frozen.unspoken
         self._parts[:] = frozen.parts
         width = self.batch.parts
         if width > 1:

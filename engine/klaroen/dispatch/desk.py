@@ -24,12 +24,13 @@ from klaroen.core.model import (
     Token,
 )
 from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, local_date, version_at
-from klaroen.core.ports import Clock
+from klaroen.core.ports import Clock, Speaker
 from klaroen.core.records import References, Store
 from klaroen.core.snapshot import Snapshot
 from klaroen.dispatch.agenda import Agenda
 from klaroen.dispatch.bell import Bell
 from klaroen.dispatch.kept import Backlog, Kept, Orphan
+from klaroen.dispatch.narrator import Narrator
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
@@ -55,6 +56,7 @@ class Desk:
         metrics: DispatchMetrics,
         owner: str,
         address_key: bytes,
+        speaker: Speaker | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
@@ -63,6 +65,7 @@ class Desk:
         self.metrics = metrics
         self.owner = owner
         self.address_key = address_key
+        self.narrator = Narrator(speaker)
         self.chance = random.Random()
         self.alerts: OrderedDict[AlertId, OpenAlert] = OrderedDict()
         self.stations: dict[CarrierName, Station] = {}

@@ -19,6 +19,7 @@ from klaroen.core.state import ENDED
 from klaroen.dispatch import counting
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
+from klaroen.dispatch.scripts import clip_of, script_of
 from klaroen.dispatch.settle import settle_answers
 from klaroen.dispatch.station import ANSWER_MS, SLICE_MIN, Station
 
@@ -154,7 +155,7 @@ async def _claim(desk: Desk, station: Station, page: Page, cursor: int) -> bool:
     reference = station.take_references(batch.count)
     desk.agenda.remove(page)
     epoch = page.epoch
-    page.take(station, reference)
+    page.take(station, reference, clip_of(page) or "")
     page.cursor = cursor
     desk.exposed += cursor
     station.held[batch.alert] = page
@@ -237,4 +238,5 @@ def _envelopes(
         flown = in_flight[attempt] = (page, index)
         if page.is_call:
             station.calls[attempt] = flown
-        yield Envelope(attempt, address, content, deadline, (reference + index) & 0xFFFF)
+        script = script_of(desk, page, delivery) if page.is_call else None
+        yield Envelope(attempt, address, content, deadline, (reference + index) & 0xFFFF, script)

@@ -137,6 +137,11 @@ class Journeys:
             return
         yield why("R16", language, accepted)
         yield why("R14", language, accepted)
+        for place, _ in self._places.get(delivery, ()):
+            row, sheet = self._rows[place]
+            if sheet.unspoken:
+                words = f"{row.batch.step.channel}: no voice can say the text ({sheet.unspoken})"
+                yield WhyView(None, None, words, None)
         for earlier, later in zip(view.attempts, view.attempts[1:], strict=False):
             if later.channel != earlier.channel:
                 yield why("R15", language, later.submitted_at)

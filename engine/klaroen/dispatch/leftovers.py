@@ -93,6 +93,8 @@ def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], 
     if ending is not None and state not in (HANDED_OVER, NETWORK):
         return NextStep()
     station = page.station
+    if sheet.unspoken:
+        return NextStep()
     if state == NONE:  # it was never offered to a carrier: nothing speaks against anyone
         stranded = station is None and batch.only is not None
         only = None if stranded else batch.only

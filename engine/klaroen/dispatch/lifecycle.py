@@ -7,6 +7,7 @@ from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.leftovers import ground
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page
+from klaroen.dispatch.scripts import await_clip
 
 
 def open_alert(desk: Desk, opened: OpenAlert) -> None:
@@ -34,6 +35,8 @@ def take_in(desk: Desk, page: Page) -> None:
     """A batch is durable: it will fly, unless its alert is over meanwhile."""
     if page.opened.ending is not None:
         end(desk, page)
+    elif page.is_call and desk.narrator.speaks:
+        await_clip(desk, page)
     else:
         desk.make_ready(page)
 

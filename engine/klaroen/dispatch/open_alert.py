@@ -9,13 +9,26 @@ from collections.abc import Collection, Mapping
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.expand import Cargo, Planner
-from klaroen.core.model import FINAL_STATES, Alert, AlertState, BatchId, Channel, Content, Instant, Language
+from klaroen.core.model import (
+    FINAL_STATES,
+    Alert,
+    AlertState,
+    BatchId,
+    Channel,
+    ClipId,
+    Content,
+    Instant,
+    Language,
+    Text,
+)
 from klaroen.core.plan import carries_social_media, compile_plan, goes_urgently, make_offer
+from klaroen.core.ports import Script
 from klaroen.core.sheet import Sheet
 from klaroen.core.snapshot import Snapshot
 from klaroen.core.state import CANCELLED, EXPIRED
 from klaroen.core.text import split_sms
 from klaroen.core.verdict import Patience
+from klaroen.dispatch.narrator import Spoken
 from klaroen.dispatch.page import Page
 from klaroen.settings import ClassSteps
 
@@ -30,6 +43,7 @@ class OpenAlert:
         self.audience = audience
         self.account = account
         self.planner = planner
+        self.steps = steps
         self.patience = patience(steps)
         self.cargo = Cargo(
             alert,
@@ -46,6 +60,12 @@ class OpenAlert:
         self.sequence = 0
         self.first_handover_seen = account.first_ms != 0
         self._contents: dict[tuple[Channel, Language], Content] = {}
+        self.spoken: dict[Language, Spoken | None] = {}
+        """Its texts read aloud; None while they are being read."""
+        self.unread: dict[Language, list[Page]] = {}
+        """Batches of calls that wait for it."""
+        self.scripts: dict[tuple[str, Language, ClipId], tuple[Script, bool]] = {}
+        """By zone, language and clip, and whether nothing is missing in it."""
 
     @property
     def fully_expanded(self) -> bool:
@@ -82,7 +102,7 @@ class OpenAlert:
         """Return the same object for each batch, so that a carrier encodes it once."""
         content = self._contents.get((channel, language))
         if content is None:
-            text = self.alert.content[language]
+            text = self.alert.content.get(language) or Text("")  # of a recording without a text
             content = self._contents[channel, language] = Content(
                 channel=channel,
                 language=language,
@@ -131,7 +151,11 @@ def make_planner(alert: Alert, snapshot: Snapshot, carriers: Collection[Channel]
         social = carries_social_media(network, snapshot.zones[network.zone], plan)
         plans.append(compile_plan(plan, social_media=social))
     offer = make_offer(
-        alert.alert_class, text=bool(alert.content), recording=False, narrowed=alert.channels, carriers=carriers
+        alert.alert_class,
+        text=bool(alert.content),
+        recording=bool(alert.recording),
+        narrowed=alert.channels,
+        carriers=carriers,
     )
     urgent = goes_urgently(alert.alert_class, alert.urgent)
     return Planner(tuple(plans), offer.channels, urgent, offer.allowed & offer.content)

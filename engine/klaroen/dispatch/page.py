@@ -154,16 +154,21 @@ class Page:
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
-    def take(self, station: "Station", reference: int) -> None:
-        """A carrier claims it."""
+    def take(self, station: "Station", reference: int, clip: str = "") -> None:
+        """A carrier claims it; `clip` is what its calls play."""
         self.station, self.reference, self.state = station, reference, "leased"
         self.epoch += 1
-        self.price(station.name, station.cost_eur, station.rule)
+        self.price(station.name, station.cost_eur, station.rule, clip)
 
-    def price(self, carrier: CarrierName, cost_eur: float, rule: MultipartRule) -> None:
-        """Say who flies it, and what a segment costs."""
-        self.sheet.take(carrier, cost_eur, rule)
-        self._records.append(journal.Priced(carrier, cost_eur, rule))
+    def price(self, carrier: CarrierName, cost_eur: float, rule: MultipartRule, clip: str = "") -> None:
+        """Say who flies it, what a segment costs, and what its calls play."""
+        self.sheet.take(carrier, cost_eur, rule, clip)
+        self._records.append(journal.Priced(carrier, cost_eur, rule, clip))
+
+    def keep_silent(self, words: str) -> None:
+        """No voice can say the text: nobody of this batch is called."""
+        self.sheet.unspoken = words
+        self._records.append(journal.Unspoken(words))
 
     def ungrasp(self) -> None:
         """The claim did not become durable: somebody may try again."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from klaroen.clips import ClipStore
 from klaroen.dispatch import counting
 from klaroen.dispatch.clock import SystemClock
 from klaroen.dispatch.closing import close_forever
@@ -32,6 +33,7 @@ from klaroen.store.writer import SWITCH_S, WritableStore, Writer
 from klaroen.telemetry import Depths, DispatchMetrics, configure_logging, serve_metrics
 from klaroen.telemetry.vitals import BEAT_S
 from klaroen_adapters.local import open_socket
+from klaroen_adapters.speech import build_speaker
 
 log = structlog.get_logger()
 
@@ -63,7 +65,8 @@ async def serve(settings: Settings, store: WritableStore) -> None:
     writer = TrioWriter(Writer(store, on_commit=metrics.store_commit.observe))
     standing = store.standing()
     clock = SystemClock(standing.last_instant)
-    desk = Desk(settings, store, writer, clock, metrics, owner(), address_key(Path(settings.data_dir)))
+    speaker = build_speaker(settings.speech, ClipStore(settings.data_dir))
+    desk = Desk(settings, store, writer, clock, metrics, owner(), address_key(Path(settings.data_dir)), speaker)
     load_register(desk)
     load_tokens(desk)
     build_fleet(desk, EmitFor(desk))
@@ -83,6 +86,7 @@ async def serve(settings: Settings, store: WritableStore) -> None:
             await drain(desk)
             nursery.cancel_scope.cancel()
     finally:
+        speaker.close()
         await writer.aclose()
 
 
@@ -95,6 +99,8 @@ def start_work(nursery: trio.Nursery, desk: Desk, counter: Counter) -> None:
     nursery.start_soon(feed_forever, desk)
     nursery.start_soon(commit_forever, desk)
     nursery.start_soon(drain_forever, desk)
+    if desk.narrator.speaks:
+        nursery.start_soon(desk.narrator.run)
     nursery.start_soon(close_forever, desk)
     nursery.start_soon(keep_time, desk)
     nursery.start_soon(sweep_forever, desk)
