@@ -58,13 +58,8 @@ class Desk:
         address_key: bytes,
         speaker: Speaker | None = None,
     ) -> None:
-        self.settings = settings
-        self.store = store
-        self.writer = writer
-        self.clock = clock
-        self.metrics = metrics
-        self.owner = owner
-        self.address_key = address_key
+        self.settings, self.store, self.writer, self.clock = settings, store, writer, clock
+        self.metrics, self.owner, self.address_key = metrics, owner, address_key
         self.narrator = Narrator(speaker)
         self.chance = random.Random()
         self.alerts: OrderedDict[AlertId, OpenAlert] = OrderedDict()
