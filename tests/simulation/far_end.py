@@ -150,6 +150,10 @@ class FarEnd:
         """Whom we were handed, in order."""
         return [one.envelope.address for one in self.handed]
 
+    @property
+    def calls_are_up(self) -> bool:
+        return any(isinstance(event, Call) for *_, event in self._due)
+
     def cut(self) -> None:
         """The link is lost, with every answer that was on its way."""
         self.up = False
@@ -184,11 +188,11 @@ class FarEnd:
         if deed.outcome is not None:
             outcome = Accepted(refs) if deed.outcome == "accepted" else deed.outcome
             self._say(now + deed.answer_s, Answer(attempt, outcome))
-        for after_s, phase, seconds in deed.course:
-            self._schedule(now + after_s, None, Call(attempt, phase, seconds))
         for proof in deed.proofs:
             for part, ref in enumerate(refs):
                 self.prove(envelope, proof, now, ref, part)
+        for after_s, phase, seconds in deed.course:
+            self._schedule(now + after_s, None, Call(attempt, phase, seconds))
 
     def prove(self, envelope: Envelope, proof: Proof, now: float, ref: str, part: int) -> None:
         """Have one receipt said in its time."""
@@ -309,7 +313,7 @@ class ScriptedCarrier:
 
     async def drain(self, seconds: float) -> None:
         with trio.move_on_after(seconds):
-            while self._waiting:  # noqa: ASYNC110 - virtual time costs nothing
+            while self._waiting or self._end.calls_are_up:  # noqa: ASYNC110 - virtual time costs nothing
                 await trio.sleep(0.01)
 
 

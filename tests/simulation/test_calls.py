@@ -1,6 +1,6 @@
 """Telephones that ring, in virtual time: lines, what becomes of each call, and what follows from it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,17 +9,32 @@ import pytest
 import trio
 from msgspec.structs import replace
 from tests.fakes.speaker import FakeSpeaker, clip_id
-from tests.simulation.far_end import BUSY, HEARD, SILENT, Deed, FarEnd, Proof, call
-from tests.simulation.world import TEXT, World, network, register
+from tests.simulation.far_end import (
+    BUSY,
+    HEARD,
+    NO_ANSWER,
+    REFUSED_ADDRESS,
+    SILENT,
+    UNKNOWN,
+    Deed,
+    FarEnd,
+    Proof,
+    call,
+    no_call,
+)
+from tests.simulation.world import GRACE_S, TEXT, World, gist, network, register
 from tests.unit.core.batches import make_alert
 from trio.testing import MockClock
 
 from klaroen.core.model import CarrierName, Channel, ClipId, Language, Recorded, RecordingId, Text, Window, Zone, ZoneId
-from klaroen.core.ports import Clip, Refused, Script, Unknown, Unsent
+from klaroen.core.phases import CALL_OUTCOMES
+from klaroen.core.ports import Clip, Envelope, Refused, Script, Unknown, Unsent
 from klaroen.core.sentences import PROMPTS, REPLIES
+from klaroen.dispatch import counting
 from klaroen.dispatch.fleet import lose
 from klaroen.dispatch.narrator import RENDER_S, Unspoken
-from klaroen.dispatch.scripts import played
+from klaroen.dispatch.open_alert import OpenAlert
+from klaroen.dispatch.run import drain
 from klaroen.dispatch.station import Station
 from klaroen.register.model import Register
 
@@ -28,6 +43,9 @@ CALLS_ONLY = (Window("00:00", "24:00", ("tts",)),)
 RECORDED = Recorded(RecordingId("r1"), ClipId("c1"), 4.0)
 READ = Clip(ClipId("c2"), 5.0, "fake")
 TEXT_ONLY = (Window("00:00", "24:00", ("sms",)),)
+
+
+HUNG_UP = call(1.0, Proof(2.9, "failed", "attempt", "hung up at 10 %"))
 
 
 class Exchange(FarEnd):
@@ -83,8 +101,7 @@ async def test_a_line_is_held_until_its_call_has_ended(tmp_path: Path, autojump_
         status = await world.over(alert.id)
         assert 10 == status.reached
         assert 3 == max(up for _, up in trunk.up_at())
-        await world.until(lambda: not trunk_of(world).calls)
-        assert 0 == trunk_of(world).pace.lines_used
+        assert (0, {}) == (trunk_of(world).pace.lines_used, trunk_of(world).calls)
 
 
 @pytest.mark.parametrize(
@@ -280,4 +297,240 @@ def test_what_is_played_on_a_channel(channel: Channel, language: Language, expec
     content = {"nl": Text("nl"), "fr": Text("fr")}
     alert = replace(make_alert(), content=content, recording={"nl": RECORDED, "de": RECORDED})
     opened = SimpleNamespace(alert=alert, spoken=dict.fromkeys(content, READ))
-    assert expected == played(opened, channel, language)  # type: ignore[arg-type]
+    assert expected == OpenAlert.played(opened, channel, language)  # type: ignore[arg-type]
+
+
+# --- what a call was --------------------------------------------------------------------------------------------------
+
+
+def telephones(**by_end: Deed) -> Callable[[Envelope, int], Deed]:
+    """What befalls a call by the last digit of its number: `_0=BUSY`."""
+    return lambda envelope, _seen: by_end.get(f"_{envelope.address[-1]}", HEARD)
+
+
+async def test_each_attempt_tells_what_it_was(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Answered, confirmed, busy, refused: with instants, seconds, the clip and the reason in words."""
+    confirmed = call(
+        4.0, Proof(5.0, by="attempt"), Proof(5.5, "confirmed", "attempt"), Proof(1.0, "buffered", "attempt", "human")
+    )
+    trunk = Exchange(
+        telephones(
+            _1=confirmed, _2=BUSY, _3=Deed(Refused("number invalid", "address"), copies=0, proofs=()), _4=HUNG_UP
+        )
+    )
+    world = world_of(tmp_path, autojump_clock, trunk, members=5, speaker=FakeSpeaker(), cost_eur=0.05)
+    async with world.running():
+        alert = (await world.send(confirm=True)).id
+        status = await world.over(alert)
+        told = [world.attempts(alert, delivery)[0] for delivery in range(5)]
+    assert [
+        "answered and heard: 000",
+        "answered and confirmed: 000",
+        "called, and not heard: busy",
+        "refused by the carrier: address number invalid",
+        "called, and not heard: hung up at 10 %",
+    ] == [one.words for one in told]
+    heard = told[0].call
+    assert heard is not None
+    assert (clip_id(TEXT, "nl"), 4.0, False) == (heard.clip_sha256, heard.talked_s, heard.confirmed)
+    assert heard.answered_at is not None
+    assert heard.ended_at is not None
+    assert told[0].submitted_at < heard.answered_at < heard.ended_at
+    assert [None, True, ("human",)] == [told[2].call.answered_at, told[1].call.confirmed, told[1].call.said]
+    assert [0.05, 0.05, 0.0, 0.0, 0.05] == [one.cost_eur for one in told]
+    calls = status.channels["tts"].calls
+    assert (0, 0, 3, 4, 3) == (calls.ringing, calls.talking, calls.answered, calls.ended, calls.minutes)
+    assert 1900 < calls.answer_p50_ms < 2300
+    assert 0.15 == status.cost_eur
+    assert (2, 1, 3) == (status.reached, status.confirmed, status.failed)
+
+
+async def test_what_is_known_of_calls_is_in_the_journal(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """The account after a restart, and after the end, is the one that was kept as things happened."""
+    trunk = Exchange(telephones(_1=BUSY, _2=HUNG_UP, _3=call(70.0)))
+    world = world_of(tmp_path, autojump_clock, trunk, members=6, speaker=FakeSpeaker(), cost_eur=0.05)
+    async with world.running():
+        alert = (await world.send()).id
+        status = await world.over(alert)
+        assert gist(world.rebuilt(alert)) == gist(world.closed(alert))
+        rebuilt, closed = world.rebuilt(alert).tallies["tts"], world.closed(alert).tallies["tts"]
+        for name in ("answered", "ended", "talked", "minutes", "answer_ms"):
+            assert getattr(rebuilt, name) == getattr(closed, name)
+        assert 6 == status.channels["tts"].calls.minutes
+        assert pytest.approx(0.30) == status.cost_eur
+
+
+async def test_status_shows_calls_as_they_stand(tmp_path: Path, autojump_clock: MockClock) -> None:
+    trunk = Exchange(telephones(_1=NO_ANSWER, _2=call(30.0)))
+    world = world_of(tmp_path, autojump_clock, trunk, members=3, speaker=FakeSpeaker())
+    async with world.running():
+        alert = (await world.send()).id
+        seen = []
+        for seconds in (1.0, 2.0, 4.0):
+            await trio.sleep(seconds)
+            calls = (await world.status(alert)).channels["tts"].calls
+            seen.append((calls.ringing, calls.talking, calls.answered, calls.ended))
+        assert [(3, 0, 0, 0), (1, 2, 2, 0), (1, 1, 2, 1)] == seen
+        assert ["answered and heard: 000", "rings", "answered, and being played"] == [
+            world.attempts(alert, delivery)[0].words for delivery in range(3)
+        ]
+
+
+async def test_calls_are_counted_by_what_became_of_them(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Few words, whatever carriers say; minutes, the time to the answer, and lines that are used."""
+    trunk = Exchange(telephones(_1=BUSY, _2=HUNG_UP, _3=REFUSED_ADDRESS, _4=no_call("sip 577")))
+    world = world_of(tmp_path, autojump_clock, trunk, members=6, speaker=FakeSpeaker())
+    async with world.running():
+        alert = (await world.send()).id
+        await trio.sleep(1)
+        assert counting.depths(world.desk).carriers[CarrierName("trunk")].lines_used == 4
+        await world.over(alert)
+        registry = world.desk.metrics.registry
+        found = {
+            outcome: registry.get_sample_value("klaroen_calls_total", {"carrier": "trunk", "outcome": outcome})
+            for outcome in CALL_OUTCOMES
+        }
+        setup = registry.get_sample_value("klaroen_call_setup_seconds_count", {"carrier": "trunk"})
+        minutes = registry.get_sample_value("klaroen_call_minutes_total", {"carrier": "trunk"})
+    assert {"reached": 2, "busy": 1, "hung_up": 1, "failed": 2} == {
+        name: count for name, count in found.items() if count
+    }
+    assert (3, 3) == (setup, minutes)
+
+
+# --- what follows -----------------------------------------------------------------------------------------------------
+
+
+async def test_nobody_is_tried_elsewhere_while_he_listens(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A long message takes longer than a step's time; the step is over when the call is."""
+    trunk, smsc = Exchange(call(90.0, Proof(85.0, by="attempt"))), FarEnd("smsc")
+    world = world_of(tmp_path, autojump_clock, trunk, smsc, plan=CALL_FIRST, speaker=FakeSpeaker(duration_s=45.0))
+    async with world.running():
+        assert 1 == (await world.over((await world.send()).id)).reached
+    assert [] == smsc.handed
+
+
+async def test_a_call_without_proof_is_followed_when_it_is_over(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Shortly after it: what it proved has been said by then."""
+    trunk, smsc = Exchange(call(4.0, Proof(1.0, "buffered", "attempt"))), FarEnd("smsc")
+    world = world_of(tmp_path, autojump_clock, trunk, smsc, plan=CALL_FIRST, speaker=FakeSpeaker())
+    async with world.running():
+        started_at = trio.current_time()
+        assert 1 == (await world.over((await world.send()).id)).reached
+        assert 6.0 + GRACE_S <= smsc.handed[0].at - started_at < 6.5 + GRACE_S
+
+
+async def test_busy_then_the_landline_then_a_text(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Each as soon as the one before is known to have failed (R14, R15)."""
+    trunk, smsc = Exchange(telephones(_0=BUSY, _9=NO_ANSWER)), FarEnd("smsc")
+    country = register([network(1, CALL_FIRST)], 1)
+    [member] = country.members
+    country = replace(country, members=(replace(member, landline="+3253000009"),))
+    world = world_of(tmp_path, autojump_clock, trunk, smsc, country=country, speaker=FakeSpeaker())
+    async with world.running():
+        alert = (await world.send()).id
+        assert 1 == (await world.over(alert)).reached
+        assert [("tts", "busy"), ("tts", "no answer"), ("sms", None)] == [
+            (one.channel, one.code if one.channel == "tts" else None) for one in world.attempts(alert)
+        ]
+    times = [one.at for one in world.handed]
+    assert times[1] - times[0] < 1.0
+    assert 15.0 < times[2] - times[1] < 16.0
+
+
+async def test_a_call_in_doubt_is_made_again_when_it_rings_no_more(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Marked, and never beside the first (its telephone may be ringing)."""
+    trunk = Exchange(lambda _envelope, seen: UNKNOWN if seen == 0 else HEARD)
+    world = world_of(tmp_path, autojump_clock, trunk, speaker=FakeSpeaker())
+    async with world.running():
+        status = await world.over((await world.send()).id)
+        assert (1, 1) == (status.reached, status.possible_duplicates)
+    first, second = (one.at for one in trunk.handed)
+    assert 30.0 <= second - first < 31.0
+
+
+@pytest.mark.parametrize("word", ["crash", "gone"])
+async def test_a_call_whose_carrier_is_lost_is_made_again(tmp_path: Path, autojump_clock: MockClock, word: str) -> None:
+    """Not before the lost one has rung out: whether the driver crashes, or says that its voice process has gone."""
+    gone = Deed(
+        copies=0,
+        proofs=(Proof(4.0, "failed", "attempt", "voice process gone"),),
+        course=((2.0, "answered", 2.0), (4.0, "ended", 0.0)),
+    )
+    first = gone if word == "gone" else call(60.0, Proof(61.9, by="attempt"))
+    trunk = Exchange(lambda _envelope, seen: first if seen == 0 else HEARD)
+    world = world_of(tmp_path, autojump_clock, trunk, speaker=FakeSpeaker(duration_s=20.0))
+    async with world.running():
+        alert = (await world.send()).id
+        if word == "crash":
+            await trio.sleep(4.0)
+            trunk._due.clear()
+            lose(world.desk, trunk_of(world), "carrier crashed")
+            trunk.cut()
+            await trio.sleep(0.1)
+            trunk.restore()
+        status = await world.over(alert)
+        assert (1, 1) == (status.reached, status.possible_duplicates)
+        assert 30.0 <= trunk.handed[1].at - trunk.handed[0].at - 4.0 < 32.0
+        assert (0, {}) == (trunk_of(world).pace.lines_used, trunk_of(world).calls)
+
+
+async def test_a_restart_in_the_middle_of_calls(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Calls that stood hold their lines; their proof and their end are heard, and nobody is rung twice."""
+    trunk = Exchange(call(20.0, Proof(15.0, by="attempt")))
+    world = world_of(tmp_path, autojump_clock, trunk, members=4, lines=2, speaker=FakeSpeaker(), cost_eur=0.05)
+    async with world.running():
+        alert = (await world.send()).id
+        await world.until(lambda: 2 == len(trunk.handed) and not trunk_of(world).in_flight)
+        await trio.sleep(1)
+    async with world.running():
+        assert (2, 2) == (trunk_of(world).pace.lines_used, len(trunk_of(world).calls))
+        status = await world.over(alert)
+        assert (4, 0) == (status.reached, status.possible_duplicates)
+        assert 4 == status.channels["tts"].calls.ended
+        assert pytest.approx(0.20) == status.cost_eur
+    assert 2 == max(up for _, up in trunk.up_at())
+    assert 4 == len(trunk.handed)
+
+
+async def test_a_call_whose_end_is_never_told_is_given_up(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Its line is free again when it must be over, and the alert ends."""
+    forgotten = Deed(proofs=(Proof(5.0, by="attempt"),), course=((2.0, "answered", 2.0),))
+    trunk = Exchange(forgotten)
+    world = world_of(tmp_path, autojump_clock, trunk, members=2, lines=1, speaker=FakeSpeaker(duration_s=5.0))
+    async with world.running():
+        alert = (await world.send()).id
+        status = await world.over(alert)
+        assert 2 == status.reached
+        assert {"a call without an end": 2} == trunk_of(world).faults
+        assert "answered and heard: 000" == world.attempts(alert)[0].words
+    first, second = (one.at for one in trunk.handed)
+    assert 55.0 + 30.0 <= second - first < 90.0
+
+
+@pytest.mark.parametrize("verb", ["pause", "cancel"])
+async def test_no_call_is_begun_after_a_stop(tmp_path: Path, autojump_clock: MockClock, verb: Any) -> None:
+    """Within 200 ms; those that stand go on to their end."""
+    trunk = Exchange()
+    world = world_of(tmp_path, autojump_clock, trunk, members=50, speaker=FakeSpeaker(), rate_per_s=10.0)
+    async with world.running():
+        alert = (await world.send()).id
+        await world.until(lambda: len(trunk.handed) >= 10)
+        stopped_at = trio.current_time()
+        await world.act(alert, verb)
+        await trio.sleep(30)
+        assert all(one.at <= stopped_at + 0.2 for one in trunk.handed)
+        assert len(trunk.handed) == (await world.status(alert)).reached
+
+
+async def test_draining_waits_for_calls(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """So that nobody is cut off in the middle of a sentence; no call is begun meanwhile."""
+    trunk = Exchange(call(30.0))
+    world = world_of(tmp_path, autojump_clock, trunk, members=6, lines=2, speaker=FakeSpeaker())
+    async with world.running():
+        await world.send()
+        await world.until(lambda: 2 == len(trunk_of(world).calls) and not trunk_of(world).in_flight)
+        started_at = trio.current_time()
+        await drain(world.desk)
+        assert 30.0 < trio.current_time() - started_at < 35.0
+        assert ({}, 2) == (trunk_of(world).calls, len(trunk.handed))

@@ -12,7 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from klaroen.core.audience import Audience
+from klaroen.core.call_rows import cost_eur as call_eur
 from klaroen.core.model import Channel
+from klaroen.core.phases import ANSWERED, minutes
+from klaroen.core.phases import ENDED as ENDED_CALL
 from klaroen.core.sheet import NEVER, Sheet
 from klaroen.core.state import CANCELLED, ENDED, EXPIRED, HANDED_OVER, MOVED, NETWORK, NONE, OPEN, REACHED, UNSENT
 from klaroen.core.views import DeliveryState
@@ -36,7 +39,10 @@ _BUCKETS: Final = tuple(round(BUCKET_GROWTH**power, 1) for power in range(200))
 class Tally:
     """The attempts of one channel: how many stand in each state, how long proof took, what they cost."""
 
-    __slots__ = ("cost_eur", "entered", "flown", "handed_ms", "proved_ms", "reach_ms", "states")
+    __slots__ = (
+        "answer_ms", "answered", "cost_eur", "ended", "entered", "flown", "handed_ms", "minutes", "proved_ms",
+        "reach_ms", "states", "talked",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.states = [0] * 8
@@ -49,6 +55,13 @@ class Tally:
         self.cost_eur = 0.0
         self.reach_ms: dict[int, int] = {}
         """Bucket (see `_bucket`) -> count."""
+        self.answered = 0
+        self.ended = 0
+        self.talked = 0
+        """Calls that were answered, that are over, and that are both."""
+        self.minutes = 0
+        self.answer_ms: dict[int, int] = {}
+        """From the hand-over of a call to its answer: bucket -> count."""
 
     def told(self) -> None:
         """The metrics have been told what happened so far."""
@@ -58,13 +71,30 @@ class Tally:
 
     def percentile(self, share: float) -> float | None:
         """Return the latency in ms below which this share of the proofs came, or None without any."""
-        total = sum(self.reach_ms.values())
-        rank = share * total
-        for bucket in sorted(self.reach_ms):
-            rank -= self.reach_ms[bucket]
-            if rank <= 0:
-                return _BUCKETS[bucket]
-        return None
+        return _percentile(self.reach_ms, share)
+
+    def answer_percentile(self, share: float) -> float | None:
+        """Return in how many ms this share of the answered calls was answered, or None without any."""
+        return _percentile(self.answer_ms, share)
+
+    @property
+    def talking(self) -> int:
+        """Calls that are being listened to."""
+        return self.answered - self.talked
+
+    @property
+    def ringing(self) -> int:
+        """Calls that a carrier has taken and that nobody has answered yet, as far as is known."""
+        return max(0, sum(self.states[HANDED_OVER:]) - self.answered - (self.ended - self.talked))
+
+
+def _percentile(buckets: dict[int, int], share: float) -> float | None:
+    rank = share * sum(buckets.values())
+    for bucket in sorted(buckets):
+        rank -= buckets[bucket]
+        if rank <= 0:
+            return _BUCKETS[bucket]
+    return None
 
 
 def _bucket(ms: int) -> int:
@@ -76,6 +106,9 @@ class ChannelTotals(Struct, frozen=True, array_like=True):
     flown: int
     cost_eur: float
     reach_ms: dict[int, int]
+    calls: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Answered, ended, both, minutes."""
+    answer_ms: dict[int, int] = {}
 
 
 class Closing(Struct, frozen=True, array_like=True):
@@ -175,6 +208,19 @@ class Account:
             old = HANDED_OVER
         self.change(tally, deliveries, old, new, sheet.proved_ms[index], sheet.price_eur)
 
+    def call(self, sheet: Sheet, index: int, phase: int) -> None:
+        """A call was answered, or is over and costs what it lasted."""
+        tally = self.tally(sheet.batch.step.channel)
+        if phase == ANSWERED:
+            bucket = _bucket(sheet.calls.answers[index].lasted_ms)
+            tally.answered += 1
+            tally.answer_ms[bucket] = tally.answer_ms.get(bucket, 0) + 1
+        else:
+            tally.ended += 1
+            tally.talked += index in sheet.calls.answers
+            tally.minutes += minutes(sheet.calls.ends[index])
+            tally.cost_eur += call_eur(sheet, index)
+
     def _reach(self, tally: Tally, deliveries: Sequence[int], ms: int) -> None:
         bucket = _bucket(ms)
         tally.proved_ms[ms] = tally.proved_ms.get(ms, 0) + len(deliveries)
@@ -244,13 +290,24 @@ class Account:
                 tally.flown -= 1
         tally.flown += sheet.sent
         self.confirmed += len(sheet.confirmed)
+        for index in sheet.calls.answers:
+            self.call(sheet, index, ANSWERED)
+        for index in sheet.calls.ends:
+            self.call(sheet, index, ENDED_CALL)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def close(self) -> bytes:
         """Return the account as a blob of five bytes a delivery, able to take a late receipt."""
         channels = {
-            channel: ChannelTotals(tuple(tally.states), tally.flown, tally.cost_eur, tally.reach_ms)
+            channel: ChannelTotals(
+                tuple(tally.states),
+                tally.flown,
+                tally.cost_eur,
+                tally.reach_ms,
+                (tally.answered, tally.ended, tally.talked, tally.minutes),
+                tally.answer_ms,
+            )
             for channel, tally in self.tallies.items()
         }
         closing = Closing(
@@ -275,6 +332,8 @@ class Account:
             tally = account.tally(channel)
             tally.states, tally.reach_ms = list(totals.states), dict(totals.reach_ms)
             tally.flown, tally.cost_eur = totals.flown, totals.cost_eur
+            tally.answered, tally.ended, tally.talked, tally.minutes = totals.calls
+            tally.answer_ms = dict(totals.answer_ms)
         account.confirmed, account.possible_duplicates = closing.confirmed, closing.possible_duplicates
         account.first_ms, account.last_ms = closing.first_ms, closing.last_ms
         return account

@@ -75,7 +75,23 @@ class Unspoken(Struct, frozen=True, array_like=True, tag=7):
     words: str
 
 
-Record = Flown | Answered | Proved | Confirmed | Left | Priced | Unspoken
+class Called(Struct, frozen=True, array_like=True, tag=8):
+    """Phases of calls (`core/phases`): `ms` says when, `lasted_ms` how long until the answer, or how long the talk."""
+
+    index: bytes
+    phase: bytes
+    ms: bytes
+    lasted_ms: bytes
+
+
+class Noted(Struct, frozen=True, array_like=True, tag=9):
+    """What a carrier says of calls that proves nothing: that it rings, who answered, which key."""
+
+    index: bytes
+    words: tuple[str, ...]
+
+
+Record = Flown | Answered | Proved | Confirmed | Left | Priced | Unspoken | Called | Noted
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(tuple[Record, ...])

@@ -29,6 +29,8 @@ CLASSES: Final[tuple[AlertClass, ...]] = get_args(AlertClass)
 Channel = Literal["sms", "voice", "tts", "email", "whatsapp"]
 CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
 
+CALL_CHANNELS: Final[frozenset[Channel]] = frozenset({"voice", "tts"})
+
 Language = Literal["nl", "fr", "de", "en", "mul"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 

@@ -12,7 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from klaroen.core import journal
-from klaroen.core.model import Batch, CarrierName
+from klaroen.core.call_rows import CallRows
+from klaroen.core.model import CALL_CHANNELS, Batch, CarrierName
+from klaroen.core.phases import Phase
 from klaroen.core.state import (
     HANDED_OVER,
     NETWORK,
@@ -47,6 +49,9 @@ class Frozen(Struct, frozen=True, array_like=True):
     rule: str
     clip: str = ""
     unspoken: str = ""
+    answers: dict[int, Phase] = {}
+    ends: dict[int, Phase] = {}
+    notes: dict[int, tuple[str, ...]] = {}
 
 
 class Sheet:
@@ -58,8 +63,9 @@ class Sheet:
     """
 
     __slots__ = (
-        "_parts", "answered_ms", "batch", "carrier", "clip", "codes", "confirmed", "cost_eur", "deliveries", "fates",
-        "flown_ms", "open", "proved_ms", "refs", "rule", "sent", "states", "unanswered", "unspoken",
+        "_parts", "answered_ms", "batch", "calls", "carrier", "clip", "codes", "confirmed", "cost_eur", "deliveries",
+        "fates", "flown_ms", "is_call", "open", "proved_ms", "refs", "rule", "sent", "states",
+        "unanswered",
     )  # fmt: skip
 
     def __init__(self, batch: Batch) -> None:
@@ -82,8 +88,8 @@ class Sheet:
         self.cost_eur = 0.0
         self.rule: MultipartRule = "all"
         self.clip = ""
-        self.unspoken = ""
-        """Why nobody of the batch is called: what the voices said."""
+        self.is_call = batch.step.channel in CALL_CHANNELS
+        self.calls = CallRows()
 
     def __len__(self) -> int:
         return len(self.states)
@@ -243,8 +249,8 @@ class Sheet:
 
     @property
     def price_eur(self) -> float:
-        """What one accepted attempt costs."""
-        return self.batch.parts * self.cost_eur
+        """What one accepted attempt costs; a call costs what it lasted."""
+        return 0.0 if self.is_call else self.batch.parts * self.cost_eur
 
     # --- the journal ------------------------------------------------------------------------------------------------
 
@@ -268,17 +274,19 @@ class Sheet:
             case journal.Priced(carrier, cost_eur, rule, clip):
                 assert rule in get_args(MultipartRule)
                 self.take(CarrierName(carrier), cost_eur, cast(MultipartRule, rule), clip)
-            case journal.Unspoken(words):
-                self.unspoken = words
+            case journal.Unspoken() | journal.Called() | journal.Noted():
+                self.calls.apply(record)
             case _:
                 assert_never(record)
 
     def freeze(self) -> bytes:
         """Return the whole sheet as a snapshot."""
+        calls = self.calls
         frozen = Frozen(
             bytes(self._parts), bytes(self.fates), self.flown_ms.tobytes(), self.answered_ms.tobytes(),
             self.proved_ms.tobytes(), tuple(self.refs), self.codes, tuple(sorted(self.confirmed)), self.sent,
-            self.carrier, self.cost_eur, self.rule, self.clip, self.unspoken,
+            self.carrier, self.cost_eur, self.rule, self.clip,
+            calls.unspoken, calls.answers, calls.ends, calls.notes,
         )  # fmt: skip
         return _encoder.encode(frozen)
 
@@ -296,7 +304,10 @@ class Sheet:
     def _restore(self, frozen: Frozen) -> None:
         if frozen.carrier is not None:
             self.take(CarrierName(frozen.carrier), frozen.cost_eur, cast(MultipartRule, frozen.rule), frozen.clip)
-        self.unspoken = frozen.unspoken
+        calls = self.calls
+        calls.unspoken, calls.answers, calls.ends, calls.notes = (
+            frozen.unspoken, frozen.answers, frozen.ends, frozen.notes
+        )  # fmt: skip
         self._parts[:] = frozen.parts
         width = self.batch.parts
         if width > 1:

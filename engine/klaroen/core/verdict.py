@@ -63,6 +63,8 @@ class Attempt(Struct, frozen=True, gc=False):
     """Refused for the address or the content: no carrier of this channel will do better."""
     retry_after_s: float | None = None
     throttled: bool = False
+    quiet_at: Instant | None = None
+    """Of a call: from when on nothing more is to be expected of it."""
 
 
 def judge(
@@ -90,7 +92,7 @@ def judge(
     if state == FAILED:
         return NextStep()
     assert state in (HANDED_OVER, NETWORK), f"attempt state {state} needs no verdict"
-    until = Instant(attempt.answered_at + int(batch.wait_s * 1000))
+    until = attempt.quiet_at or Instant(attempt.answered_at + int(batch.wait_s * 1000))
     return NextStep() if now >= until else Wait(until)
 
 
@@ -131,7 +133,7 @@ def _unknown(
     if keyed:
         pause = Instant(now + int(1000 * backoff_s(patience.retry_s, batch.deferrals, 0.0)) * (batch.deferrals > 0))
         return Again(pause, batch.attempt_no, batch.deferrals + 1, (), carrier, False)
-    until = Instant(attempt.answered_at + int(patience.grace_s * 1000))
+    until = attempt.quiet_at or Instant(attempt.answered_at + int(patience.grace_s * 1000))
     if now < until:
         return Wait(until)
     if not RESENDS_UNKNOWN[batch.alert_class]:

@@ -52,6 +52,18 @@ class AcceptedView(Struct, frozen=True, rename={"alert_class": "class"}):
     warnings: tuple[str, ...]
 
 
+class CallsView(Struct, frozen=True):
+    """`answer_p50_ms`, `answer_p99_ms`: from hand-over to answer; `minutes` are started minutes of talk."""
+
+    ringing: int
+    talking: int
+    answered: int
+    ended: int
+    minutes: int
+    answer_p50_ms: float | None
+    answer_p99_ms: float | None
+
+
 class ChannelView(Struct, frozen=True):
     handed_over: int
     reached: int
@@ -60,6 +72,8 @@ class ChannelView(Struct, frozen=True):
     p50_ms: float | None
     p99_ms: float | None
     cost_eur: float
+    calls: CallsView | None = None
+    """Of a channel that calls."""
 
 
 class StatusView(Struct, frozen=True, rename={"alert_class": "class"}):
@@ -100,6 +114,18 @@ class AlertPage(Struct, frozen=True):
     next: str | None
 
 
+class CallView(Struct, frozen=True):
+    """What a call was. `said` is what its carrier told of it besides, such as `ringing`, `human` or `key 3`."""
+
+    clip_sha256: str | None
+    """Of the octets that are played: 8 kHz A-law."""
+    answered_at: str | None
+    ended_at: str | None
+    talked_s: float | None
+    confirmed: bool
+    said: tuple[str, ...]
+
+
 class AttemptView(Struct, frozen=True):
     id: str
     carrier: str
@@ -114,6 +140,7 @@ class AttemptView(Struct, frozen=True):
     segments: int
     cost_eur: float
     possible_duplicate: bool
+    call: CallView | None = None
 
 
 class DeliveryView(Struct, frozen=True, omit_defaults=False):

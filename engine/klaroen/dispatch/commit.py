@@ -18,8 +18,9 @@ from klaroen.core.records import Entry, Orphan
 from klaroen.core.sheet import Sheet
 from klaroen.dispatch import closing
 from klaroen.dispatch.desk import Desk
-from klaroen.dispatch.kept import Backlog, Kept, write_kept
+from klaroen.dispatch.kept import Backlog, Kept, Phased, write_kept
 from klaroen.dispatch.lifecycle import take_in
+from klaroen.dispatch.lines import book_all
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.settle import drain, keep
 from klaroen.dispatch.station import SLICE_MIN, Station
@@ -45,7 +46,7 @@ class Commit(Struct):
     entries: list[Entry]
     successors: list[tuple[Page, tuple[Batch, ...]]]
     settled: int
-    inbox: list[tuple[Station, list[Receipt], list[Kept]]]
+    inbox: list[tuple[Station, list[Receipt], list[Kept], list[Phased]]]
     drained: list[int]
     orphans: list[tuple[Station, list[Kept]]]
     matched: list[int]
@@ -106,14 +107,15 @@ def _gather(desk: Desk) -> Commit:
     for station in desk.all_stations():
         if station.received:
             receipts, station.received = station.received, []
-            commit.inbox.append((station, receipts, keep(desk, station, receipts)))
+            phased, station.phased = station.phased, []
+            commit.inbox.append((station, receipts, keep(desk, station, receipts), phased))
     return commit
 
 
 def write_commit(desk: Desk, commit: Commit, now: Instant) -> tuple[list[int], list[int]]:
     """In the writer's transaction: receipts first, then everything else; return the rows of inbox and orphans."""
     store = desk.store
-    inbox = [store.receive(station.name, write_kept(rows), now) for station, _, rows in commit.inbox]
+    inbox = [store.receive(station.name, write_kept(rows), now) for station, _, rows, _ in commit.inbox]
     orphans = [store.put_orphan(Orphan(station.name, now, write_kept(rows))) for station, rows in commit.orphans]
     fenced = store.append(commit.entries, commit.drained, commit.matched, now)
     assert not fenced, f"batches {sorted(fenced)} were fenced off on our own data"
@@ -126,22 +128,27 @@ def _refuse(desk: Desk, commit: Commit, error: StoreUnavailableError) -> None:
         desk.store_works = False
         log.error("store cannot write", words=str(error))
         desk.push_bell.ring()
-    for station, receipts, _ in commit.inbox:
+    for station, receipts, _, phased in commit.inbox:
         station.carrier.acknowledge(receipts, stored=False)
+        book_all(desk, station, phased)
     commit.inbox.clear()
     for station in desk.all_stations():
         if station.received:
             refused, station.received = station.received, []
             station.carrier.acknowledge(refused, stored=False)
+            phased, station.phased = station.phased, []
+            book_all(desk, station, phased)
 
 
 def _committed(desk: Desk, commit: Commit, inbox: Sequence[int], orphan_rows: Sequence[int]) -> None:
     """All of it is durable: say so, and go on with what follows."""
     now = desk.clock.now()
     desk.writing = ()
-    for (station, receipts, rows), row in zip(commit.inbox, inbox, strict=True):
+    for (station, receipts, rows, phased), row in zip(commit.inbox, inbox, strict=True):
         station.carrier.acknowledge(receipts, stored=True)
-        desk.backlog.append(Backlog(station, row, rows, now))
+        backlog = Backlog(station, row, rows, now)
+        backlog.phased += phased
+        desk.backlog.append(backlog)
     if commit.inbox:
         desk.drain_bell.ring()
     for (station, kept), row in zip(commit.orphans, orphan_rows, strict=True):
@@ -186,6 +193,7 @@ def _drain_some(desk: Desk) -> None:
     if not one.rows:
         desk.backlog.popleft()
         desk.drained.append(one.row)
+        book_all(desk, one.station, one.phased)
         if one.orphans:
             desk.orphans.append((one.station, one.orphans))
         desk.commit_bell.ring()

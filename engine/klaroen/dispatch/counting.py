@@ -10,6 +10,7 @@ import structlog
 
 from klaroen.core.account import STATES
 from klaroen.core.model import CLASSES, AlertClass
+from klaroen.core.phases import CallOutcome
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.station import Station
@@ -42,6 +43,21 @@ def carrier(desk: Desk, station: Station) -> None:
     station.outcomes.clear()
     station.states.clear()
     station.euros.clear()
+
+
+def call_answered(desk: Desk, station: Station, seconds: float) -> None:
+    """Somebody took the call, so long after its hand-over."""
+    counts = desk.metrics.carriers.get(station.name)
+    if counts is not None:
+        counts.call_setup.observe(seconds)
+
+
+def call_ended(desk: Desk, station: Station, outcome: CallOutcome, minutes: int) -> None:
+    """A call is over, or was refused for its number."""
+    counts = desk.metrics.carriers.get(station.name)
+    if counts is not None:
+        counts.calls[outcome].inc()
+        counts.call_minutes.inc(minutes)
 
 
 def possible_duplicates(desk: Desk, station: Station, count: int) -> None:
@@ -89,7 +105,7 @@ def depths(desk: Desk) -> Depths:
             (now - oldest) / 1000,
         )
     carriers = {
-        station.name: CarrierDepth(station.link_up, station.pace.breaker, station.pace.used)
+        station.name: CarrierDepth(station.link_up, station.pace.breaker, station.pace.used, len(station.calls))
         for station in desk.stations.values()
     }
     inbox_s = (now - desk.backlog[0].at) / 1000 if desk.backlog else 0.0

@@ -15,7 +15,7 @@ import trio
 from klaroen.core import pace as paces
 from klaroen.core.model import CHANNELS, CarrierName
 from klaroen.core.ports import Answer, Carrier, Emit, Event, Link, Unknown
-from klaroen.dispatch import counting
+from klaroen.dispatch import lines
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.leftovers import free_stranded, ground_station
 from klaroen.dispatch.settle import settle_answers, take_events
@@ -30,8 +30,6 @@ RESTART_S_MAX: Final = 30.0
 """A driver that crashes comes back after this long, doubling: a bug must not become a loop."""
 WATCH_S: Final = 0.25
 """How often silence is looked for: 2 s of it are noticed within 2.25."""
-LINE_MS_MAX: Final = 30 * 60_000
-"""No call takes longer: three minutes of ringing and ten plays of two minutes are 23."""
 OVERDUE_MS: Final = 5_000
 """How long past its deadline an envelope may stay unanswered before its driver is held to have lost it."""
 
@@ -94,7 +92,7 @@ def lose(desk: Desk, station: Station, words: str) -> None:
     take_events(desk, station, [Link(False, 0, words)])
     settle_answers(desk, station, [Answer(attempt, Unknown(words)) for attempt in list(station.in_flight)])
     for attempt in list(station.calls):
-        station.hang_up(attempt)
+        lines.lose(desk, station, attempt)
 
 
 async def watch(desk: Desk, station: Station) -> None:
@@ -110,7 +108,7 @@ async def watch(desk: Desk, station: Station) -> None:
             ground_station(desk, station)
             desk.ring_stations()
         _expire_answers(desk, station)
-        _expire_lines(desk, station)
+        lines.expire(desk, station)
         away_ms = 0 if station.usable else away_ms + int(WATCH_S * 1000)
         if away_ms > desk.settings.steps.warm.grace_s * 1000:
             free_stranded(desk, station)
@@ -128,16 +126,6 @@ def _expire_answers(desk: Desk, station: Station) -> None:
         late.append(Answer(attempt, Unknown("no answer by the deadline")))
     if late:
         settle_answers(desk, station, late)
-
-
-def _expire_lines(desk: Desk, station: Station) -> None:
-    """A driver ends every call that it took; one that forgets is a fault, and must not keep the line for ever."""
-    while station.calls:
-        attempt, (page, index) = next(iter(station.calls.items()))
-        if page.opened.ms(desk.clock.now()) - page.sheet.flown_ms[index] < LINE_MS_MAX:
-            break  # in the order of hand-over
-        counting.fault(station, "a call without an end", 1)
-        station.hang_up(attempt)
 
 
 def switch(desk: Desk, station: Station, *, avoided: bool) -> None:

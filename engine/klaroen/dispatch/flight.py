@@ -16,7 +16,7 @@ from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, 
 from klaroen.core.model import ADDRESS_KINDS, CLASSES, AlertClass, AlertId, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
 from klaroen.core.state import ENDED
-from klaroen.dispatch import counting
+from klaroen.dispatch import counting, lines
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.scripts import clip_of, script_of
@@ -199,9 +199,9 @@ async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> No
     now = desk.clock.now()
     ms = opened.ms(now)
     page.fly(first, count, ms)
-    lines = len(station.calls)
+    up = len(station.calls)
     envelopes = list(_envelopes(desk, station, page, first, count, ms, now))
-    station.pace = paces.spend(station.pace, len(envelopes), batch.parts, len(station.calls) - lines, now)
+    station.pace = paces.spend(station.pace, len(envelopes), batch.parts, len(station.calls) - up, now)
     desk.touch(page)
     if not opened.first_handover_seen and envelopes:
         opened.first_handover_seen = True
@@ -235,8 +235,8 @@ def _envelopes(
         if reached[delivery] or address is None:
             page.withdraw(index, ms, "reached before" if reached[delivery] else "no address any more", ENDED)
             continue
-        flown = in_flight[attempt] = (page, index)
+        in_flight[attempt] = (page, index)
         if page.is_call:
-            station.calls[attempt] = flown
+            lines.dial(desk, station, attempt, page, index)
         script = script_of(desk, page, delivery) if page.is_call else None
         yield Envelope(attempt, address, content, deadline, (reference + index) & 0xFFFF, script)

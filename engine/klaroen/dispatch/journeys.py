@@ -9,13 +9,14 @@ from typing import Final
 
 from klaroen.core.account import STATES
 from klaroen.core.audience import Audience
+from klaroen.core.call_rows import cost_eur as call_eur
 from klaroen.core.ids import attempt_ids
 from klaroen.core.model import Alert, CarrierName, Instant, MemberId
 from klaroen.core.records import BatchRow, Store
 from klaroen.core.rules import RULES, WordsLanguage
 from klaroen.core.sheet import NEVER, Sheet
 from klaroen.core.state import ATTEMPT_STATES, HANDED_OVER, NETWORK, NONE, OPEN, REACHED
-from klaroen.core.views import AttemptView, DeliveryView, DeliveryWhyView, WhyView, rfc3339
+from klaroen.core.views import AttemptView, CallView, DeliveryView, DeliveryWhyView, WhyView, rfc3339
 
 WORDS: Final[Mapping[str, str]] = {
     "pending": "waits for its turn",
@@ -27,6 +28,26 @@ WORDS: Final[Mapping[str, str]] = {
     "network": "taken by the network, no proof of arrival",
     "reached": "arrived",
 }
+
+
+CALL_WORDS: Final[Mapping[str, str]] = {
+    "handed_over": "rings",
+    "failed": "called, and not heard",
+    "network": "answered, no proof that a person heard it",
+    "reached": "answered and heard",
+}
+
+
+def call_words(sheet: Sheet, index: int, word: str) -> str:
+    """Return how a call stands."""
+    if index in sheet.confirmed:
+        return "answered and confirmed"
+    ended = sheet.calls.ends.get(index)
+    if word == "handed_over" and ended is not None:
+        return "nobody told how it ended" if ended.lost else "over, no proof that it was heard"
+    if word == "handed_over" and index in sheet.calls.answers:
+        return "answered, and being played"
+    return CALL_WORDS.get(word, WORDS[word])
 
 
 class Journeys:
@@ -85,6 +106,9 @@ class Journeys:
         (attempt,) = attempt_ids(batch, carrier, [sheet.deliveries[index]])
         code = sheet.codes.get(index)
         word = ATTEMPT_STATES[state]
+        words, cost_eur = WORDS[word], sheet.price_eur if state >= HANDED_OVER else 0.0
+        if sheet.is_call:
+            words, cost_eur = call_words(sheet, index, word), call_eur(sheet, index)
         return AttemptView(
             id=attempt,
             carrier=carrier,
@@ -92,13 +116,25 @@ class Journeys:
             state=word,
             outcome=outcome_of(state, answered=sheet.answered_ms[index] != NEVER),
             code=code or None,
-            words=WORDS[word] + (f": {code}" if code else ""),
+            words=words + (f": {code}" if code else ""),
             submitted_at=self._at(sheet.flown_ms[index]),
             answered_at=self._at(sheet.answered_ms[index]),
             receipt_at=self._at(sheet.proved_ms[index]),
             segments=batch.parts,
-            cost_eur=round(sheet.price_eur, 4) if state >= HANDED_OVER else 0.0,
+            cost_eur=round(cost_eur, 4),
             possible_duplicate=batch.possible_duplicate,
+            call=self._call(sheet, index) if sheet.is_call else None,
+        )
+
+    def _call(self, sheet: Sheet, index: int) -> CallView:
+        answered, ended = sheet.calls.answers.get(index), sheet.calls.ends.get(index)
+        return CallView(
+            clip_sha256=sheet.clip or None,
+            answered_at=None if answered is None else self._at(answered.ms),
+            ended_at=None if ended is None else self._at(ended.ms),
+            talked_s=None if ended is None or ended.lost else ended.lasted_ms / 1000,
+            confirmed=index in sheet.confirmed,
+            said=sheet.calls.notes.get(index, ()),
         )
 
     def _at(self, ms: int) -> str | None:
@@ -111,6 +147,8 @@ class Journeys:
             if sheet.fates[index] != OPEN or sheet.states[index] == REACHED:
                 continue
             if sheet.states[index] in (HANDED_OVER, NETWORK):
+                if sheet.is_call:  # it stands: when the next step follows is known when it is over
+                    return row.batch.step.channel, None
                 over = sheet.answered_ms[index] + int(row.batch.wait_s * 1000)
                 return row.batch.step.channel, self._at(over)
             return row.batch.step.channel, rfc3339(row.batch.due_at)
@@ -139,8 +177,8 @@ class Journeys:
         yield why("R14", language, accepted)
         for place, _ in self._places.get(delivery, ()):
             row, sheet = self._rows[place]
-            if sheet.unspoken:
-                words = f"{row.batch.step.channel}: no voice can say the text ({sheet.unspoken})"
+            if sheet.calls.unspoken:
+                words = f"{row.batch.step.channel}: no voice can say the text ({sheet.calls.unspoken})"
                 yield WhyView(None, None, words, None)
         for earlier, later in zip(view.attempts, view.attempts[1:], strict=False):
             if later.channel != earlier.channel:
@@ -161,7 +199,7 @@ def merge(earlier: AttemptView, later: AttemptView) -> AttemptView:
     return AttemptView(
         earlier.id, earlier.carrier, earlier.channel, better.state, better.outcome, better.code, better.words,
         earlier.submitted_at, better.answered_at, better.receipt_at, better.segments, better.cost_eur,
-        earlier.possible_duplicate or later.possible_duplicate,
+        earlier.possible_duplicate or later.possible_duplicate, better.call,
     )  # fmt: skip
 
 

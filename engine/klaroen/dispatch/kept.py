@@ -12,6 +12,7 @@ from klaroen.telemetry.dispatch import ReceiptLabel
 
 if TYPE_CHECKING:
     from klaroen.dispatch.desk import Desk
+    from klaroen.dispatch.page import Page
     from klaroen.dispatch.station import Station
 
 
@@ -46,10 +47,24 @@ def read_kept(rows: bytes) -> list[Kept]:
     return _decode(rows)
 
 
+class Phased:
+    """A phase of a call (`core/phases`) that waits for the receipts before it; `held` where it gives a line back."""
+
+    __slots__ = ("held", "index", "lasted_ms", "ms", "page", "phase")
+
+    def __init__(self, page: "Page", index: int, phase: int, ms: int, lasted_ms: int, *, held: bool) -> None:
+        self.page = page
+        self.index = index
+        self.phase = phase
+        self.ms = ms
+        self.lasted_ms = lasted_ms
+        self.held = held
+
+
 class Backlog:
     """One durable inbox row that is being drained."""
 
-    __slots__ = ("at", "orphans", "row", "rows", "station")
+    __slots__ = ("at", "orphans", "phased", "row", "rows", "station")
 
     def __init__(self, station: "Station", row: int, rows: list[Kept], at: Instant) -> None:
         self.station = station
@@ -57,6 +72,8 @@ class Backlog:
         self.rows = rows
         self.at = at
         self.orphans: list[Kept] = []
+        self.phased: list[Phased] = []
+        """What was said of calls after these receipts."""
 
 
 class OrphanRow:

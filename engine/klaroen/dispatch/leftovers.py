@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Collection
 from typing import Final
 
+from klaroen.core.call_rows import is_lost, quiet_from, restless_calls
 from klaroen.core.expand import Route
 from klaroen.core.model import CarrierName, Instant, Step
 from klaroen.core.sheet import Sheet
@@ -60,9 +61,7 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
         look_soon(desk, page, Instant(now + LOOK_MS))
         return
     routes: dict[Route, array[int]] = {}
-    wait_ms = int(page.batch.wait_s * 1000)
-    due, earliest = page.sheet.restless(page.opened.ms(now) - wait_ms, grounded=page.grounded)
-    wait_until = None if earliest is None else page.opened.at(earliest + wait_ms)
+    due, wait_until = _restless(page, now)
     others = _others(desk, page)
     for index in due:
         verdict = _judge(desk, page, index, others, now)
@@ -79,6 +78,19 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
         look_soon(desk, page, Instant(max(wait_until, now + GRAIN_MS)))
 
 
+def _restless(page: Page, now: Instant) -> tuple[list[int], Instant | None]:
+    """Return whom a verdict is due for, and when one will be for the first of the others (None without any)."""
+    opened = page.opened
+    if page.is_call:
+        due, earliest = restless_calls(
+            page.sheet, opened.ms(now), opened.call_waits(page.batch), grounded=page.grounded
+        )
+        return due, None if earliest is None else opened.at(earliest)
+    wait_ms = int(page.batch.wait_s * 1000)
+    due, earliest = page.sheet.restless(opened.ms(now) - wait_ms, grounded=page.grounded)
+    return due, None if earliest is None else opened.at(earliest + wait_ms)
+
+
 def _others(desk: Desk, page: Page) -> list[CarrierName]:
     """Return the carriers that may fly such a batch now, the page's own excepted."""
     fleet = desk.fleet(page.batch.mode == "drill").values()
@@ -93,7 +105,7 @@ def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], 
     if ending is not None and state not in (HANDED_OVER, NETWORK):
         return NextStep()
     station = page.station
-    if sheet.unspoken:
+    if sheet.calls.unspoken:
         return NextStep()
     if state == NONE:  # it was never offered to a carrier: nothing speaks against anyone
         stranded = station is None and batch.only is not None
@@ -102,11 +114,12 @@ def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], 
         return Again(now, batch.attempt_no, batch.deferrals, batch.passed, only, duplicate)
     why = page.unsent.get(index, _DEFAULT)
     attempt = Attempt(
-        state=state,
+        state=UNKNOWN if page.is_call and is_lost(sheet, index) else state,
         answered_at=opened.at(sheet.answered_ms[index]),
         address_fault=state == REFUSED and not sheet.codes.get(index, "").startswith("carrier"),
         retry_after_s=why.retry_after_s,
         throttled=why.throttled,
+        quiet_at=opened.at(quiet_from(sheet, index, opened.call_waits(batch))) if page.is_call else None,
     )
     carrier = sheet.carrier
     assert carrier is not None, "an attempt that no carrier was offered"

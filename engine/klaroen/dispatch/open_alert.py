@@ -5,6 +5,7 @@ Law: everything here is derived from what the store holds (`recover` builds it, 
 
 import hashlib
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
@@ -13,24 +14,30 @@ from klaroen.core.model import (
     FINAL_STATES,
     Alert,
     AlertState,
+    Batch,
     BatchId,
     Channel,
     ClipId,
     Content,
     Instant,
     Language,
+    Recorded,
     Text,
 )
+from klaroen.core.phases import Waits, hold_s
 from klaroen.core.plan import carries_social_media, compile_plan, goes_urgently, make_offer
-from klaroen.core.ports import Script
+from klaroen.core.ports import Clip, Script
 from klaroen.core.sheet import Sheet
 from klaroen.core.snapshot import Snapshot
 from klaroen.core.state import CANCELLED, EXPIRED
 from klaroen.core.text import split_sms
 from klaroen.core.verdict import Patience
-from klaroen.dispatch.narrator import Spoken
+from klaroen.dispatch.narrator import Spoken, Unspoken
 from klaroen.dispatch.page import Page
 from klaroen.settings import ClassSteps
+
+PROMPT_S: Final = 8.0
+"""What asks for a key takes half of that, and the key has as much time."""
 
 
 class OpenAlert:
@@ -115,6 +122,22 @@ class OpenAlert:
                 confirm=self.alert.confirm,
             )
         return content
+
+    def call_waits(self, batch: Batch) -> Waits:
+        """Return how long a call of this batch is waited for."""
+        steps, clip_s = self.steps, 0.0
+        found = self.played(batch.step.channel, batch.language)
+        if isinstance(found, Clip | Recorded):
+            clip_s = found.duration_s
+        held_s = hold_s(steps.ring_s, steps.plays, clip_s, PROMPT_S if self.alert.confirm else 0.0)
+        return Waits(*(int(1000 * seconds) for seconds in (batch.wait_s, steps.grace_s, steps.ring_s, held_s)))
+
+    def played(self, channel: Channel, language: Language) -> Clip | Recorded | Unspoken | None:
+        """Return what is played on this channel (R12), None where it is still being read."""
+        recorded, text = self.alert.recording.get(language), self.alert.content.get(language)
+        if recorded is not None and (channel == "voice" or text is None):
+            return recorded
+        return self.spoken.get(language) if text is not None else Unspoken("no text and no recording")
 
     def plan_batches(self, sheets: Collection[Sheet]) -> list[Page]:
         """Take in batches that are durable now."""

@@ -5,7 +5,7 @@ next commit in the same breath; so memory and journal never disagree about what 
 """
 
 from array import array
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from klaroen.core import journal
 from klaroen.core.model import Batch, CarrierName
@@ -16,9 +16,6 @@ from klaroen.core.state import HANDED_OVER, NONE, REACHED, UNSENT, MultipartRule
 if TYPE_CHECKING:
     from klaroen.dispatch.open_alert import OpenAlert
     from klaroen.dispatch.station import Station
-
-
-CALL_CHANNELS: Final = frozenset({"voice", "tts"})
 
 
 class AnsweredColumns:
@@ -71,6 +68,27 @@ class ProvedColumns:
         )
 
 
+class CalledColumns:
+    """Phases of calls for the next commit."""
+
+    __slots__ = ("_lasted_ms", "_ms", "_phase", "index")
+
+    def __init__(self) -> None:
+        self.index = array("H")
+        self._phase = bytearray()
+        self._ms = array("I")
+        self._lasted_ms = array("I")
+
+    def add(self, index: int, phase: int, ms: int, lasted_ms: int) -> None:
+        self.index.append(index)
+        self._phase.append(phase)
+        self._ms.append(ms)
+        self._lasted_ms.append(lasted_ms)
+
+    def record(self) -> journal.Called:
+        return journal.Called(self.index.tobytes(), bytes(self._phase), self._ms.tobytes(), self._lasted_ms.tobytes())
+
+
 class Unsentness:
     """Why an attempt came back unsent, while it is remembered: a restart asks at once instead."""
 
@@ -86,11 +104,14 @@ class Page:
 
     __slots__ = (
         "_answered",
+        "_called",
         "_confirmed",
         "_left",
+        "_noted",
         "_proved",
         "_records",
         "_successors",
+        "calls_up",
         "claiming",
         "closed",
         "cursor",
@@ -111,7 +132,9 @@ class Page:
     def __init__(self, opened: "OpenAlert", sheet: Sheet, state: BatchState = "ready", epoch: int = 0) -> None:
         self.opened = opened
         self.parts = sheet.batch.parts
-        self.is_call = sheet.batch.step.channel in CALL_CHANNELS
+        self.is_call = sheet.is_call
+        self.calls_up = 0
+        """Calls that have left and of whose end nothing is known."""
         self.sheet = sheet
         self.state: BatchState = state
         self.epoch = epoch
@@ -134,6 +157,8 @@ class Page:
         self._records: list[journal.Record] = []
         self._answered = AnsweredColumns()
         self._proved = ProvedColumns()
+        self._called = CalledColumns()
+        self._noted: tuple[array[int], list[str]] = (array("H"), [])
         self._confirmed = array("H")
         self._left: tuple[array[int], bytearray] = (array("H"), bytearray())
         self._successors: list[Batch] = []
@@ -150,7 +175,7 @@ class Page:
     @property
     def finished(self) -> bool:
         """Nobody waits for anything of it any more."""
-        return self.sheet.open == 0 and self.sheet.unanswered == 0
+        return self.sheet.open == 0 and self.sheet.unanswered == 0 and self.calls_up == 0
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
@@ -167,7 +192,7 @@ class Page:
 
     def keep_silent(self, words: str) -> None:
         """No voice can say the text: nobody of this batch is called."""
-        self.sheet.unspoken = words
+        self.sheet.calls.unspoken = words
         self._records.append(journal.Unspoken(words))
 
     def ungrasp(self) -> None:
@@ -229,6 +254,20 @@ class Page:
             self._confirmed.append(index)
             self.opened.account.confirmed += 1
 
+    def call(self, index: int, phase: int, ms: int, lasted_ms: int) -> bool:
+        """A call was answered or is over; False where that was known."""
+        if not self.sheet.calls.call(index, phase, ms, lasted_ms):
+            return False
+        self._called.add(index, phase, ms, lasted_ms)
+        self.opened.account.call(self.sheet, index, phase)
+        return True
+
+    def note(self, index: int, words: str) -> None:
+        """Something was said of a call that proves nothing."""
+        if self.sheet.calls.note(index, words):
+            self._noted[0].append(index)
+            self._noted[1].append(words)
+
     def leave(self, index: int, fate: int) -> None:
         """The obligation of one attempt ends here."""
         self.sheet.leave(index, fate)
@@ -269,6 +308,10 @@ class Page:
             records.append(self._answered.record())
         if self._proved.index:
             records.append(self._proved.record())
+        if self._called.index:
+            records.append(self._called.record())
+        if self._noted[1]:
+            records.append(journal.Noted(self._noted[0].tobytes(), tuple(self._noted[1])))
         if self._confirmed:
             records.append(journal.Confirmed(self._confirmed.tobytes()))
         if left:

@@ -6,10 +6,10 @@ Law: reading changes nothing, and a token sees only what policy lets it see.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from klaroen.core.account import STATES, Account
+from klaroen.core.account import STATES, Account, Tally
 from klaroen.core.audience import Audience
-from klaroen.core.model import CLASSES, Alert, AlertState, Channel, Instant
-from klaroen.core.views import ChannelView, NetworkCounts, NetworkCountsPage, StatusView, rfc3339
+from klaroen.core.model import CALL_CHANNELS, CLASSES, Alert, AlertState, Channel, Instant
+from klaroen.core.views import CallsView, ChannelView, NetworkCounts, NetworkCountsPage, StatusView, rfc3339
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.open_alert import OpenAlert, sha256
 
@@ -66,6 +66,19 @@ def channel_view(account: Account, channel: Channel) -> ChannelView:
         p50_ms=tally.percentile(0.50),
         p99_ms=tally.percentile(0.99),
         cost_eur=round(tally.cost_eur, 4),
+        calls=calls_view(tally) if channel in CALL_CHANNELS else None,
+    )
+
+
+def calls_view(tally: Tally) -> CallsView:
+    return CallsView(
+        ringing=tally.ringing,
+        talking=tally.talking,
+        answered=tally.answered,
+        ended=tally.ended,
+        minutes=tally.minutes,
+        answer_p50_ms=tally.answer_percentile(0.50),
+        answer_p99_ms=tally.answer_percentile(0.99),
     )
 
 

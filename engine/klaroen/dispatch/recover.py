@@ -22,6 +22,7 @@ from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Backlog, read_kept
 from klaroen.dispatch.leftovers import ground, look_soon
 from klaroen.dispatch.lifecycle import open_alert, take_in
+from klaroen.dispatch.lines import redial
 from klaroen.dispatch.open_alert import OpenAlert, make_planner
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
@@ -117,6 +118,8 @@ def _resume(desk: Desk, page: Page) -> None:
     page.closed = page.state == "done"
     if page.station is not None:
         _relearn(page, page.station)
+        if page.is_call and not page.closed:
+            redial(desk, page.station, page)
     if page.state == "ready":
         take_in(desk, page)
     elif page.state == "leased":

@@ -41,6 +41,8 @@ COLLECT_AFTER = (50_000, 20, 50)
 """A full collection walks every open alert [200 ms for some hundreds]: what is over is freed without one, so rarely."""
 SWEEP_S = 3_600.0
 """What is too old goes once an hour."""
+CALLS_S = 60.0
+"""As long as calls that stand are waited for at a stop: ringing and two plays of a message; the supervisor knows."""
 DEPTHS_S = 0.5
 """How fresh the depths are that a scrape reads."""
 
@@ -148,13 +150,13 @@ async def wait_for_stop() -> None:
 
 
 async def drain(desk: Desk) -> None:
-    """Hand over nothing more, wait for answers, and journal what came."""
+    """Hand over nothing more, wait for answers and for the calls that stand, and journal what came."""
     desk.draining = True
     desk.push_bell.ring()
     seconds = desk.settings.dispatch.drain_s
     async with trio.open_nursery() as nursery:
         for station in desk.all_stations():
-            nursery.start_soon(station.carrier.drain, seconds)
+            nursery.start_soon(station.carrier.drain, max(seconds, CALLS_S) if station.calls else seconds)
     with trio.move_on_after(seconds):
         while desk.something_to_write:
             await desk.commits.park()

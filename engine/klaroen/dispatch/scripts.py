@@ -7,7 +7,7 @@ a carrier prepares it once; what it lacks when the first telephone rings, later 
 
 from functools import partial
 
-from klaroen.core.model import Channel, ClipId, Language, Recorded, Zone
+from klaroen.core.model import ClipId, Language, Recorded, Zone
 from klaroen.core.ports import Clip, Script
 from klaroen.core.sentences import prompt_of, reply_of
 from klaroen.dispatch.desk import Desk
@@ -20,7 +20,7 @@ from klaroen.dispatch.page import Page
 def await_clip(desk: Desk, page: Page) -> None:
     """Make the batch ready once there is something to play."""
     opened, language = page.opened, page.batch.language
-    found = played(opened, page.batch.step.channel, language)
+    found = opened.played(page.batch.step.channel, language)
     if isinstance(found, Unspoken):
         page.keep_silent(found.words)
         ground(desk, page)
@@ -28,22 +28,15 @@ def await_clip(desk: Desk, page: Page) -> None:
         desk.make_ready(page)
     else:
         opened.unread.setdefault(language, []).append(page)
-        if language not in opened.spoken:
-            opened.spoken[language] = None
-            _ask(desk, opened, language)
+        want_clip(desk, opened, language)
 
 
-def played(opened: OpenAlert, channel: Channel, language: Language) -> Clip | Recorded | Unspoken | None:
-    """Return what is played on this channel (R12), None where it is still being read."""
+def want_clip(desk: Desk, opened: OpenAlert, language: Language) -> None:
+    """Have the alert's text read, once, if it has one and anybody speaks."""
     alert = opened.alert
-    recorded, text = alert.recording.get(language), alert.content.get(language)
-    if recorded is not None and (channel == "voice" or text is None):
-        return recorded
-    return opened.spoken.get(language) if text is not None else Unspoken("no text and no recording")
-
-
-def _ask(desk: Desk, opened: OpenAlert, language: Language) -> None:
-    alert = opened.alert
+    if not desk.narrator.speaks or language in opened.spoken or language not in alert.content:
+        return
+    opened.spoken[language] = None
     line = Line(alert.content[language].text, language, verbatim=alert.alert_class == "crisis")
     desk.narrator.ask(line, alert.alert_class, partial(_told, desk, opened, language))
     prompt = prompt_of(alert, language)
@@ -61,7 +54,7 @@ def _told(desk: Desk, opened: OpenAlert, language: Language, spoken: Spoken) -> 
 
 def clip_of(page: Page) -> ClipId | None:
     """Return the clip of a batch that is ready; None where nobody speaks, and for what is written."""
-    found = played(page.opened, page.batch.step.channel, page.batch.language) if page.is_call else None
+    found = page.opened.played(page.batch.step.channel, page.batch.language) if page.is_call else None
     if isinstance(found, Clip):
         return found.id
     return found.clip if isinstance(found, Recorded) else None

@@ -10,6 +10,7 @@ from typing import Final, assert_never
 from klaroen.core import pace as paces
 from klaroen.core.journal import REF_JOINT
 from klaroen.core.model import ADDRESS_KINDS, AttemptId, Instant
+from klaroen.core.phases import NOTE_CHARS_MAX, outcome_of
 from klaroen.core.ports import (
     Accepted,
     Answer,
@@ -26,7 +27,7 @@ from klaroen.core.ports import (
 )
 from klaroen.core.sheet import WHOLE
 from klaroen.core.state import FAILED, PROOFS, REACHED, REFUSED, UNKNOWN, UNSENT
-from klaroen.dispatch import counting
+from klaroen.dispatch import counting, lines
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Kept, hash_address
 from klaroen.dispatch.leftovers import LOOK_MS, ground_station, look_soon
@@ -55,7 +56,7 @@ def take_events(desk: Desk, station: Station, events: Sequence[Event]) -> None:
         elif isinstance(event, Receipt):
             station.received.append(event)
         elif isinstance(event, Call):
-            _take_call(station, event)
+            lines.take_call(desk, station, event)
         elif isinstance(event, Link):
             _take_link(desk, station, event)
         elif isinstance(event, Fault):
@@ -66,12 +67,6 @@ def take_events(desk: Desk, station: Station, events: Sequence[Event]) -> None:
         settle_answers(desk, station, answers)
     if station.received:
         desk.commit_bell.ring()
-
-
-def _take_call(station: Station, call: Call) -> None:
-    """A call that ended frees its line."""
-    if call.phase == "ended":
-        station.hang_up(call.attempt)
 
 
 def _take_link(desk: Desk, station: Station, link: Link) -> None:
@@ -156,9 +151,12 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
         _take(desk, station, page, [index], [REF_JOINT.join(outcome.refs)], now)
         page.prove(index, WHOLE, REACHED, ms, "")
         return False
-    station.hang_up(answer.attempt)
+    if page.is_call:
+        lines.drop(station, answer.attempt)
     if isinstance(outcome, Refused):
         page.answer(index, REFUSED, ms, "", f"{outcome.scope} {outcome.code}")
+        if page.is_call and outcome.scope == "address":
+            counting.call_ended(desk, station, outcome_of(REFUSED, outcome.code), 0)
         look_soon(desk, page, Instant(now + LOOK_MS))
         return outcome.scope == "carrier"
     if isinstance(outcome, Unsent):
@@ -257,7 +255,10 @@ def apply(desk: Desk, page: Page, index: int, part: int, one: Kept, now: Instant
     """One receipt moves one attempt."""
     if one.state == "confirmed":
         page.confirm(index)
-    elif one.state != "buffered":
+    elif one.state == "buffered":
+        if page.is_call:
+            page.note(index, one.code[:NOTE_CHARS_MAX])
+    else:
         at = min(one.at, now) if one.at is not None else now
         opened = page.opened
         before = page.sheet.states[index]

@@ -18,7 +18,7 @@ from klaroen.telemetry.dispatch import OutcomeLabel, ReceiptLabel
 
 if TYPE_CHECKING:
     from klaroen.core.records import References
-    from klaroen.dispatch.kept import Orphan
+    from klaroen.dispatch.kept import Orphan, Phased
 
 ANSWER_MS: Final = 10_000
 """An envelope without an answer by then is `Unknown`: as long as SMPP sessions usually wait for a response."""
@@ -81,6 +81,8 @@ class Station:
         self.faults: dict[str, int] = {}
         self.received: list[Receipt] = []
         """Not durable yet."""
+        self.phased: list[Phased] = []
+        """What was said of calls after them."""
         self.closed: list[References] = []
         self.next_reference = 0
 
@@ -111,11 +113,13 @@ class Station:
         """Segments for which a carrier held back by its rate alone is not asked sooner."""
         return min(SLICE_MIN, max(1, int(self.pace.allowed_per_s * TURN_S)))
 
-    def hang_up(self, attempt: AttemptId) -> None:
-        """The call has ended, or never was: its line is free, however often that is said."""
-        if self.calls.pop(attempt, None) is not None:
+    def hang_up(self, attempt: AttemptId) -> tuple[Page, int] | None:
+        """The call has ended, or never was: return who held a line, which is free from now on, or None."""
+        flown = self.calls.pop(attempt, None)
+        if flown is not None:
             self.pace = paces.hang_up(self.pace, 1)
             self.bell.ring()
+        return flown
 
     def knows(self, page: Page) -> bool:
         """Whether its receipts name these attempts by our own id: those of calls always do."""

@@ -32,6 +32,7 @@ class CarrierDepth(Struct, frozen=True):
     up: bool = False
     breaker: Breaker = "closed"
     window_used: int = 0
+    lines_used: int = 0
 
 
 class Depths(Struct, frozen=True):
@@ -75,11 +76,13 @@ class DepthCollector(Collector):
         up = GaugeMetricFamily("klaroen_carrier_up", "1 while the carrier's link is up.", labels=["carrier"])
         breaker = GaugeMetricFamily("klaroen_carrier_breaker", "0 closed, 1 half open, 2 open.", labels=["carrier"])
         used = GaugeMetricFamily("klaroen_carrier_window_used", "Submissions without an answer.", labels=["carrier"])
+        lines = GaugeMetricFamily("klaroen_lines_used", "Calls that are up.", labels=["carrier"])
         for name, carrier in depths.carriers.items():
+            lines.add_metric([name], carrier.lines_used)
             up.add_metric([name], int(carrier.up))
             breaker.add_metric([name], BREAKER[carrier.breaker])
             used.add_metric([name], carrier.window_used)
-        yield from (up, breaker, used)
+        yield from (up, breaker, used, lines)
         yield GaugeMetricFamily("klaroen_inbox_seconds", "How long the oldest receipt waits.", value=depths.inbox_s)
         yield GaugeMetricFamily(
             "klaroen_orphan_receipts", "Receipts that match no attempt yet.", value=depths.orphan_receipts

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 from prometheus_client import CollectorRegistry, Counter
 
 from klaroen.core.model import CLASSES, AlertClass, CarrierName, Channel, Mode
+from klaroen.core.phases import CALL_OUTCOMES, CallOutcome
 from klaroen.core.views import DeliveryState
 from klaroen.settings import Settings
 from klaroen.telemetry.depths import DepthCollector, Depths
@@ -46,6 +47,9 @@ class CarrierCounts(NamedTuple):
     receipts: Mapping[ReceiptLabel, Counter]
     possible_duplicates: Counter
     cost_euros: Mapping[Channel, Counter]
+    calls: Mapping[CallOutcome, Counter]
+    call_setup: Series
+    call_minutes: Counter
 
 
 class DispatchMetrics:
@@ -129,6 +133,13 @@ class DispatchMetrics:
         costs = Counter(
             "klaroen_cost_euros", "Cost by the configured tariff.", ["channel", "carrier"], registry=registry
         )
+        calls = Counter("klaroen_calls", "Calls that are over, by what became of them.", ["carrier", "outcome"],
+            registry=registry,
+        )  # fmt: skip
+        setup = Durations(
+            "klaroen_call_setup_seconds", "From hand-over of a call to its answer.", ["carrier"], SHORT_S, registry
+        )
+        talked = Counter("klaroen_call_minutes", "Started minutes of talk.", ["carrier"], registry=registry)
         return {
             carrier.name: CarrierCounts(
                 {
@@ -139,6 +150,9 @@ class DispatchMetrics:
                 {state: receipts.labels(carrier.name, state) for state in RECEIPTS},
                 doubles.labels(carrier.name),
                 {channel: costs.labels(channel, carrier.name) for channel in carrier.channels},
+                {outcome: calls.labels(carrier.name, outcome) for outcome in CALL_OUTCOMES},
+                setup.of(carrier.name),
+                talked.labels(carrier.name),
             )
             for carrier in settings.carrier
         }
