@@ -13,6 +13,7 @@ from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,16 +23,8 @@ from klaroen_bench.audience import CALLS, AuditError, Register, Wanted, read_reg
 from klaroen_bench.copies import ANY_CALL, Copy, read_copies
 from klaroen_bench.doubles import households, judge_doubles
 from klaroen_bench.faults import Faults
-from klaroen_bench.telephones import (
-    SILENT,
-    Spoken,
-    call_channels,
-    call_copies,
-    channelled,
-    is_trunk_ledger,
-    read_spoken,
-    read_trunk,
-)
+from klaroen_bench.spoken import SILENT, read_spoken
+from klaroen_bench.telephones import call_channels, call_copies, channelled, first_heard, is_trunk_ledger, read_trunk
 
 FINAL: Final = frozenset({"done", "cancelled", "superseded", "expired"})
 END: Final = frozenset({"reached", "failed", "expired", "cancelled"})
@@ -196,13 +189,6 @@ def _applying(texts: Mapping[str, str], networks: Sequence[Mapping[str, Any]], l
     return frozenset(apply)
 
 
-def _read(ledger: Path, spoken: Spoken) -> tuple[list[Copy], int]:
-    if not is_trunk_ledger(ledger):
-        return read_copies(ledger)
-    trunk = read_trunk(ledger)
-    return call_copies(trunk, spoken), trunk.truncated_bytes
-
-
 def main() -> int:
     """Audit files: the register's folder, the posted alert, status, deliveries (JSON lines) and the ledgers."""
     parser = ArgumentParser(prog="klaroen_bench.audit")
@@ -219,10 +205,15 @@ def main() -> int:
     )
     alert, status = json.loads(options.alert.read_text()), json.loads(options.status.read_text())
     deliveries = [json.loads(line) for line in options.deliveries.read_text().splitlines() if line.strip()]
-    spoken = read_spoken(options.clips, alert, status, deliveries) if options.clips else SILENT
+    trunks = {ledger: read_trunk(ledger) for ledger in options.ledgers if is_trunk_ledger(ledger)}
+    heard = chain.from_iterable(map(first_heard, trunks.values()))
+    spoken = read_spoken(options.clips, alert, status, deliveries, heard) if options.clips else SILENT
     copies: list[Copy] = []
     for ledger in options.ledgers:
-        found, truncated_bytes = _read(ledger, spoken)
+        trunk = trunks.get(ledger)
+        found, truncated_bytes = (
+            read_copies(ledger) if trunk is None else (call_copies(trunk, spoken), trunk.truncated_bytes)
+        )
         copies += found
         if truncated_bytes:
             sys.stderr.write(f"{ledger}: {truncated_bytes} bytes of a broken-off entry at the end\n")

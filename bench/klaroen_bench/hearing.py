@@ -99,65 +99,75 @@ class _Trial:
         self._units = [clip, *others]
         self._leads = [_quiet(unit, 0) for unit in self._units]
         self._may_break = may_break
-        self._heard = 0
-        """Octets of the play that goes on ..."""
-        self._most = 0
-        """... and of the play in which most was heard."""
+        self._heard: list[int] = []
+        """Octets of each play."""
         self._at = 0
-        """How far the play that goes on has come."""
-        self._plays = 0
+        """How far the last play has come ..."""
+        self._goes_on = False
+        """... if it is what was heard last."""
         self._said = 0
+
+    @property
+    def _plays(self) -> int:
+        return len(self._heard)
 
     def of(self, segments: Sequence[bytes]) -> _Found:
         strange = not all(self._follow(segment, after_gap=index > 0) for index, segment in enumerate(segments))
         clip = self._units[0]
-        in_flight = IN_FLIGHT if self._most < len(clip) else 0
-        share = min(1.0, (self._most + in_flight) / len(clip)) if self._most else 0.0
+        most = max(self._heard, default=0)
+        in_flight = IN_FLIGHT if most < len(clip) else 0
+        share = min(1.0, (most + in_flight) / len(clip)) if most else 0.0
         return _Found(round(share, 4), self._plays, self._said, strange)
 
     def _follow(self, segment: bytes, *, after_gap: bool) -> bool:
         """Return whether all of a segment is what may be heard; note what of the clip it is."""
-        at = 0
+        at = floor = 0
         while at < len(segment):
             quiet = _quiet(segment, at)
             if at + quiet == len(segment):
                 return True
             find = self._anywhere if after_gap else self._from_start
-            unit, start, begins, size = find(segment, at, quiet)
+            unit, start, begins, size = find(segment, at, quiet, floor)
             if not size or (unit and not self._plays and not after_gap):
                 return False
-            at = begins + size
-            whole = start + size == len(self._units[unit])
-            if not (whole or self._may_break or at == len(segment)):
-                return False
+            if begins < at:
+                self._heard[-1] -= (at - begins) * self._goes_on
+            whole, came = start + size == len(self._units[unit]), at
+            at = floor = begins + size
+            if not whole and at < len(segment):
+                # It was broken off after a packet; what follows may begin with the silence that it would have had.
+                size -= size % OCTETS
+                if not self._may_break or begins + size <= came:
+                    return False
+                at = begins + size
+                floor = max(begins, len(segment[:at].rstrip(_SILENCE)))
             self._note(unit, start, size)
             after_gap = False
         return True
 
     def _note(self, unit: int, start: int, size: int) -> None:
+        self._goes_on = not unit
         if unit:
             self._said += 1
             return
-        if start < self._at or not (start and self._plays):
-            self._plays += 1
-            self._heard = 0
+        if start < self._at or not (start and self._heard):
+            self._heard.append(0)
         self._at = start + size
-        self._heard += size
-        self._most = max(self._most, self._heard)
+        self._heard[-1] += size
 
-    def _from_start(self, segment: bytes, at: int, quiet: int) -> tuple[int, int, int, int]:
+    def _from_start(self, segment: bytes, at: int, quiet: int, floor: int) -> tuple[int, int, int, int]:
         """Return the unit of which most begins here or within this silence: it, 0, from where, how much."""
         best = (0, 0, at, 0)
         for index, (unit, lead) in enumerate(zip(self._units, self._leads, strict=True)):
             begins = at + quiet - lead
-            if begins < at:
+            if begins < floor:
                 continue
             size = agreement(segment, begins, unit, 0)
             if size > max(lead, best[3]):
                 best = (index, 0, begins, size)
         return best
 
-    def _anywhere(self, segment: bytes, at: int, quiet: int) -> tuple[int, int, int, int]:
+    def _anywhere(self, segment: bytes, at: int, quiet: int, floor: int) -> tuple[int, int, int, int]:
         """Return likewise the unit of which most goes on here, from any of its packets, unless that is silence."""
         best = (0, 0, at, quiet)
         for index, unit in enumerate(self._units):
@@ -165,7 +175,16 @@ class _Trial:
                 size = agreement(segment, at, unit, start)
                 if size > best[3]:
                     best = (index, start, at, size)
-        return best if best[3] > quiet else self._from_start(segment, at, quiet)
+        return best if best[3] > quiet else self._from_start(segment, at, quiet, floor)
+
+
+def beginning(heard: bytes, clips: Mapping[str, bytes]) -> str | None:
+    """Return which clip a call began with; None where it began with none, or with several alike."""
+    found = {name: agreement(heard, 0, octets, 0) for name, octets in clips.items()}
+    most = max(found.values(), default=0)
+    spoken = heard[:most].strip(_SILENCE)
+    longest = [name for name, size in found.items() if size == most]
+    return longest[0] if spoken and len(longest) == 1 else None
 
 
 def agreement(heard: bytes, at: int, unit: bytes, start: int) -> int:

@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,14 +18,14 @@ from msgspec import Struct
 
 from klaroen_bench.audience import read_register
 from klaroen_bench.audit import Report, audit
-from klaroen_bench.copies import Copy, read_copies
+from klaroen_bench.copies import read_copies
 from klaroen_bench.sight import STATES
+from klaroen_bench.spoken import read_spoken
 from klaroen_bench.telephones import (
-    TrunkLedger,
     call_channels,
     call_copies,
+    first_heard,
     is_trunk_ledger,
-    read_spoken,
     read_trunk,
     tally,
 )
@@ -111,14 +112,11 @@ def judge(directory: Path) -> tuple[dict[str, Any], bool]:
     alert, status = json.loads(files.alert.read_text()), json.loads(files.status.read_text())
     measured = msgspec.json.decode(files.measured.read_bytes(), type=Measured)
     deliveries = list(files.read_deliveries())
-    spoken = read_spoken(files.clips, alert, status, deliveries)
-    copies: list[Copy] = []
-    trunks: list[TrunkLedger] = []
+    trunks = [read_trunk(ledger) for ledger in files.ledgers if is_trunk_ledger(ledger)]
+    spoken = read_spoken(files.clips, alert, status, deliveries, chain.from_iterable(map(first_heard, trunks)))
+    copies = [copy for trunk in trunks for copy in call_copies(trunk, spoken)]
     for ledger in files.ledgers:
-        if is_trunk_ledger(ledger):
-            trunks.append(read_trunk(ledger))
-            copies += call_copies(trunks[-1], spoken)
-        else:
+        if not is_trunk_ledger(ledger):
             copies += read_copies(ledger)[0]
     audited = audit(register, alert, status, deliveries, copies, carrier_channels=CARRIER_CHANNELS)
     calls = tally(trunks, call_channels(deliveries))

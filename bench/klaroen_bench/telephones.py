@@ -1,12 +1,11 @@
 """Calls as the telephones had them: read from a trunk's ledger, judged by what they heard, and counted.
 
-Law: which clip says which text is Klaroen's word, checked: a clip's file must hold what its name promises, be about as
-long as its text takes to say, and be loud enough to be heard. All else is in the ledger.
+Law: nothing is taken from the engine but which attempt a Call-ID names, and by which channel that was.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,18 +15,11 @@ from msgspec import Struct
 from klaroen_bench.audience import CALLS, AuditError
 from klaroen_bench.carriers.call import Record
 from klaroen_bench.carriers.ledger import CALL, SOUND, LedgerReader
+from klaroen_bench.carriers.sounds import GAP
 from klaroen_bench.copies import ANY_CALL, Copy, e164
-from klaroen_bench.g711 import rms
 from klaroen_bench.hearing import Heard, Listener
+from klaroen_bench.spoken import FirstHeard, Spoken
 
-RATE: Final = 8_000
-"""Octets a second."""
-CHARACTERS_PER_S: Final = (4.0, 40.0)
-"""Nobody speaks slower or faster [read aloud: 12 to 18]."""
-SILENCES_S: Final = 3.0
-"""Around the words, at most."""
-LOUD: Final = 300.0
-"""Of 32,767: -40 dB, below which nobody understands [speech: 2,000 to 5,000]."""
 CONFIRM: Final = "1"
 ENDS: Final = {
     "busy": "busy",
@@ -71,69 +63,17 @@ def read_trunk(path: Path) -> TrunkLedger:
     return TrunkLedger(reader.heading.carrier, whole, tuple(calls), reader.truncated_bytes)
 
 
-# --- what was to be said --------------------------------------------------------------------------------------------
-
-
-class Spoken(Struct, frozen=True):
-    """What calls of one alert may play."""
-
-    texts: Mapping[str, str]
-    """By clip's name, the text that it says."""
-    clips: Mapping[str, bytes]
-    """Those clips."""
-    others: tuple[bytes, ...]
-    """What else may be said: prompts, and the zones' replies. Nothing in a crisis (R10)."""
-
-
-SILENT: Final = Spoken({}, {}, ())
-
-
-def read_spoken(
-    directory: Path, alert: Mapping[str, Any], status: Mapping[str, Any], deliveries: Iterable[Mapping[str, Any]]
-) -> Spoken:
-    """Return what calls of this alert may play, by a clip store. Raises AuditError."""
-    store = dict(_read_clips(directory))
-    texts: dict[str, str] = {}
-    for language, clip in sorted(_named(status, deliveries)):
-        text = alert.get("content", {}).get(language, {}).get("text")
-        if text is None or clip not in store:
-            raise AuditError(f"clip {clip[:12]} of language {language} is not there, or says no text that was posted")
-        if texts.setdefault(clip, text) != text:
-            raise AuditError(f"clip {clip[:12]} says two texts")
-        _check_plausible(clip, store[clip], text)
-        texts[clip] = text
-    others = () if alert["class"] == "crisis" else tuple(octets for clip, octets in store.items() if clip not in texts)
-    return Spoken(texts, {clip: store[clip] for clip in texts}, others)
-
-
-def _named(status: Mapping[str, Any], deliveries: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
-    """Return (language, clip) wherever Klaroen names one: with the alert, and with each attempt."""
-    named = set((status.get("clip_sha256") or {}).items())
-    for delivery in deliveries:
-        for attempt in delivery["attempts"]:
-            if attempt.get("clip_sha256"):
-                named.add((delivery["language"], attempt["clip_sha256"]))
-    return named
-
-
-def _read_clips(directory: Path) -> Iterator[tuple[str, bytes]]:
-    for path in sorted(directory.glob("*.alaw")):
-        octets = path.read_bytes()
-        if hashlib.sha256(octets).hexdigest() != path.stem:
-            raise AuditError(f"clip {path.stem[:12]} does not hold what its name promises")
-        yield path.stem, octets
-
-
-def _check_plausible(clip: str, octets: bytes, text: str) -> None:
-    slow, fast = CHARACTERS_PER_S
-    seconds = len(octets) / RATE
-    if not len(text) / fast <= seconds <= len(text) / slow + SILENCES_S:
-        raise AuditError(f"clip {clip[:12]} takes {seconds:.1f} s for {len(text)} characters")
-    if rms(octets) < LOUD:
-        raise AuditError(f"clip {clip[:12]} can hardly be heard")
-
-
-# --- what was said --------------------------------------------------------------------------------------------------
+def first_heard(ledger: TrunkLedger) -> Iterator[FirstHeard]:
+    """Yield what each call heard before anything was missing."""
+    joined: dict[tuple[tuple[int, ...], ...], bytes] = {}
+    for _, record in ledger.calls:
+        whole = tuple(tuple(stretch) for stretch in takewhile(lambda stretch: stretch[0] != GAP, record.stretches))
+        if whole not in joined:
+            joined[whole] = b"".join(
+                ledger.sounds.get(sound, b"")[start : start + size] for sound, start, size in whole
+            )
+        if joined[whole]:
+            yield FirstHeard(record.call, joined[whole])
 
 
 def call_copies(ledger: TrunkLedger, spoken: Spoken) -> list[Copy]:

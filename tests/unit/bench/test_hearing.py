@@ -98,6 +98,23 @@ def test_a_key_breaks_off_what_is_said() -> None:
     assert heard(CLIP[:3_200], REPLY, CLIP).strange
 
 
+def test_what_is_broken_off_in_its_silence_is_followed_by_another_silence() -> None:
+    """Where the one ends and the other begins is told by the other's length; the share is not flattered by it."""
+    clip, reply = CLIP[:3_200] + QUIET * 2_400 + CLIP[3_200:], QUIET * 800 + REPLY
+    sounds = {0: clip[:3_680] + reply + clip}
+    listener = Listener(sounds, {"nl": clip}, [reply])
+    assert Heard(frozenset({"nl"}), 1.0, 2, 1, False) == listener.hear([[0, 0, len(sounds[0])]], "5")
+    share = round((3_680 + 480) / len(clip), 4)
+    assert Heard(frozenset({"nl"}), share, 1, 1, False) == listener.hear([[0, 0, 3_680 + len(reply)]], "5")
+
+
+def test_octets_that_happen_to_be_alike_do_not_mislead() -> None:
+    """Speech is broken off between packets, even if the next begins as it would have gone on."""
+    reply = CLIP[3_200:3_205] + REPLY
+    found = Listener({0: CLIP[:3_200] + reply + CLIP}, {"nl": CLIP}, [reply]).hear([[0, 0, 3_205 + 2_000 + 8_037]], "5")
+    assert Heard(frozenset({"nl"}), 1.0, 2, 1, False) == found
+
+
 @pytest.mark.parametrize(
     ("parts", "plays", "missing"),
     [

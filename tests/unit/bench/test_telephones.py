@@ -1,97 +1,27 @@
-"""Calls are judged by what the telephones heard, and clips by what they hold."""
+"""Calls are judged by what the telephones heard, and counted as they had them."""
 
 from pathlib import Path
 
 import pytest
-from tests.unit.bench.test_audit import ALERT, AT_MS, STATUS, TEXT, TEXT_FR, attempt, delivery
-from tests.unit.bench.trunk_kit import put_clip, record, speech, write_trunk
+from tests.unit.bench.test_audit import AT_MS, TEXT, TEXT_FR, attempt, delivery
+from tests.unit.bench.trunk_kit import record, speech, write_trunk
 
 from klaroen_bench.audience import AuditError
 from klaroen_bench.carriers.ledger import Heading, LedgerError, write_ledger
 from klaroen_bench.copies import ANY_CALL, Copy
+from klaroen_bench.spoken import FirstHeard, Spoken
 from klaroen_bench.telephones import (
-    SILENT,
-    Spoken,
     call_channels,
     call_copies,
     channelled,
+    first_heard,
     is_trunk_ledger,
-    read_spoken,
     read_trunk,
     tally,
 )
 
 CLIP, CLIP_FR, PROMPT = speech(3, 7), speech(4, 5), speech(1, 3)
 
-
-@pytest.fixture
-def clips(tmp_path: Path) -> Path:
-    return tmp_path / "clips"
-
-
-@pytest.fixture
-def named(clips: Path) -> dict[str, str]:
-    """By language, the names of the clips; the store holds a prompt as well."""
-    put_clip(clips, PROMPT)
-    return {"nl": put_clip(clips, CLIP), "fr": put_clip(clips, CLIP_FR)}
-
-
-def test_clips_are_known_by_the_alert_and_by_each_attempt(clips: Path, named: dict[str, str]) -> None:
-    """Whichever Klaroen tells; what else is in the store may be said besides."""
-    by_alert = read_spoken(clips, ALERT, STATUS | {"clip_sha256": named}, [])
-    rows = [
-        delivery(1, attempts=[attempt("A", "tts", clip_sha256=clip)]) | {"language": language}
-        for language, clip in named.items()
-    ]
-    assert by_alert == read_spoken(clips, ALERT, STATUS, [*rows, delivery(9) | {"language": "nl"}])
-    assert {named["nl"]: TEXT, named["fr"]: TEXT_FR} == by_alert.texts
-    assert (PROMPT,) == by_alert.others
-
-
-def test_in_a_crisis_nothing_else_may_be_said(clips: Path, named: dict[str, str]) -> None:
-    """R10."""
-    spoken = read_spoken(clips, ALERT | {"class": "crisis"}, STATUS | {"clip_sha256": named}, [])
-    assert () == spoken.others
-
-
-def test_without_a_call_nothing_is_spoken(tmp_path: Path) -> None:
-    assert SILENT == read_spoken(tmp_path / "none", ALERT, STATUS, [])
-
-
-@pytest.mark.parametrize(
-    ("octets", "language", "words"),
-    [
-        (speech(0.5), "nl", "takes 0.5 s for 31 characters"),
-        (speech(12), "nl", "takes 12.0 s"),
-        (bytes([0xD5, 0x55]) * 12_000, "nl", "hardly be heard"),
-        (CLIP, "de", "no text that was posted"),
-    ],
-    ids=["too short", "too long", "silence", "another language"],
-)
-def test_a_clip_that_cannot_be_its_text_is_refused(clips: Path, octets: bytes, language: str, words: str) -> None:
-    with pytest.raises(AuditError, match=words):
-        read_spoken(clips, ALERT, STATUS | {"clip_sha256": {language: put_clip(clips, octets)}}, [])
-
-
-def test_a_clip_that_is_not_there_is_refused(clips: Path, named: dict[str, str]) -> None:
-    (clips / f"{named['nl']}.alaw").unlink()
-    with pytest.raises(AuditError, match="not there"):
-        read_spoken(clips, ALERT, STATUS | {"clip_sha256": named}, [])
-
-
-def test_a_clip_under_another_name_is_refused(clips: Path, named: dict[str, str]) -> None:
-    """The auditor takes the hash of each file himself."""
-    (clips / f"{named['nl']}.alaw").write_bytes(CLIP[:-1] + b"\0")
-    with pytest.raises(AuditError, match="its name promises"):
-        read_spoken(clips, ALERT, STATUS, [])
-
-
-def test_one_clip_cannot_say_two_texts(clips: Path, named: dict[str, str]) -> None:
-    with pytest.raises(AuditError, match="two texts"):
-        read_spoken(clips, ALERT, STATUS | {"clip_sha256": {"nl": named["nl"], "fr": named["nl"]}}, [])
-
-
-# --- what was heard ---
 
 SPOKEN = Spoken({"c-nl": TEXT, "c-fr": TEXT_FR}, {"c-nl": CLIP, "c-fr": CLIP_FR}, (PROMPT,))
 
@@ -169,3 +99,11 @@ def test_a_trunks_ledger_is_told_from_the_others(tmp_path: Path) -> None:
     (tmp_path / "none").write_bytes(b'{"protocol": "sip"')
     with pytest.raises(LedgerError):
         read_trunk(tmp_path / "none")
+
+
+def test_what_a_call_began_with_is_told_up_to_the_first_gap(tmp_path: Path) -> None:
+    """What comes after it may be anything; who heard nothing has no say."""
+    stretches = [[0, 0, 1_600], [-1, 0, 2], [0, 1_920, 160]]
+    calls = [record("A1", 160, at_ms=AT_MS, stretches=stretches), record("A2", 0, at_ms=AT_MS), record("A3")]
+    write_trunk(tmp_path / "trunk", (CLIP,), [("32470000001", call) for call in calls])
+    assert [FirstHeard("A1", CLIP[:1_600])] == list(first_heard(read_trunk(tmp_path / "trunk")))
