@@ -270,6 +270,8 @@ class Asterisk(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="as
     """The directory of the clips as Asterisk sees it; by default `data_dir/clips`."""
     data_dir: Annotated[str, Meta(min_length=1)] | None = None
     """Where we see them; derived from the `data_dir` above all sections."""
+    central_language: Literal["nl", "fr", "de", "en"] | None = None
+    """Whether the dial plan brings callers to the central number (R19), and what is spoken to them."""
     rest: Literal["auto", "websocket", "http"] = "auto"
     tls_ca: OpenFile | None = None
 

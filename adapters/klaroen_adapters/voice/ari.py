@@ -1,12 +1,14 @@
 """The driver of kind `asterisk`: calls by one Asterisk's REST interface (ARI), on trio.
 
 Law: each order is written at most once. Requests go over the WebSocket that brings the events (Asterisk 22.5 and
-later); where that is not answered, over HTTP, those of one channel one after the other. `ari_agent` decides the rest.
+later), or over HTTP where that is not answered. What calls do is decided in `ari_agent`, what callers hear in
+`ari_central`.
 """
 
 import base64
 import contextlib
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -25,13 +27,28 @@ from websockets.trio.client import ClientConnection, connect
 from klaroen.clips import RATE, ClipStore
 from klaroen.core.errors import CarrierDownError
 from klaroen.core.model import CarrierName, ClipId
-from klaroen.core.ports import Answer, Clock, Emit, Envelope, Event, Link, Outcome, Receipt, Refused, Unsent
+from klaroen.core.ports import (
+    Answer,
+    Central,
+    Clock,
+    Emit,
+    Envelope,
+    Event,
+    Fault,
+    Link,
+    Outcome,
+    Receipt,
+    Refused,
+    Unsent,
+)
 from klaroen.settings import Asterisk
-from klaroen_adapters.http import Reply, exchange, make_client
 from klaroen_adapters.tcp import READ_ERRORS, Connect, ConnectError, connector, tls_context
 from klaroen_adapters.voice import ari_wire
 from klaroen_adapters.voice.ari_agent import AriAgent
 from klaroen_adapters.voice.ari_call import Dial, Terms
+from klaroen_adapters.voice.ari_central import Question
+from klaroen_adapters.voice.asks import Asks
+from klaroen_adapters.voice.inbound import Inbound
 
 MESSAGE_BYTES_MAX: Final = 32 * 1024 * 1024
 """A list of 10,000 channels, of some 700 bytes each, several times over."""
@@ -44,9 +61,6 @@ PING_S: Final = 10.0
 RETRY_FIRST_S: Final = 0.5
 RETRY_MAX_S: Final = 15.0
 """An Asterisk that restarts is ready in seconds."""
-REQUEST_S: Final = 5.0
-HTTP_MAX: Final = 16
-"""Connections for requests over HTTP."""
 
 _FRAMES: Final = logging.getLogger("klaroen_adapters.voice.ari.frames")
 """websockets writes what it sends and gets to its log, and that holds numbers: each carrier turns it off."""
@@ -69,17 +83,16 @@ class AriCarrier:
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         tls = tls_context(settings.tls_ca, None, None) if parts.scheme == "https" else None
         self._connect = connect or connector(tls)
-        self._http = make_client(connect=self._connect, connections_max=HTTP_MAX)
         secret = base64.b64encode(f"{settings.user}:{password}".encode()).decode()
-        self._headers = {"authorization": f"Basic {secret}"}
+        self._authorization = f"Basic {secret}"
         clips = settings.clips or str(self._clips.path(ClipId("")).parent.absolute())
         context = settings.amd_context if settings.amd else None
         terms = Terms(settings.app, settings.endpoint, clips.rstrip("/"), settings.caller_id, context)
         self._agent = AriAgent(terms)
+        self._asks = Asks(settings.url, self._authorization, self._connect, self._hear)
+        self._inbound = Inbound(settings.app, terms.clips, clock, self._asks.exchange)
         self._socket: ClientConnection | None = None
         self._by_http = False
-        self._queues: dict[str, list[ari_wire.Request]] = {}
-        """Over HTTP: what waits for the answer to an earlier request about the same channel."""
         self._nursery: trio.Nursery | None = None
         self._telling = trio.Lock()
         self._turn = trio.Event()
@@ -95,6 +108,7 @@ class AriCarrier:
         try:
             async with trio.open_nursery() as self._nursery:
                 self._nursery.start_soon(self._keep_time)
+                self._nursery.start_soon(self._inbound.prepare)
                 while True:
                     await trio.sleep(pause_s)
                     words = await self._live()
@@ -107,8 +121,7 @@ class AriCarrier:
             with trio.CancelScope(shield=True):
                 if events:
                     await self._emit(events)
-                await self._http.aclose()
-            self._http = make_client(connect=self._connect, connections_max=HTTP_MAX)
+                await self._asks.aclose()
 
     async def hand_over(self, envelopes: Sequence[Envelope]) -> None:
         """Order a call for each of these.
@@ -132,6 +145,11 @@ class AriCarrier:
 
     def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
         """Nothing to do: Asterisk says everything once."""
+
+    def serve(self, central: Central) -> None:
+        """Callers are answered in the language that the settings name; without one nobody is."""
+        if self._settings.central_language is not None:
+            self._inbound.serve(central, self._settings.central_language)
 
     async def drain(self, seconds: float) -> None:
         """Take nothing more; wait for the answers that are due, and for the calls that stand."""
@@ -167,7 +185,7 @@ class AriCarrier:
             stream=stream,
             proxy=None,
             compression=None,
-            additional_headers=self._headers,
+            additional_headers={"authorization": self._authorization},
             user_agent_header="klaroen",
             open_timeout=SETTLE_S,
             ping_interval=PING_S,
@@ -209,8 +227,7 @@ class AriCarrier:
     async def _read(self, socket: ClientConnection) -> str:
         try:
             while True:
-                self._agent.receive(await socket.recv(decode=False), self._clock.now())
-                await self._flush()
+                await self._hear(ari_wire.read(await socket.recv(decode=False)))
         except ConnectionClosedOK:
             return "closed by Asterisk"
         except ConnectionClosed:
@@ -236,7 +253,8 @@ class AriCarrier:
             await self._turn.wait()
 
     async def _down(self, words: str) -> None:
-        self._queues.clear()
+        self._asks.drop()
+        self._inbound.lost()
         self._agent.lost(self._clock.now())
         await self._flush()
         if self._up is not False:
@@ -249,59 +267,50 @@ class AriCarrier:
         """Tell and ask what the agent has to tell and to ask; everybody who changed something comes by here."""
         async with self._telling:  # in order: what is taken later is told later
             events, requests = self._agent.take()
+            odd, answers, questions = self._inbound.take()
+            events += odd
             if self._agent.ready and not self._up:
                 self._up = True
                 events.insert(0, Link(True, self._settings.lines, "connected"))
             if events:
                 await self._emit(events)
-            for request in requests:
+            for request in (*requests, *answers):
                 await self._ask(request)
+            for question in questions:
+                if self._nursery is not None:
+                    self._nursery.start_soon(self._answer, question)
         self._turn.set()
         self._turn = trio.Event()
         self._changed.unpark_all()
 
     async def _ask(self, request: ari_wire.Request) -> None:
         if self._by_http and self._nursery is not None:
-            key = request.channel or request.name
-            if key in self._queues:
-                self._queues[key].append(request)
-            else:
-                self._queues[key] = []
-                self._nursery.start_soon(self._ask_http, key, request)
+            self._asks.begin(self._nursery, request)
         elif self._socket is not None:
-            with contextlib.suppress(
-                ConnectionClosed
-            ):  # whoever reads is told so too, and all without answer is unknown
+            with contextlib.suppress(ConnectionClosed):  # whoever reads is told so too
                 await self._socket.send(ari_wire.encode(request))
 
-    async def _ask_http(self, key: str, request: ari_wire.Request) -> None:
-        """Make this request, and then those that have come to wait for it."""
-        waiting = self._queues[key]
-        while True:
-            target, body = ari_wire.encode_http(request)
-            headers = {**self._headers, "content-type": "application/json"} if body else self._headers
-            url = f"{self._settings.url.rstrip('/')}/{target}"
-            reply = await exchange(self._http, request.method, url, headers=headers, body=body, seconds=REQUEST_S)
-            if waiting is not self._queues.get(key):
-                return  # the connection went meanwhile: nobody waits for this any more
-            if isinstance(reply, Reply):
-                response = ari_wire.Response(request.name, reply.status, reply.body.decode("utf-8", "replace"))
-                self._agent.take_message(response, self._clock.now())
-                await self._flush()
-            if not waiting:
-                del self._queues[key]
-                return
-            request = waiting.pop(0)
+    async def _hear(self, message: ari_wire.Message | Fault | None) -> None:
+        """Take one message, wherever it came from: what is about no call of ours is about somebody who calls us."""
+        other = self._agent.receive(message, self._clock.now())
+        if other is not None:
+            self._inbound.receive(other)
+        await self._flush()
+
+    async def _answer(self, question: Question) -> None:
+        await self._inbound.answer(question)
+        await self._flush()
 
     async def _keep_time(self) -> None:
         """Do what falls due, when it does."""
         while True:
-            due_at = self._agent.next_at
-            turn = self._turn
-            with trio.move_on_after(float("inf") if due_at is None else max(0.0, (due_at - self._clock.now()) / 1000)):
+            turn, dues = self._turn, (self._agent.next_at, self._inbound.next_at)
+            due_at = min((due for due in dues if due is not None), default=None)
+            with trio.move_on_after(math.inf if due_at is None else max(0.0, (due_at - self._clock.now()) / 1000)):
                 await turn.wait()
             if due_at is not None and self._clock.now() >= due_at:
                 self._agent.tick(self._clock.now())
+                self._inbound.tick()
                 await self._flush()
 
 

@@ -31,6 +31,8 @@ from klaroen_adapters.voice.sip_timers import Deadlines
 
 LOST_MS: Final = 30_000
 """A connection that is away for so long took its calls with it: Asterisk has restarted, or its machine has."""
+ABOUT_CALLS: Final = frozenset({"order", "play", "stop", "ask", "amd", "end"})
+"""What requests about a call of ours are named after, before its attempt."""
 STANDING: Final = "standing"
 """Names the request for the channels that stand."""
 
@@ -129,17 +131,13 @@ class AriAgent:
 
     # --- what comes ---------------------------------------------------------------------------------------------------
 
-    def receive(self, octets: bytes, now: Instant) -> Message | None:
+    def receive(self, message: Message | Fault | None, now: Instant) -> Message | None:
         """Take one message; return it if it is about a channel that is none of our calls."""
-        message = ari_wire.read(octets)
         if message is None:
             return None
         if isinstance(message, Fault):
             self._events.append(message)
             return None
-        return self.take_message(message, now)
-
-    def take_message(self, message: Message, now: Instant) -> Message | None:
         if isinstance(message, Response):
             return self._answer(message, now)
         if isinstance(message, Replaced):
@@ -185,10 +183,12 @@ class AriAgent:
         if response.name == STANDING:
             self._settle(response, now)
             return None
+        if what not in ABOUT_CALLS:
+            return None if response.name in ("filter", "orphan") else response
         call = self._calls.get(AttemptId(attempt))
         good = 200 <= response.status < 300
         if call is None:
-            return None if attempt or what in ("filter", "orphan") else response
+            return None
         match what:
             case "order":
                 call.answer_order(response, now)

@@ -269,6 +269,27 @@ def ask_playback(name: str, channel: Channel, playback: str) -> Request:
     return Request(name, "GET", f"playbacks/{playback}", channel=channel)
 
 
+def record(name: str, channel: Channel, recording: str, seconds: int) -> Request:
+    """Record until the hash key, or for so long; raw A-law, as clips are."""
+    query = (
+        ("name", recording),
+        ("format", "alaw"),
+        ("maxDurationSeconds", str(seconds)),
+        ("ifExists", "overwrite"),
+        ("terminateOn", "#"),
+    )
+    return Request(name, "POST", f"channels/{channel}/record", query, channel=channel)
+
+
+def fetch_recording(name: str, recording: str) -> Request:
+    """Over HTTP alone: its answer is no text."""
+    return Request(name, "GET", f"recordings/stored/{recording}/file")
+
+
+def forget_recording(name: str, recording: str) -> Request:
+    return Request(name, "DELETE", f"recordings/stored/{recording}")
+
+
 def into_dial_plan(name: str, channel: Channel, context: str) -> Request:
     """Let the dial plan have the channel, which gives it back."""
     query = (("context", context), ("extension", "s"), ("priority", "1"))

@@ -4,11 +4,12 @@ Law: a carrier never retries, never sleeps for back-off, never sees a member and
 gets exactly one `Answer`; receipts follow in any order, any number of times.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from klaroen.core.central import Prompt, Verdict
 from klaroen.core.model import AttemptId, CarrierName, ClipId, Content, Instant, Language
 
 # --- outcomes: what a carrier said at once (law 6) ------------------------------------------------------------------
@@ -194,6 +195,47 @@ class Speaker(Protocol):
         Raises UnspeakableError where no voice can say it; asked again, it would be tried again.
         """
         ...
+
+
+class Identified(Struct, frozen=True, gc=False):
+    """Whether somebody who calls is who they say."""
+
+    verdict: Verdict
+    officer: str = ""
+    """By the register's id, where known."""
+
+
+class Central(Protocol):
+    """The central number behind its telephone (R19): who may speak, and what is done with what they said."""
+
+    async def prompts(self, language: Language) -> Mapping[Prompt, ClipId]:
+        """Return what callers hear, whole and in the clip store.
+
+        Raises UnspeakableError where no voice can say it now.
+        """
+        ...
+
+    async def identify(self, caller: str, code: str, pin: str) -> Identified:
+        """Tell whether the PIN is that of the officer with this code; `caller` is who calls, "" if withheld.
+
+        Every try is logged, and wrong ones lock out.
+        """
+        ...
+
+    async def warn(self, call: str, officer: str, recording: bytes) -> bool:
+        """Warn the officer's networks with what was recorded (A-law); False where nobody is warned.
+
+        Once a `call`: asked again, it answers the same.
+        """
+        ...
+
+
+@runtime_checkable
+class Switchboard(Protocol):
+    """A carrier that can be called as well."""
+
+    def serve(self, central: Central) -> None:
+        """From now on callers to the central number are answered, if the carrier's settings say so."""
 
 
 class Clock(Protocol):
