@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from klaroen.core.model import Alert, AlertId, Batch, BatchId, CarrierName, Instant, Step, Text, Token
+from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, Entry, IdempotencyKey, Orphan, References
 from klaroen.store import open_store
 from klaroen.store.writer import WritableStore, transact
@@ -420,6 +421,40 @@ def test_tokens_are_put_replaced_and_revoked(world: World) -> None:
     assert transact(world.store, lambda: world.store.revoke_token("zone-1")) is True
     assert transact(world.store, lambda: world.store.revoke_token("zone-1")) is False
     assert world.store.tokens() == []
+
+
+def test_pins_are_put_replaced_and_revoked(world: World) -> None:
+    """One an officer; two officers never have one code."""
+    pin = Pin("O1", "4711", b"salt", b"hash", Instant(10))
+    transact(world.store, lambda: world.store.put_pin(pin))
+    renewed = Pin("O1", "4712", b"salt", b"other", Instant(11))
+    other = Pin("O2", "4711", b"salt", b"hash", Instant(12))
+    for one in (renewed, other):
+        transact(world.store, partial(world.store.put_pin, one))
+    world.reopen()
+    assert world.store.pins() == [renewed, other]
+    with pytest.raises(AssertionError):
+        transact(world.store, lambda: world.store.put_pin(Pin("O3", "4711", b"", b"", Instant(13))))
+    assert transact(world.store, lambda: world.store.revoke_pin("O1")) is True
+    assert transact(world.store, lambda: world.store.revoke_pin("O1")) is False
+    assert world.store.pins() == [other]
+
+
+def test_wrong_tries_outlast_a_restart_and_are_swept_after_two_days(world: World) -> None:
+    tries = Tries(2, 1, Instant(10), Instant(20))
+    assert world.store.tries("officer O1") is None
+    transact(world.store, lambda: world.store.put_tries("officer O1", Tries(1, 0, Instant(5))))
+    transact(world.store, lambda: world.store.put_tries("officer O1", tries))
+    transact(world.store, lambda: world.store.put_tries("caller x", tries))
+    transact(world.store, lambda: world.store.put_tries("caller x", None))
+    world.reopen()
+    assert world.store.tries("officer O1") == tries
+    assert world.store.tries("caller x") is None
+    two_days_ms = 2 * 86_400_000
+    transact(world.store, lambda: world.store.sweep(Instant(10 + two_days_ms)))
+    assert world.store.tries("officer O1") == tries
+    transact(world.store, lambda: world.store.sweep(Instant(11 + two_days_ms)))
+    assert world.store.tries("officer O1") is None
 
 
 def test_the_highest_register_version_is_in_force(world: World) -> None:

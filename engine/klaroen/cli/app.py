@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from klaroen.cli.alerts import alert
 from klaroen.cli.context import DONE, FAILED, USAGE, CommandFault, Context
 from klaroen.cli.laboratory import bench, demo
+from klaroen.cli.officers import officer
 from klaroen.cli.processes import config, dispatch, edge, serve, voice
 from klaroen.cli.register import register
 from klaroen.cli.speech import speech
@@ -31,7 +32,7 @@ app = App(
 )
 for command in (serve, edge, dispatch, voice, demo):
     app.command(command)
-for group in (alert, register, token, speech, config, bench):
+for group in (alert, register, token, officer, speech, config, bench):
     app.command(group)
 app.meta.suppress_keyboard_interrupt = False
 app.meta.group_parameters = Group("Options of every command")

@@ -12,6 +12,7 @@ from msgspec import Struct
 from klaroen.core.errors import Problem
 from klaroen.core.intake import AlertRequest, Targets
 from klaroen.core.model import AlertId, CarrierName, Instant, Mode, Token
+from klaroen.core.pins import Pin
 from klaroen.core.ports import Call, Receipt
 from klaroen.core.views import StatusView
 
@@ -142,6 +143,28 @@ class RevokeToken(Struct, frozen=True, tag=True):
     name: str
 
 
+class PutPin(Struct, frozen=True, tag=True):
+    """From the command line only: how an officer of the register identifies by telephone. Told: null."""
+
+    pin: Pin
+
+
+class RevokePin(Struct, frozen=True, tag=True):
+    """From the command line only. Told: null."""
+
+    officer: str
+
+
+class ListPins(Struct, frozen=True, tag=True):
+    """From the command line only. Told: [PinView]."""
+
+
+class UnlockOfficer(Struct, frozen=True, tag=True):
+    """From the command line only: forgets an officer's wrong tries. Told: null."""
+
+    officer: str
+
+
 class ImportRegister(Struct, frozen=True, tag=True):
     """From the command line only: absolute paths that dispatch reads. Told: ImportedView."""
 
@@ -164,7 +187,8 @@ class ExportRegister(Struct, frozen=True, tag=True):
 
 Question = (
     Submit | Withdraw | ShowAlert | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery | Act | ListNetworks
-    | ShowNetwork | ListCarriers | SwitchCarrier | PutReceipts | CreateToken | ListTokens | RevokeToken | ImportRegister
+    | ShowNetwork | ListCarriers | SwitchCarrier | PutReceipts | CreateToken | ListTokens | RevokeToken
+    | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
     | CheckRegister | ExportRegister
 )  # fmt: skip
 

@@ -43,6 +43,11 @@ class Pin(Struct, frozen=True):
         return f"Pin({self.officer!r})"
 
 
+def officer_of(name: str) -> str:
+    """Return under which name an officer's wrong tries are kept."""
+    return f"officer {name}"
+
+
 class Tries(Struct, frozen=True):
     """Wrong tries of one officer, or from one caller."""
 
@@ -75,11 +80,6 @@ def after_wrong(tries: Tries, most: int, now: Instant) -> Tries:
         return Tries(wrong, tries.locks, now, tries.until)
     until = Instant(now + (LOCK_MS << min(tries.locks, LOCKS_MAX - 1)))
     return Tries(0, tries.locks + 1, now, until)
-
-
-def is_forgotten(tries: Tries, now: Instant) -> bool:
-    """Tell whether they need not be kept any more."""
-    return now - tries.last_at >= FORGET_MS and not is_locked(tries, now)
 
 
 def _hash(pin: str, salt: bytes) -> bytes:

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
+from klaroen.core.pins import Pin, Tries
 
 BatchState = Literal["ready", "leased", "proving", "done"]
 
@@ -150,12 +151,21 @@ class Store(Protocol):
 
     def put_token(self, token: Token) -> None: ...
     def revoke_token(self, name: str) -> bool: ...
+    def put_pin(self, pin: Pin) -> None:
+        """Keep an officer's PIN in place of an earlier one; no two have the same code."""
+        ...
+
+    def revoke_pin(self, officer: str) -> bool: ...
+    def put_tries(self, who: str, tries: Tries | None) -> None:
+        """Keep how wrong tries stand; None forgets them."""
+        ...
+
     def put_register(self, version: int, snapshot: bytes, documents: tuple[bytes, bytes, bytes], now: Instant) -> None:
         """Keep a register version: its snapshot, and its three files in their canonical form."""
         ...
 
     def sweep(self, now: Instant) -> None:
-        """Forget idempotency keys after 30 days, carrier ids after four, orphans after four."""
+        """Forget idempotency keys after 30 days, carrier ids after four, orphans after four, wrong tries after two."""
         ...
 
     # reads
@@ -178,6 +188,8 @@ class Store(Protocol):
 
     def references(self) -> Iterable[References]: ...
     def tokens(self) -> Sequence[Token]: ...
+    def pins(self) -> Sequence[Pin]: ...
+    def tries(self, who: str) -> Tries | None: ...
     def register(self) -> tuple[int, bytes] | None:
         """(version, snapshot) of the register in force."""
         ...

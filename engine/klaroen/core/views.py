@@ -260,6 +260,16 @@ class CarrierPage(Struct, frozen=True):
     items: tuple[CarrierView, ...]
 
 
+class PinView(Struct, frozen=True):
+    """An officer who may call the central number; `networks` are those that hear them."""
+
+    officer: str
+    code: str
+    networks: int
+    made_at: str | None
+    locked_until: str | None
+
+
 class TokenView(Struct, frozen=True):
     name: str
     role: str

@@ -4,10 +4,8 @@ Law: a change is durable before it holds, and holds from then on for everything 
 serves a running dispatch and, where none runs, the command that has taken the data directory's lock.
 """
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
 
 import msgspec
 import trio
@@ -20,8 +18,10 @@ from klaroen.core.records import Store
 from klaroen.core.snapshot import Snapshot
 from klaroen.core.targets import folded, resolve
 from klaroen.core.views import NetworkPage, NetworkView, TokenView, rfc3339
+from klaroen.dispatch import officers
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.officers import Writes
 from klaroen.register.check import check_register
 from klaroen.register.export import export_register
 from klaroen.register.files import read_register
@@ -41,10 +41,6 @@ class Prepared(msgspec.Struct, frozen=True):
     blob: bytes
     documents: tuple[bytes, bytes, bytes]
     view: calls.ImportedView
-
-
-class Writes(Protocol):
-    async def __call__(self, method: Callable[..., Any], *args: Any) -> Any: ...
 
 
 # --- the register ---------------------------------------------------------------------------------------------------
@@ -132,6 +128,8 @@ async def serve(store: Store, write: Writes, now: Instant, question: calls.Quest
             return None
         case calls.ListTokens():
             return [token_view(token) for token in store.tokens()]
+        case calls.PutPin() | calls.RevokePin() | calls.ListPins() | calls.UnlockOfficer():
+            return await officers.serve(store, write, now, question)
         case calls.ImportRegister():
             prepared = await trio.to_thread.run_sync(prepare_import, store, question)
             snapshot = prepared.snapshot

@@ -6,11 +6,14 @@ from typing import Any, Final
 import msgspec
 
 from klaroen.core.model import Alert, Batch, Token
+from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, BatchRow, Entry, InboxRow, Orphan, References
 
 _alert: Final = msgspec.msgpack.Decoder(Alert)
 _batch: Final = msgspec.msgpack.Decoder(Batch)
 _token: Final = msgspec.msgpack.Decoder(Token)
+pin: Final = msgspec.msgpack.Decoder(Pin).decode
+tries: Final = msgspec.msgpack.Decoder(Tries).decode
 encode: Final = msgspec.msgpack.Encoder().encode
 
 Row = Sequence[Any]

@@ -46,10 +46,20 @@ REVOKE: Final = "DELETE FROM token WHERE name = ?"
 PUT_REGISTER: Final = """
 INSERT INTO register (version, at, snapshot, zones, networks, members) VALUES (?, ?, ?, ?, ?, ?)"""
 
+PUT_PIN: Final = """
+INSERT INTO pin (officer, code, pin) VALUES (?, ?, ?)
+ON CONFLICT (officer) DO UPDATE SET code = excluded.code, pin = excluded.pin"""
+REVOKE_PIN: Final = "DELETE FROM pin WHERE officer = ?"
+PUT_TRIES: Final = """
+INSERT INTO tries (who, at, tries) VALUES (?, ?, ?)
+ON CONFLICT (who) DO UPDATE SET at = excluded.at, tries = excluded.tries"""
+CLEAR_TRIES: Final = "DELETE FROM tries WHERE who = ?"
+
 FORGET_KEYS: Final = """
 DELETE FROM idempotency WHERE (token, key) IN (SELECT token, key FROM idempotency WHERE at < ? LIMIT ?)"""
 FORGET_REFERENCES: Final = """
 DELETE FROM reference WHERE batch IN (SELECT batch FROM reference WHERE at < ? LIMIT ?)"""
+FORGET_TRIES: Final = "DELETE FROM tries WHERE who IN (SELECT who FROM tries WHERE at < ? LIMIT ?)"
 FORGET_ORPHANS: Final = "DELETE FROM orphan WHERE id IN (SELECT id FROM orphan WHERE at < ? LIMIT ?)"
 
 # --- reads ----------------------------------------------------------------------------------------------------------
@@ -84,6 +94,8 @@ ANSWER: Final = "SELECT fingerprint, answer FROM idempotency WHERE token = ? AND
 REFERENCES_AFTER: Final = """
 SELECT batch, alert, carrier, hashes, positions FROM reference WHERE batch > ? ORDER BY batch LIMIT ?"""
 TOKENS: Final = "SELECT token FROM token ORDER BY name"
+PINS: Final = "SELECT pin FROM pin ORDER BY officer"
+TRIES: Final = "SELECT tries FROM tries WHERE who = ?"
 REGISTER: Final = "SELECT version, snapshot FROM register ORDER BY version DESC LIMIT 1"
 REGISTER_SNAPSHOT: Final = "SELECT snapshot FROM register WHERE version = ?"
 DOCUMENTS: Final = "SELECT zones, networks, members FROM register WHERE version = ?"

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
+from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, BatchRow, Entry, IdempotencyKey, Orphan, References, Standing
 from klaroen.store import codec, sql
 from klaroen.store.connection import Connection, Synchronous
@@ -28,6 +29,8 @@ KEYS_KEPT_MS: Final = 30 * _DAY_MS
 """The contract's promise for idempotency keys."""
 CARRIER_IDS_KEPT_MS: Final = 4 * _DAY_MS
 """The longest life of an alert is three days; carriers give up a message, and say so, within the next."""
+TRIES_KEPT_MS: Final = 2 * _DAY_MS
+"""Longer than they count, and than any lock lasts."""
 SWEEP_ROWS_MAX: Final = 2000
 """Of each table at once, so that no sweep holds up an accept; the next goes on. An hourly sweep forgets 48,000 alerts a
 day, which is more than a country sends."""
@@ -212,6 +215,18 @@ class SqliteStore:
     def revoke_token(self, name: str) -> bool:
         return self._at(Instant(0)).run(sql.REVOKE, (name,)) == 1
 
+    def put_pin(self, pin: Pin) -> None:
+        self._at(pin.made_at).run(sql.PUT_PIN, (pin.officer, pin.code, codec.encode(pin)))
+
+    def revoke_pin(self, officer: str) -> bool:
+        return self._at(Instant(0)).run(sql.REVOKE_PIN, (officer,)) == 1
+
+    def put_tries(self, who: str, tries: Tries | None) -> None:
+        if tries is None:
+            self._at(Instant(0)).run(sql.CLEAR_TRIES, (who,))
+        else:
+            self._at(tries.last_at).run(sql.PUT_TRIES, (who, tries.last_at, codec.encode(tries)))
+
     def put_register(self, version: int, snapshot: bytes, documents: tuple[bytes, bytes, bytes], now: Instant) -> None:
         self._at(now).run(sql.PUT_REGISTER, (version, now, snapshot, *documents))
 
@@ -220,6 +235,7 @@ class SqliteStore:
         writing.run(sql.FORGET_KEYS, (now - KEYS_KEPT_MS, SWEEP_ROWS_MAX))
         writing.run(sql.FORGET_REFERENCES, (now - CARRIER_IDS_KEPT_MS, SWEEP_ROWS_MAX))
         writing.run(sql.FORGET_ORPHANS, (now - CARRIER_IDS_KEPT_MS, SWEEP_ROWS_MAX))
+        writing.run(sql.FORGET_TRIES, (now - TRIES_KEPT_MS, SWEEP_ROWS_MAX))
         self._swept = True
 
     # --- reads ------------------------------------------------------------------------------------------------------
@@ -279,6 +295,13 @@ class SqliteStore:
 
     def tokens(self) -> Sequence[Token]:
         return [codec.token(row) for row in self._rows(sql.TOKENS)]
+
+    def pins(self) -> Sequence[Pin]:
+        return [codec.pin(row[0]) for row in self._rows(sql.PINS)]
+
+    def tries(self, who: str) -> Tries | None:
+        row = self._row(sql.TRIES, (who,))
+        return None if row is None else codec.tries(row[0])
 
     def register(self) -> tuple[int, bytes] | None:
         row: tuple[int, bytes] | None = self._row(sql.REGISTER)

@@ -12,7 +12,6 @@ from klaroen.core.pins import (
     Pin,
     Tries,
     after_wrong,
-    is_forgotten,
     is_locked,
     make_pin,
     matches,
@@ -63,14 +62,6 @@ def test_after_a_day_counting_begins_anew() -> None:
     assert (1, 1) == (tries.wrong, tries.locks)
     later = Instant(NOW + FORGET_MS)
     assert Tries(1, 0, later) == after_wrong(tries, CALLER_TRIES, later)
-
-
-def test_what_is_locked_or_fresh_is_kept() -> None:
-    tries = wrong(1, CALLER_TRIES)
-    assert not is_forgotten(tries, Instant(NOW + FORGET_MS - 1))
-    assert is_forgotten(tries, Instant(NOW + FORGET_MS))
-    long = Tries(0, 6, NOW, Instant(NOW + 2 * FORGET_MS))
-    assert not is_forgotten(long, Instant(NOW + FORGET_MS))
 
 
 def test_who_knows_a_number_alone_is_locked_before_its_officer_is() -> None:

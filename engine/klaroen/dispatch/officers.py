@@ -1,0 +1,72 @@
+"""Who may call the central number: officers of the register, their codes and PINs, as the command line changes them.
+
+Law: a PIN comes here hashed already. An officer whom the register does not name has no networks, so gets none.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import structlog
+
+from klaroen.core import calls
+from klaroen.core.errors import InputError
+from klaroen.core.model import Instant, Network, NetworkId
+from klaroen.core.pins import Pin, Tries, is_locked, officer_of
+from klaroen.core.records import Store
+from klaroen.core.views import PinView, rfc3339
+from klaroen.register.snapshot import snapshot_from
+
+log = structlog.get_logger()
+
+Question = calls.PutPin | calls.RevokePin | calls.ListPins | calls.UnlockOfficer
+
+
+class Writes(Protocol):
+    async def __call__(self, method: Callable[..., Any], *args: Any) -> Any: ...
+
+
+async def serve(store: Store, write: Writes, now: Instant, question: Question) -> list[PinView] | None:
+    """Do what the command line asks. Raises InputError."""
+    match question:
+        case calls.PutPin(pin):
+            _check(store, pin)
+            await write(store.put_pin, pin)
+            await write(store.put_tries, officer_of(pin.officer), None)
+            log.info("audit", what="officer's PIN made", officer=pin.officer)
+        case calls.RevokePin(officer):
+            if not await write(store.revoke_pin, officer):
+                raise InputError("not-found", "This officer has no PIN.")
+            log.info("audit", what="officer's PIN revoked", officer=officer)
+        case calls.UnlockOfficer(officer):
+            if not any(pin.officer == officer for pin in store.pins()):
+                raise InputError("not-found", "This officer has no PIN.")
+            await write(store.put_tries, officer_of(officer), None)
+            log.info("audit", what="officer unlocked", officer=officer)
+        case calls.ListPins():
+            networks = _networks(store)
+            return [_view(pin, networks, store.tries(officer_of(pin.officer)), now) for pin in store.pins()]
+    return None
+
+
+def networks_of(networks: Mapping[NetworkId, Network], officer: str) -> tuple[NetworkId, ...]:
+    """Return the networks that name this officer, sorted."""
+    found = (name for name, network in networks.items() if any(one.id == officer for one in network.officers))
+    return tuple(sorted(found))
+
+
+def _check(store: Store, pin: Pin) -> None:
+    if not networks_of(_networks(store), pin.officer):
+        raise InputError("not-found", "The register names no such officer.", at="$.officer", rule="R2")
+    if any(one.code == pin.code and one.officer != pin.officer for one in store.pins()):
+        raise InputError("invalid", "Another officer has that code.", at="$.code")
+
+
+def _networks(store: Store) -> Mapping[NetworkId, Network]:
+    found = store.register()
+    return {} if found is None else snapshot_from(found[1]).networks
+
+
+def _view(pin: Pin, networks: Mapping[NetworkId, Network], tries: Tries | None, now: Instant) -> PinView:
+    until = tries.until if tries is not None and is_locked(tries, now) else None
+    count = len(networks_of(networks, pin.officer))
+    return PinView(pin.officer, pin.code, count, rfc3339(pin.made_at), rfc3339(until))
