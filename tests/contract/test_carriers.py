@@ -5,18 +5,21 @@ from pathlib import Path
 
 import pytest
 import trio
+from tests.fakes.asterisk import PASSWORD, USER, AsteriskPeer
 from tests.fakes.carrier_peers import GenericPeer, HttpGatewayPeer, KannelPeer, SimPeer, SmscPeer
 from tests.fakes.twilio import SID, TOKEN, TwilioPeer
 from trio.testing import MockClock
 
+from klaroen.clips import ClipStore, duration_s
 from klaroen.core.model import CarrierName, Channel
 from klaroen.core.ports import Carrier, Clock, Emit
-from klaroen.settings import Sim, Smpp, SmsHttp, Twilio
-from klaroen.testing import CARRIER_CHECKS, Check, Peer, carrier_conformance
+from klaroen.settings import Asterisk, Sim, Smpp, SmsHttp, Twilio
+from klaroen.testing import CARRIER_CHECKS, CLIP, Check, Peer, carrier_conformance
 from klaroen_adapters.sim import SimCarrier
 from klaroen_adapters.sms import gateway
 from klaroen_adapters.sms.smpp import SmppCarrier
 from klaroen_adapters.sms.sms_http import SmsHttpCarrier
+from klaroen_adapters.voice.ari import AriCarrier
 from klaroen_adapters.voice.twilio import TwilioCarrier, account_of
 
 Made = tuple[Callable[[Emit, Clock], Carrier], Peer]
@@ -84,8 +87,23 @@ def twilio(nursery: trio.Nursery, directory: Path) -> Made:
     return lambda emit, clock: TwilioCarrier(settings, account_of(settings), emit, clock, connect=peer.connect), peer
 
 
+def asterisk(nursery: trio.Nursery, directory: Path) -> Made:
+    clip = ClipStore(directory).put(CLIP)
+    peer = AsteriskPeer(nursery)
+    peer.lengths_s[clip] = duration_s(CLIP)
+    settings = Asterisk(
+        name=CarrierName("pbx"),
+        channels=("voice",),
+        url="http://pbx.test/ari",
+        user=USER,
+        password_file="unread",
+        data_dir=str(directory),
+    )
+    return lambda emit, clock: AriCarrier(settings, PASSWORD, emit, clock, peer.connect), peer
+
+
 @pytest.mark.parametrize("check", CARRIER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("make", [generic, kannel, sim, sim_calls, smpp, twilio])
+@pytest.mark.parametrize("make", [generic, kannel, sim, sim_calls, smpp, twilio, asterisk])
 async def test_carrier(
     check: Check,
     make: Callable[[trio.Nursery, Path], Made],
@@ -95,5 +113,5 @@ async def test_carrier(
 ) -> None:
     """One promise, in the check's own words, by one carrier."""
     build, peer = make(nursery, tmp_path)
-    channel: Channel = "tts" if make is sim_calls else "sms"
-    await carrier_conformance(check, build, peer, channel=channel, secrets=[SECRET])
+    channel: Channel = "tts" if make in (sim_calls, asterisk) else "sms"
+    await carrier_conformance(check, build, peer, channel=channel, secrets=[SECRET, PASSWORD])

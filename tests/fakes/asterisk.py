@@ -183,7 +183,7 @@ class AsteriskPeer(StreamPeer):
         name = query["channelId"]
         number = query["endpoint"].removeprefix("PJSIP/").partition("@")[0]
         if self.manner == "refuse":
-            return 500, {"message": "Allocation failed"}
+            return 400, {"message": "Endpoint not found"}
         self.copies.append(Copy(number, ""))
         if self.manner in ("silence", "cut"):
             return 0, None

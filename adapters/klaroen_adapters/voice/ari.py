@@ -157,6 +157,7 @@ class AriCarrier:
         with trio.move_on_after(seconds):
             while self._agent.standing:
                 await self._changed.park()
+            await self._flush()  # whoever is telling the last end has told it then
 
     def _dial(self, envelope: Envelope) -> Dial | Outcome:
         script = envelope.script

@@ -193,7 +193,7 @@ class AriAgent:
             case "order":
                 call.answer_order(response, now)
             case "end" if response.status == 404:
-                call.gone(Gone(call.channel), now)
+                call.missed(now)
             case "play" | "amd" if not good:
                 call.refused(now)
             case "ask" if response.status == 404:

@@ -77,6 +77,8 @@ class OneCall:
         self._ending = False
         """Accepted, and its end not told."""
         self._cancelled = False
+        self._made = False
+        """Asterisk has said that it has the channel."""
         self._machine = False
         self._hang_ups = 0
         self._talk: Talk | None = None
@@ -113,6 +115,7 @@ class OneCall:
     def answer_order(self, response: Response, now: Instant) -> None:
         """The order was taken, or refused."""
         refused = ari_cause.refusal(response)
+        self._made |= refused is None
         if refused is None or not self._open:
             return
         self._settle(refused)
@@ -178,6 +181,12 @@ class OneCall:
         """A request about this call came to nothing: the channel is not ours, or gone, and then we are told."""
         if self.phase in ("detecting", "talking") and not self._hang_ups:
             self._hang_up(now)
+
+    def missed(self, now: Instant) -> None:
+        """There is no such channel to hang up: it has ended, unless its order is still on its way."""
+        if self._open and not self._made:
+            self._settle(Unknown("no answer to its order"))
+        self.gone(Gone(self.channel), now)
 
     def gone(self, end: Gone, now: Instant) -> None:
         """The channel is no more."""

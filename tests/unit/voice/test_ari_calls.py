@@ -283,6 +283,20 @@ def test_silence_is_unknown_at_the_deadline_and_the_channel_is_hung_up_again() -
     assert world.agent.next_at is None
 
 
+@pytest.mark.parametrize(
+    ("ordered", "outcome"),
+    [(True, Unsent("not rung in time")), (False, Unknown("no answer to its order"))],
+)
+def test_a_channel_that_is_not_there_may_still_be_on_its_way(ordered: bool, outcome: Outcome) -> None:
+    """Over HTTP an order that nobody answered may be carried out after the hanging up."""
+    world = World()
+    world.dial()
+    if ordered:
+        world.hear(Response("order a1", 200))
+    world.after(DEADLINE_MS - ari_call.CANCEL_MS)
+    assert [answer(outcome)] == world.hear(Response("end a1", 404))
+
+
 def test_an_order_that_is_refused_is_its_answer() -> None:
     world = World()
     world.dial()
