@@ -28,6 +28,7 @@ class VoiceRig:
     def __init__(
         self, directory: Path, port: int, *, host: str = "127.0.0.1", workers: int = 1, **keys: object
     ) -> None:
+        directory.mkdir(exist_ok=True)
         self.data_dir = directory / "data"
         self.clips = ClipStore(self.data_dir)
         self.clock = TrioClock()
@@ -43,8 +44,9 @@ class VoiceRig:
             f'[[carrier]]\nname = "{NAME}"\nkind = "sip"\nchannels = ["voice"]\nhost = "{host}"\nport = {port}\n{lines}'
         )
         sockets = tuple(str(self.data_dir / f"run/voice-{worker}.sock") for worker in range(workers))
-        settings = Sip(name=NAME, channels=("voice",), host=host, sockets=sockets, lines=100)
-        self.carrier = SipCarrier(settings, self._emit, self.clock)
+        self._settings = Sip(name=NAME, channels=("voice",), host=host, sockets=sockets, lines=100)
+        self._stop = trio.CancelScope()
+        self.carrier = SipCarrier(self._settings, self._emit, self.clock)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -53,7 +55,7 @@ class VoiceRig:
             self.start(worker)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self.carrier.run)
+                nursery.start_soon(self._run_carrier)
                 await self.wait(lambda: self.link is not None and self.link.up, "the trunk is up")
                 yield
                 nursery.cancel_scope.cancel()
@@ -67,6 +69,18 @@ class VoiceRig:
         line = [sys.executable, "-m", "klaroen", "voice", "--worker", str(worker), "--config", str(self._config)]
         self.processes.append(subprocess.Popen(line, env=dict(os.environ)))
 
+    def restart_dispatch(self) -> None:
+        """Forget everything, as a process does that is killed, and start again."""
+        self._stop.cancel()
+        self.events.clear()
+
+    async def _run_carrier(self) -> None:
+        while True:
+            with trio.CancelScope() as self._stop:
+                await self.carrier.run()
+            self.events.clear()
+            self.carrier = SipCarrier(self._settings, self._emit, self.clock)
+
     @property
     def link(self) -> Link | None:
         return next((event for event in reversed(self.events) if isinstance(event, Link)), None)
@@ -75,11 +89,17 @@ class VoiceRig:
         """Hand over one call, and return its attempt."""
         self._called += 1
         attempt = AttemptId(f"A{self._called:07}")
+        await self.repeat(attempt, number, script, expire_s=expire_s, answer_s=answer_s)
+        return attempt
+
+    async def repeat(
+        self, attempt: AttemptId, number: str, script: Script, *, expire_s: float = 3600.0, answer_s: float = 10.0
+    ) -> None:
+        """Hand over an attempt, once more."""
         now = self.clock.now()
         content = Content("voice", "nl", "warm", "x", "0" * 64, Instant(now + round(expire_s * 1000)))
         envelope = Envelope(attempt, number, content, Instant(now + round(answer_s * 1000)), script=script)
         await self.carrier.hand_over([envelope])
-        return attempt
 
     # --- what was told ---
 

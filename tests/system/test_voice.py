@@ -9,7 +9,10 @@ import msgspec
 import pytest
 from tests.fakes.voice_rig import VoiceRig
 
-from klaroen.core.ports import Accepted, Script
+from klaroen.core.errors import CarrierDownError
+from klaroen.core.model import ClipId
+from klaroen.core.ports import Accepted, Link, Refused, Script, Unknown, Unsent
+from klaroen_adapters.voice.sip import GONE
 from klaroen_bench.carriers.call import Record
 from klaroen_bench.carriers.ledger import CALL, SOUND, LedgerReader
 from klaroen_bench.processes import CarrierProcess, start_trunk
@@ -58,6 +61,91 @@ async def test_calls_are_made_heard_and_told(tmp_path: Path, trunk: CarrierProce
     calls = heard(tmp_path / "ledger")
     assert sorted(number.removeprefix("+") for number in numbers) == sorted(calls)
     assert all(CLIP + CLIP == b"".join(stretches) for stretches in calls.values())
+
+
+async def test_a_process_that_is_killed_in_mid_call(tmp_path: Path) -> None:
+    """Who had not rung is unknown, who had has failed and ended; the next process makes calls again."""
+    ring = ("--ring-s=60:60", *(one for one in LUCKY if not one.startswith("--ring-s")))
+    with (
+        start_trunk(tmp_path / "one", *LUCKY, log=tmp_path / "log") as trunk,
+        start_trunk(tmp_path / "two", *ring, "--latency-ms=60000", log=tmp_path / "log2") as slow,
+    ):
+        for port, accepted in ((trunk.port, True), (slow.port, False)):
+            rig = VoiceRig(tmp_path / str(port), port)
+            script = Script(rig.clips.put(CLIP), 30.0, 10)
+            async with rig.running():
+                attempt = await rig.call("+32470000001", script)
+                if accepted:
+                    await rig.wait(lambda rig=rig, attempt=attempt: bool(rig.receipts(attempt)), "proof")
+                rig.processes[0].kill()
+                if accepted:
+                    assert [("reached", "played 80 %"), ("failed", GONE)] == await rig.ended(attempt)
+                    assert ["answered", "ended"] == rig.phases(attempt)
+                else:
+                    assert Unknown(GONE) == await rig.outcome(attempt)
+                assert 1 == len(rig.outcomes(attempt))
+                await rig.wait(lambda rig=rig: rig.link is not None and not rig.link.up, "the link down")
+                with pytest.raises(CarrierDownError):
+                    await rig.call("+32470000002", script)
+                rig.start()
+                await rig.wait(lambda rig=rig: rig.link is not None and rig.link.up, "the link up")
+                again = await rig.call("+32470000003", script)
+                if accepted:
+                    assert Accepted((again,)) == await rig.outcome(again)
+
+
+async def test_dispatch_that_starts_again_hears_what_it_missed(tmp_path: Path, trunk: CarrierProcess) -> None:
+    """The call goes on meanwhile; an attempt that comes again is not called again."""
+    rig = VoiceRig(tmp_path, trunk.port)
+    script = Script(rig.clips.put(CLIP), 30.0, 1)
+    async with rig.running():
+        attempt = await rig.call("+32470000001", script)
+        await rig.wait(lambda: "answered" in rig.phases(attempt), "an answer")
+        rig.restart_dispatch()
+        assert [] == rig.events
+        await rig.wait(lambda: rig.link is not None and rig.link.up, "the link up")
+        await rig.repeat(attempt, "+32470000001", script)
+        await rig.wait(lambda: "ended" in rig.phases(attempt), "the end")
+        assert [Accepted((attempt,))] == rig.outcomes(attempt)
+        assert {("reached", "played 80 %")} == set(rig.receipts(attempt))
+    trunk.stop()
+    assert {"32470000001": [CLIP]} == heard(tmp_path / "ledger")
+
+
+async def test_what_cannot_be_called_is_said_at_once(tmp_path: Path, trunk: CarrierProcess) -> None:
+    """No clip, no number, no time, no line: nothing leaves."""
+    rig = VoiceRig(tmp_path, trunk.port, lines=1)
+    clip = rig.clips.put(CLIP)
+    script = Script(clip, 30.0, 1)
+    rig.clips.path(ClipId("f" * 64)).write_bytes(b"something else")
+    async with rig.running():
+        missing = await rig.call("+32470000001", Script(ClipId("0" * 64), 30.0, 1))
+        other = await rig.call("+32470000001", Script(ClipId("f" * 64), 30.0, 1))
+        invalid = await rig.call("somebody", script)
+        late = await rig.call("+32470000001", script, answer_s=-1.0)
+        expired = await rig.call("+32470000001", script, expire_s=-1.0)
+        taken = await rig.call("+32470000002", Script(clip, 30.0, 1, prompt=ClipId("0" * 64)))
+        await rig.outcome(taken)
+        full = await rig.call("+32470000003", script)
+        assert Refused("no clip", "content") == await rig.outcome(missing)
+        assert Refused("no clip", "content") == await rig.outcome(other)
+        assert Refused("number invalid", "address") == await rig.outcome(invalid)
+        assert Unsent("deadline passed") == await rig.outcome(late)
+        assert Unsent("deadline passed") == await rig.outcome(expired)
+        assert Unsent("no line free", 1.0, throttled=True) == await rig.outcome(full)
+        assert [("reached", "played 80 %")] == await rig.ended(taken)
+    trunk.stop()
+    assert ["32470000002"] == list(heard(tmp_path / "ledger"))
+
+
+async def test_a_trunk_that_goes_away_is_told(tmp_path: Path) -> None:
+    """Nothing answers any more; calls that were not begun may go elsewhere."""
+    with start_trunk(tmp_path / "ledger", *LUCKY, log=tmp_path / "log") as trunk:
+        rig = VoiceRig(tmp_path, trunk.port)
+        async with rig.running():
+            trunk.stop()
+            await rig.wait(lambda: rig.link is not None and not rig.link.up, "the link down")
+            assert Link(False, 0, "no answer to OPTIONS") == rig.link
 
 
 async def test_a_stopping_process_plays_to_the_end_and_takes_nothing_new(tmp_path: Path, trunk: CarrierProcess) -> None:
