@@ -1,26 +1,31 @@
 """Every carrier of ours keeps the promises of the port."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trio
+from msgspec.structs import replace
 from tests.fakes.asterisk import PASSWORD, USER, AsteriskPeer
 from tests.fakes.carrier_peers import GenericPeer, HttpGatewayPeer, KannelPeer, SimPeer, SmscPeer
+from tests.fakes.sip_callee import SipPeer
 from tests.fakes.twilio import SID, TOKEN, TwilioPeer
 from trio.testing import MockClock
 
 from klaroen.clips import ClipStore, duration_s
 from klaroen.core.model import CarrierName, Channel
 from klaroen.core.ports import Carrier, Clock, Emit
-from klaroen.settings import Asterisk, Sim, Smpp, SmsHttp, Twilio
+from klaroen.settings import Asterisk, Settings, Sim, Sip, Smpp, SmsHttp, Twilio
 from klaroen.testing import CARRIER_CHECKS, CLIP, Check, Peer, carrier_conformance
 from klaroen_adapters.sim import SimCarrier
 from klaroen_adapters.sms import gateway
 from klaroen_adapters.sms.smpp import SmppCarrier
 from klaroen_adapters.sms.sms_http import SmsHttpCarrier
 from klaroen_adapters.voice.ari import AriCarrier
+from klaroen_adapters.voice.sip import SipCarrier
 from klaroen_adapters.voice.twilio import TwilioCarrier, account_of
+from klaroen_adapters.voice.worker import Voice
 
 Made = tuple[Callable[[Emit, Clock], Carrier], Peer]
 SECRET = "S3cretOfOurs"
@@ -102,8 +107,45 @@ def asterisk(nursery: trio.Nursery, directory: Path) -> Made:
     return lambda emit, clock: AriCarrier(settings, PASSWORD, emit, clock, peer.connect), peer
 
 
+class SipUnderTest:
+    """The driver with a voice process in this one: they talk over a real socket."""
+
+    def __init__(self, directory: Path, peer: SipPeer, emit: Emit, clock: Clock) -> None:
+        self._directory, self._peer, self._clock = directory, peer, clock
+        self._path = directory / "voice.sock"
+        self._sip = Sip(
+            name=CarrierName("trunk"), channels=("voice",), host="127.0.0.1", sockets=(str(self._path),), lines=30
+        )
+        self._carrier = SipCarrier(self._sip, emit, clock)
+        self.name, self.hand_over = self._carrier.name, self._carrier.hand_over
+        self.acknowledge, self.drain = self._carrier.acknowledge, self._carrier.drain
+
+    async def run(self) -> None:
+        port = await self._peer.open()
+        settings = Settings(data_dir=str(self._directory), carrier=(replace(self._sip, port=port),))
+        listening = trio.socket.from_stdlib_socket(self._listening())
+        listener = trio.SocketListener(listening)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Voice(settings, clock=self._clock).run, listener)
+            await self._carrier.run()
+
+    def _listening(self) -> socket.socket:
+        """Bind at once: trio would do so in a thread, and virtual time does not wait for threads."""
+        self._path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(self._path))
+        listening.listen()
+        return listening
+
+
+def sip(nursery: trio.Nursery, directory: Path) -> Made:
+    ClipStore(directory).put(CLIP)
+    peer = SipPeer(nursery)
+    return lambda emit, clock: SipUnderTest(directory, peer, emit, clock), peer
+
+
 @pytest.mark.parametrize("check", CARRIER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("make", [generic, kannel, sim, sim_calls, smpp, twilio, asterisk])
+@pytest.mark.parametrize("make", [generic, kannel, sim, sim_calls, smpp, twilio, asterisk, sip])
 async def test_carrier(
     check: Check,
     make: Callable[[trio.Nursery, Path], Made],
@@ -113,5 +155,5 @@ async def test_carrier(
 ) -> None:
     """One promise, in the check's own words, by one carrier."""
     build, peer = make(nursery, tmp_path)
-    channel: Channel = "tts" if make in (sim_calls, asterisk) else "sms"
+    channel: Channel = "tts" if make in (sim_calls, asterisk, sip) else "sms"
     await carrier_conformance(check, build, peer, channel=channel, secrets=[SECRET, PASSWORD])

@@ -145,6 +145,12 @@ class MediaRoom:
             line.socket.close()
             self._free.append(line.port)
 
+    def end(self) -> None:
+        """The process ends: so do all lines."""
+        for line in list(self._lines.values()):
+            self.close(line)
+        self._poll.close()
+
     async def play(self) -> None:
         """Turn the wheel for ever."""
         while True:

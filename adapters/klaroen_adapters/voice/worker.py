@@ -16,6 +16,7 @@ import trio
 from klaroen.clips import ClipStore
 from klaroen.core.calls import FrameError, Frames
 from klaroen.core.model import CarrierName, Instant
+from klaroen.core.ports import Clock
 from klaroen.rundir import join_pids, run_dir, voice_socket, write_port
 from klaroen.settings import Settings, Sip
 from klaroen.telemetry import configure_logging, serve_metrics
@@ -52,7 +53,7 @@ def run_voice(settings: Settings, worker: int) -> int:
 class Voice:
     """One process: its trunks, and who listens to each."""
 
-    def __init__(self, settings: Settings, worker: int) -> None:
+    def __init__(self, settings: Settings, worker: int = 0, clock: Clock | None = None) -> None:
         voice = settings.voice
         even = range(voice.rtp_first + voice.rtp_first % 2, voice.rtp_last + 1, 2)
         share = len(even) // voice.workers
@@ -62,7 +63,7 @@ class Voice:
         )
         self.room.late = self.metrics.late.observe
         shelf = ClipShelf(ClipStore(settings.data_dir))
-        clock = Clock()
+        clock = clock or Elapsed()
         self.trunks: dict[CarrierName, Trunk] = {
             one.name: Trunk(one, self.room, shelf, self.metrics.trunk(one.name), clock.now)
             for one in settings.carrier
@@ -72,13 +73,16 @@ class Voice:
 
     async def run(self, listener: trio.SocketListener) -> None:
         """Carry everything, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.room.play)
-            nursery.start_soon(self.room.listen)
-            nursery.start_soon(self._beat)
-            for trunk in self.trunks.values():
-                nursery.start_soon(trunk.run)
-            nursery.start_soon(trio.serve_listeners, self._serve_client, [listener])
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.room.play)
+                nursery.start_soon(self.room.listen)
+                nursery.start_soon(self._beat)
+                for trunk in self.trunks.values():
+                    nursery.start_soon(trunk.run)
+                nursery.start_soon(trio.serve_listeners, self._serve_client, [listener])
+        finally:
+            self.room.end()
 
     async def drain(self, seconds: float) -> None:
         """Take no new calls, wait for those that stand, and end what is left."""
@@ -179,7 +183,7 @@ def metrics_listen(settings: Settings, worker: int) -> str:
     return f"{host}:{int(port) + worker if int(port) else 0}"
 
 
-class Clock:
+class Elapsed:
     """UTC at the start, and what has gone by since: nothing of it travels, so that it may differ from dispatch's."""
 
     def __init__(self) -> None:
