@@ -27,8 +27,8 @@ CALL_MS_MAX: Final = 1_800_000
 ENTER_MS_MAX: Final = 45_000
 """From the answer until the channel is ours to play to: detection takes five seconds at most (amd.conf), and the dial
 plan may wait half a minute for a machine's greeting to end."""
-HUNG_UP: Final = "hung up"
 LOST: Final = "connection lost"
+"""Dispatch knows by these words that a call failed on our side, and has it made again."""
 
 Phase = Literal["ordered", "ringing", "detecting", "talking", "over"]
 
@@ -193,7 +193,7 @@ class OneCall:
         if self._open:
             self._settle(ari_cause.outcome(end, cancelled=self._cancelled))
         elif self._ending:
-            self._end(ari_cause.words(end, cancelled=self._cancelled), HUNG_UP, now)
+            self._end(now, ari_cause.words(end, cancelled=self._cancelled))
         self._forget()
 
     # --- what time says -----------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class OneCall:
     def vanished(self, now: Instant) -> None:
         """The channel ended while nobody listened; what had been heard by `now` is all that is known."""
         if self._ending:
-            self._end(LOST, LOST, now)
+            self._end(now, LOST, LOST)
         self._forget()
 
     def stands(self, now: Instant) -> None:
@@ -257,7 +257,7 @@ class OneCall:
             self._settle(Accepted((self.attempt,)))
             self._ending = True
 
-    def _end(self, unanswered: str, answered: str, now: Instant) -> None:
+    def _end(self, now: Instant, unanswered: str, lost: str | None = None) -> None:
         """Tell what the call has come to, once: why nobody answered, or what an answered call proves."""
         self._ending = False
         talked_s = 0.0
@@ -266,7 +266,7 @@ class OneCall:
         else:
             talked_s = (now - self._answered_at) / 1000
             talk = self._talk or Talk(self._dial.script, self._dial.clip_ms)
-            self._prove(talk.end(now, answered))
+            self._prove(talk.end(now, lost))
         self._events.append(Call(self.attempt, "ended", talked_s))
 
     def _forget(self) -> None:

@@ -127,15 +127,16 @@ class Talk:
         self._asked = True
         return [*told, *([] if self.part == "clip" else [*self._stop(), *self._reply()])]
 
-    def end(self, now: int, words: str) -> list[Act]:
-        """The call is over, whoever ended it."""
+    def end(self, now: int, lost: str | None = None) -> list[Act]:
+        """The call is over, whoever ended it; `lost` says why nobody knows how it went on."""
         if self.part == "over":
             return []
         self._hear(now)
         self.part = "over"
         if self._enough:
             return self._reach()
-        return [Proved("failed", f"{words} at {int(100 * self._heard)} %" if self._opened else "clip not played")]
+        heard = f"hung up at {int(100 * self._heard)} %" if self._opened else "clip not played"
+        return [Proved("failed", lost or heard)]
 
     # --- what follows -------------------------------------------------------------------------------------------------
 

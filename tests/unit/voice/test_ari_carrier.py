@@ -241,7 +241,7 @@ async def test_asterisk_restarts_in_the_midst_of_calls(
         assert HEARD == told(await world.call(world.envelope("+32470000003")))
         events = world.events[before:]
         first = told([e for e in events if getattr(e, "attempt", "") == "a32470000001"])
-        assert "failed: connection lost at 44 %" == first[2]
+        assert "failed: connection lost" == first[2]
         assert first[3].startswith("ended 1.")  # type: ignore[union-attr]
         second = told([e for e in events if getattr(e, "attempt", "") == "a32470000002"])
         assert [Unknown("connection lost")] == second

@@ -38,7 +38,7 @@ def test_a_plain_message_is_played_twice_and_the_call_is_hung_up() -> None:
     assert [Play(CLIP)] == one.wake()
     one.playing(11_000)
     assert [HangUp()] == one.played(21_000, whole=True)
-    assert [] == one.end(21_100, "hung up")
+    assert [] == one.end(21_100)
 
 
 def test_a_prompt_follows_each_play_and_waits_for_a_key() -> None:
@@ -57,7 +57,7 @@ def test_key_1_in_the_prompt_confirms_and_ends() -> None:
     one = heard(ASKS)
     assert [Stop(), CONFIRMED, HangUp()] == one.press("1", 10_500)
     assert [] == one.press("1", 10_600)
-    assert [] == one.end(10_700, "hung up")
+    assert [] == one.end(10_700)
 
 
 def test_key_1_while_nothing_is_played_needs_no_stop() -> None:
@@ -82,7 +82,7 @@ def test_key_1_too_early_counts_when_the_clip_was_heard() -> None:
 def test_key_1_too_early_and_hung_up_confirms_nothing() -> None:
     one = talk(ASKS)
     one.press("1", 1_000)
-    assert [Proved("failed", "hung up at 20 %")] == one.end(2_000, "hung up")
+    assert [Proved("failed", "hung up at 20 %")] == one.end(2_000)
 
 
 def test_R17_another_key_is_answered_once_after_the_clip() -> None:
@@ -128,7 +128,12 @@ def test_who_plays_with_the_telephone_is_not_told_of_for_ever() -> None:
     ],
 )
 def test_R15_four_fifths_of_the_clip_are_proof(at: int, expected: Act) -> None:
-    assert [expected] == talk(PLAIN).end(at, "hung up")
+    assert [expected] == talk(PLAIN).end(at)
+
+
+def test_what_we_lost_sight_of_has_our_words() -> None:
+    assert [Proved("failed", "connection lost")] == talk(PLAIN).end(7_000, "connection lost")
+    assert [Proved("reached", "played 90 %")] == talk(PLAIN).end(9_000, "connection lost")
 
 
 def test_two_halves_are_no_proof() -> None:
@@ -136,26 +141,26 @@ def test_two_halves_are_no_proof() -> None:
     one = heard(PLAIN)
     one.wake()
     one.playing(20_000)
-    assert [] == one.end(21_000, "hung up")
+    assert [] == one.end(21_000)
     never = Talk(PLAIN, CLIP_MS)
-    assert [Proved("failed", "hung up at 0 %")] == never.end(5_000, "hung up")
+    assert [Proved("failed", "hung up at 0 %")] == never.end(5_000)
 
 
 def test_a_clip_that_cannot_be_opened_is_said_so() -> None:
     one = talk(PLAIN)
     assert [HangUp()] == one.played(20, whole=False)
     assert [] == one.press("1", 30)
-    assert [Proved("failed", "clip not played")] == one.end(50, "hung up")
+    assert [Proved("failed", "clip not played")] == one.end(50)
 
 
 def test_a_clip_that_breaks_off_was_hung_up_on() -> None:
     """Asterisk says that a playback failed when its channel goes."""
     one = talk(PLAIN)
     assert [HangUp()] == one.played(4_000, whole=False)
-    assert [Proved("failed", "hung up at 40 %")] == one.end(4_010, "hung up")
+    assert [Proved("failed", "hung up at 40 %")] == one.end(4_010)
     late = talk(PLAIN)
     late.played(9_000, whole=False)
-    assert [Proved("reached", "played 90 %")] == late.end(9_010, "hung up")
+    assert [Proved("reached", "played 90 %")] == late.end(9_010)
 
 
 def test_what_was_heard_stays_heard_though_a_later_play_fails() -> None:
@@ -163,7 +168,7 @@ def test_what_was_heard_stays_heard_though_a_later_play_fails() -> None:
     one.wake()
     one.playing(11_000)
     assert [HangUp()] == one.played(11_001, whole=False)
-    assert [] == one.end(11_010, "hung up")
+    assert [] == one.end(11_010)
 
 
 def test_a_key_or_an_end_before_anything_is_played() -> None:
@@ -197,7 +202,7 @@ def test_whatever_comes_a_call_proves_each_thing_at_most_once_and_replies_once(s
             acts += one.played(now, whole=value)
         else:
             acts += one.wake()
-    acts += one.end(now, "hung up")
+    acts += one.end(now)
     proved = [act.state for act in acts if isinstance(act, Proved) and act.state != "buffered"]
     assert 1 == proved.count("reached") + proved.count("failed")
     assert proved.count("confirmed") <= (script.prompt is not None)
