@@ -51,16 +51,39 @@ def connector(context: ssl.SSLContext | None = None, connect_s: float = CONNECT_
         except trio.TooSlowError:
             raise ConnectError("no connection in time") from None
         except trio.BrokenResourceError as error:
-            raise ConnectError(f"TLS failed: {_reason(error.__cause__)}") from None
+            raise tls_failed(error) from None
         except OSError as error:
             raise ConnectError(_reason(error)) from None
 
     return connect
 
 
-async def _handshake(
-    stream: trio.SocketStream, context: ssl.SSLContext, host: str
-) -> "trio.SSLStream[trio.SocketStream]":
+class Secure(Protocol):
+    """Goes on over TLS on a stream that is open (STARTTLS). Raises ConnectError, and nothing else."""
+
+    async def __call__(self, stream: trio.abc.Stream, host: str) -> trio.abc.Stream: ...
+
+
+def securer(context: ssl.SSLContext, connect_s: float = CONNECT_S) -> Secure:
+    """Return a Secure under this context."""
+
+    async def secure(stream: trio.abc.Stream, host: str) -> trio.abc.Stream:
+        try:
+            with trio.fail_after(connect_s):
+                return await _handshake(stream, context, host)
+        except trio.TooSlowError:
+            raise ConnectError("no TLS in time") from None
+        except trio.BrokenResourceError as error:
+            raise tls_failed(error) from None
+
+    return secure
+
+
+def tls_failed(error: trio.BrokenResourceError) -> ConnectError:
+    return ConnectError(f"TLS failed: {_reason(error.__cause__)}")
+
+
+async def _handshake(stream: trio.abc.Stream, context: ssl.SSLContext, host: str) -> "trio.SSLStream[trio.abc.Stream]":
     secured = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     try:
         await secured.do_handshake()

@@ -31,6 +31,7 @@ from klaroen.setting_kinds import (
     Wait,
     Years,
 )
+from klaroen.setting_mail import Smtp
 
 
 class Edge(Section, frozen=True):
@@ -312,7 +313,7 @@ class Plugged(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="plu
         raise NotImplementedError
 
 
-CarrierSettings = Smpp | SmsHttp | Twilio | Sip | Asterisk | Sim | Plugged
+CarrierSettings = Smpp | SmsHttp | Twilio | Smtp | Sip | Asterisk | Sim | Plugged
 
 
 class Settings(Section, frozen=True):

@@ -10,14 +10,18 @@ from msgspec.structs import replace
 from tests.fakes.asterisk import PASSWORD, USER, AsteriskPeer
 from tests.fakes.carrier_peers import GenericPeer, HttpGatewayPeer, KannelPeer, SimPeer, SmscPeer
 from tests.fakes.sip_callee import SipPeer
+from tests.fakes.smtp_peer import SmtpPeer
 from tests.fakes.twilio import SID, TOKEN, TwilioPeer
 from trio.testing import MockClock
 
 from klaroen.clips import ClipStore, duration_s
 from klaroen.core.model import CarrierName, Channel
 from klaroen.core.ports import Carrier, Clock, Emit
+from klaroen.setting_mail import Smtp
 from klaroen.settings import Asterisk, Settings, Sim, Sip, Smpp, SmsHttp, Twilio
 from klaroen.testing import CARRIER_CHECKS, CLIP, Check, Peer, carrier_conformance
+from klaroen_adapters.mail.smtp import SmtpCarrier
+from klaroen_adapters.mail.smtp_opening import Terms
 from klaroen_adapters.sim import SimCarrier
 from klaroen_adapters.sms import gateway
 from klaroen_adapters.sms.smpp import SmppCarrier
@@ -92,6 +96,15 @@ def twilio(nursery: trio.Nursery, directory: Path) -> Made:
     return lambda emit, clock: TwilioCarrier(settings, account_of(settings), emit, clock, connect=peer.connect), peer
 
 
+def smtp(nursery: trio.Nursery, directory: Path) -> Made:
+    peer = SmtpPeer(nursery)
+    settings = Smtp(
+        name=CarrierName("mail"), channels=("email",), host="relay.test", tls="none", sender="bin@example.be"
+    )
+    terms = Terms("bin.test", "none", "klaroen", SECRET)
+    return lambda emit, clock: SmtpCarrier(settings, terms, emit, clock, peer.connect), peer
+
+
 def asterisk(nursery: trio.Nursery, directory: Path) -> Made:
     clip = ClipStore(directory).put(CLIP)
     peer = AsteriskPeer(nursery)
@@ -145,7 +158,7 @@ def sip(nursery: trio.Nursery, directory: Path) -> Made:
 
 
 @pytest.mark.parametrize("check", CARRIER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("make", [generic, kannel, sim, sim_calls, smpp, twilio, asterisk, sip])
+@pytest.mark.parametrize("make", [generic, kannel, sim, sim_calls, smpp, smtp, twilio, asterisk, sip])
 async def test_carrier(
     check: Check,
     make: Callable[[trio.Nursery, Path], Made],
@@ -155,5 +168,6 @@ async def test_carrier(
 ) -> None:
     """One promise, in the check's own words, by one carrier."""
     build, peer = make(nursery, tmp_path)
-    channel: Channel = "tts" if make in (sim_calls, asterisk, sip) else "sms"
+    channels: dict[object, Channel] = {sim_calls: "tts", asterisk: "tts", sip: "tts", smtp: "email"}
+    channel = channels.get(make, "sms")
     await carrier_conformance(check, build, peer, channel=channel, secrets=[SECRET, PASSWORD])

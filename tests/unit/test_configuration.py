@@ -9,6 +9,7 @@ from msgspec import structs
 
 from klaroen.configuration import ConfigurationFaults, load_settings, settings_from
 from klaroen.setting_kinds import CarrierSection, Section
+from klaroen.setting_mail import Smtp
 from klaroen.settings import Asterisk, Plugged, Settings, Sim, Sip, Smpp, SmsHttp, Twilio
 
 REFERENCE = Path(__file__).parents[2] / "config" / "klaroen.toml"
@@ -97,7 +98,7 @@ def test_every_key_of_the_reference_loads(tmp_path: Path) -> None:
         (tmp_path / name).write_text("hush")
         (tmp_path / name).chmod(0o600)
     settings = settings_from(tomllib.loads(text))
-    assert [Smpp, SmsHttp, SmsHttp, Twilio, Sip, Asterisk, Sim] == [type(carrier) for carrier in settings.carrier]
+    assert [Smpp, SmsHttp, SmsHttp, Twilio, Sip, Asterisk, Smtp, Sim] == [type(carrier) for carrier in settings.carrier]
 
 
 def test_no_key_is_missing_from_the_reference() -> None:
@@ -116,12 +117,13 @@ def test_no_key_is_missing_from_the_reference() -> None:
 KINDS: dict[str, type[CarrierSection]] = {
     "smpp": Smpp,
     "sms_http": SmsHttp,
+    "smtp": Smtp,
     "twilio": Twilio,
     "sip": Sip,
     "asterisk": Asterisk,
     "sim": Sim,
 }
-OPEN = {"alphabets", "municipalities", "piper", "source", "statuses"}
+OPEN = {"municipalities", "piper", "subjects", "source", "alphabets", "statuses"}
 """Keys whose value is a table with keys of the operator's own."""
 
 
@@ -164,7 +166,7 @@ def test_every_fault_at_once(smpp: dict[str, object]) -> None:
             "data_dri": "x",
             "edge": {"listen": 8080},
             "voices": {},
-            "carrier": [smpp, {"kind": "smtp", "lanes": ["wram", "cold", "cold"]}],
+            "carrier": [smpp, {"kind": "whatsapp", "lanes": ["wram", "cold", "cold"]}],
         }
     )
     assert {
@@ -175,7 +177,7 @@ def test_every_fault_at_once(smpp: dict[str, object]) -> None:
         "carrier[0].port": "expected int <= 65535, got 70000",
         "carrier[0].profile.id_resp": "expected one of opaque, hex, dec; did you mean hex?",
         "carrier[0].profile.alphabets.ucs2": "expected int >= 0, got -1",
-        "carrier[1].kind": "kind smtp is not available in this version",
+        "carrier[1].kind": "kind whatsapp is not available in this version",
         "carrier[1].name": "is required",
         "carrier[1].channels": "is required",
         "carrier[1].lanes[0]": "expected one of crisis, warm, public_interest, cold; did you mean warm?",
@@ -218,8 +220,12 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(smpp: dict[str, object]) ->
             "carrier[0].kind",
             "is required: one of asterisk, sim, sip, smpp, sms_http",
         ),
-        ({"carrier": [SIM | {"kind": "smp"}]}, "carrier[0].kind", "there is no kind 'smp'; did you mean smpp?"),
-        ({"carrier": [SIM | {"kind": "smtp"}]}, "carrier[0].kind", "kind smtp is not available in this version"),
+        ({"carrier": [SIM | {"kind": "smppp"}]}, "carrier[0].kind", "there is no kind 'smppp'; did you mean smpp?"),
+        (
+            {"carrier": [SIM | {"kind": "whatsapp"}]},
+            "carrier[0].kind",
+            "kind whatsapp is not available in this version",
+        ),
         ({"carrier": [SIM, SIM]}, "carrier[1].name", "a is the name of carrier[0] already"),
         ({"carrier": [SIM | {"name": "a b"}]}, "carrier[0].name", "expected 1 to 40 of A-Z"),
         ({"carrier": [SIM | {"name": "a\n"}]}, "carrier[0].name", "expected 1 to 40 of A-Z"),
@@ -281,6 +287,45 @@ def test_smpp_fault(change: dict[str, object], key: str, words: str, smpp: dict[
     told = faults({"carrier": [smpp | change]})
     assert [f"carrier[0].{key}"] == list(told)
     assert words in told[f"carrier[0].{key}"]
+
+
+MAIL = {"name": "m", "kind": "smtp", "channels": ["email"], "host": "relay.example.be", "sender": "bin@example.be"}
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "words"),
+    [
+        ({"channels": ["sms"]}, "channels", "this kind carries email, not sms"),
+        ({"sender": "bin"}, "sender", "expected a mail address"),
+        ({"sender": "BIN <bin@example.be>"}, "sender", "expected a mail address"),
+        ({"sender": "bin@example.be\n"}, "sender", "expected a mail address"),
+        ({"sender_name": "a\nb"}, "sender_name", "expected"),
+        ({"subjects": {"nl": ""}}, "subjects.nl", "expected"),
+        ({"subjects": {"es": "Hola"}}, "subjects.es", "expected one of nl, fr"),
+        ({"tls": "opportunistic"}, "tls", "expected one of starttls, implicit, none"),
+        ({"user": "klaroen"}, "user", "goes with password_file"),
+        ({"password_file": "SECRET"}, "password_file", "goes with user"),
+        ({"tls": "none", "user": "klaroen", "password_file": "SECRET"}, "user", "never goes in the open"),
+        ({"tls": "none", "tls_ca": __file__}, "tls_ca", "has no effect with tls"),
+        ({"reports": "all"}, "reports", "has no effect without bounces"),
+        ({"delivered_means": "mailbox"}, "delivered_means", "has no effect without bounces"),
+        ({"receipt_secret_file": "SECRET"}, "receipt_secret_file", "has no effect without bounces"),
+        ({"unsubscribe_url": "http://example.be/"}, "unsubscribe_url", "expected an https address"),
+        ({"unsubscribe_url": "https://example.be/>\r\nX: y"}, "unsubscribe_url", "expected an https address"),
+        ({"connections": 65}, "connections", "expected int <= 64"),
+    ],
+)
+def test_mail_fault(change: dict[str, object], key: str, words: str, secret: str) -> None:
+    """Each rule of an account at a relay, broken alone, is told by its key alone."""
+    given = {name: secret if value == "SECRET" else value for name, value in change.items()}
+    told = faults({"carrier": [MAIL | given]})
+    assert [f"carrier[0].{key}"] == list(told)
+    assert words in told[f"carrier[0].{key}"]
+
+
+def test_a_mail_account_needs_little() -> None:
+    (carrier,) = settings_from({"carrier": [MAIL]}).carrier
+    assert ("smtp", 50.0, False) == (carrier.__struct_config__.tag, carrier.paced_per_s, carrier.keyed)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from klaroen.configuration.rules import broken_rules
 from klaroen.configuration.tables import Fault, Tree, build, closest, read_table
 from klaroen.rundir import voice_socket
 from klaroen.setting_kinds import CarrierSection
+from klaroen.setting_mail import Smtp
 from klaroen.settings import (
     Asterisk,
     CarrierSettings,
@@ -38,9 +39,10 @@ KINDS: Final[Mapping[str, type[CarrierSettings]]] = {
     "twilio": Twilio,
     "sip": Sip,
     "asterisk": Asterisk,
+    "smtp": Smtp,
     "sim": Sim,
 }
-NOT_YET: Final = ("smtp", "whatsapp")
+NOT_YET: Final = ("whatsapp",)
 """Kinds with a name and a place, but without code in this version."""
 PLUGGED_GROUP: Final = "klaroen.carriers"
 

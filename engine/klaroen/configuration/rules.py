@@ -6,6 +6,7 @@ Law: a value that is `FAULTY` already breaks no rule, so that nothing is said tw
 from collections.abc import Iterator, Sequence
 
 from klaroen.configuration.tables import FAULTY, Fault, Tree
+from klaroen.setting_mail import Smtp
 from klaroen.settings import Asterisk, CarrierSettings, Edge, Metrics, Sip, Smpp, SmsHttp, Twilio, Voice
 
 Carriers = Sequence[tuple[str, type[CarrierSettings] | None, Tree]]
@@ -51,6 +52,8 @@ def _carrier(at: str, kind: type[CarrierSettings] | None, section: Tree) -> Iter
         yield from _asterisk(at, section)
     elif kind is Sip and _sound(section, "password_file") and not section.get("user"):
         yield Fault(f"{at}.password_file", "goes with user, which is missing")
+    elif kind is Smtp:
+        yield from _smtp(at, section)
 
 
 def _smpp(at: str, section: Tree) -> Iterator[Fault]:
@@ -80,6 +83,19 @@ def _asterisk(at: str, section: Tree) -> Iterator[Fault]:
         yield Fault(f"{at}.tls_ca", "has no effect unless url is https")
     if _sound(section, "amd_context") and section.get("amd", False) is False:
         yield Fault(f"{at}.amd_context", "has no effect without amd = true")
+
+
+def _smtp(at: str, section: Tree) -> Iterator[Fault]:
+    yield from _pair(section, at, "user", "password_file")
+    if section.get("tls", "starttls") == "none":
+        for key in ("user", "tls_ca"):
+            if _sound(section, key):
+                words = "never goes in the open" if key == "user" else "has no effect"
+                yield Fault(f"{at}.{key}", f'{words} with tls = "none"')
+    told = {"reports": "all", "delivered_means": "mailbox"}
+    for key in (*(key for key, value in told.items() if section.get(key) == value), "receipt_secret_file"):
+        if _sound(section, key) and "bounces" not in section:
+            yield Fault(f"{at}.{key}", "has no effect without bounces, where reports are sent to")
 
 
 def _twilio(at: str, section: Tree, edge: Tree) -> Iterator[Fault]:

@@ -18,6 +18,7 @@ from klaroen.core.model import Instant
 from klaroen.edge.exchange import Bodies, Call, Reply
 from klaroen.edge.mirror import Mirror
 from klaroen.edge.tokens import Rates
+from klaroen.setting_mail import Smtp
 from klaroen.settings import Settings, SmsHttp, Twilio
 from klaroen.telemetry import EdgeMetrics
 from klaroen_adapters.voice.twilio_mark import Account
@@ -41,7 +42,7 @@ class Asks(Protocol):
 class Webhook(msgspec.Struct, frozen=True):
     """A carrier whose receipts come over HTTP, and the secret that proves them, if there is one."""
 
-    carrier: SmsHttp | Twilio
+    carrier: SmsHttp | Smtp | Twilio
     secret: bytes | None
     account: Account | None = None
     """Of a carrier that asks us what its calls do next."""

@@ -9,23 +9,29 @@ from typing import Final
 
 from klaroen.core.calls import PutReceipts
 from klaroen.core.errors import InputError
+from klaroen.core.ports import Receipt
 from klaroen.edge.desk import Desk, Webhook
 from klaroen.edge.exchange import Call, Reply
 from klaroen.edge.problems import problem_reply
 from klaroen.edge.telephony import take_status
 from klaroen.edge.tokens import authenticate
+from klaroen.setting_mail import Smtp
 from klaroen.settings import Settings, SmsHttp, Twilio
+from klaroen_adapters.mail.mail_report import read_report
 from klaroen_adapters.sms.gateway import PROFILES, authentic, parse_receipts
 from klaroen_adapters.voice.twilio_mark import Account
 
 _HEADERS: Final = (b"content-type", b"x-klaroen-timestamp", b"x-klaroen-signature")
+
+REPORT: Final = "message/rfc822"
+"""A delivery status notification as the relay received it."""
 
 
 def read_webhooks(settings: Settings) -> Mapping[str, Webhook]:
     """Return the carriers that send receipts over HTTP, with the secrets that stand in their files."""
     webhooks: dict[str, Webhook] = {}
     for carrier in settings.carrier:
-        if isinstance(carrier, SmsHttp):
+        if isinstance(carrier, SmsHttp | Smtp):
             webhooks[carrier.name] = Webhook(carrier, _secret(carrier.receipt_secret_file))
         elif isinstance(carrier, Twilio):
             key = _secret(carrier.signing_key_file or carrier.token_file)
@@ -50,7 +56,7 @@ async def take_receipts(desk: Desk, call: Call) -> Reply:
     webhook = desk.webhooks.get(call.parameters["carrier"])
     if webhook is None:
         raise InputError("not-found", "no carrier of this name sends receipts here")
-    by = "POST" if isinstance(webhook.carrier, Twilio) else PROFILES[webhook.carrier.profile].receipts_by
+    by = PROFILES[webhook.carrier.profile].receipts_by if isinstance(webhook.carrier, SmsHttp) else "POST"
     if call.method != by:
         error = InputError("method-not-allowed", f"this carrier's receipts come by {by}")
         return problem_reply(error.problem, ((b"allow", by.encode()),))
@@ -59,13 +65,26 @@ async def take_receipts(desk: Desk, call: Call) -> Reply:
     principal = None if webhook.secret is not None else _principal(desk, call, webhook)
     headers = {name.decode(): value for name in _HEADERS if (value := call.header(name)) is not None}
     body = await call.body()
-    profile = webhook.carrier.profile
-    if webhook.secret is not None and not authentic(profile, webhook.secret, call.query, headers, body, desk.now()):
-        raise InputError("unauthenticated", "the signature does not fit the secret, the time and the raw body")
-    receipts = parse_receipts(profile, call.method, call.query, headers, body)
+    carrier = webhook.carrier
+    if webhook.secret is not None:
+        profile = carrier.profile if isinstance(carrier, SmsHttp) else "generic"
+        if not authentic(profile, webhook.secret, call.query, headers, body, desk.now()):
+            words = "the signature does not fit the secret, the time and the raw body"
+            raise InputError("unauthenticated", words)
+    if isinstance(carrier, SmsHttp):
+        receipts = parse_receipts(carrier.profile, call.method, call.query, headers, body)
+    else:
+        receipts = _read_mail(carrier, headers, body)
     if receipts:
-        await desk.ask(principal, PutReceipts(webhook.carrier.name, tuple(receipts)), type(None))
+        await desk.ask(principal, PutReceipts(carrier.name, tuple(receipts)), type(None))
     return Reply(204)
+
+
+def _read_mail(carrier: Smtp, headers: Mapping[str, str], body: bytes) -> list[Receipt]:
+    """Return the receipts of one report, as the relay forwards it."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != REPORT:
+        raise InputError("unsupported-media-type", f"this carrier's reports are {REPORT}")
+    return read_report(body, mailbox=carrier.delivered_means == "mailbox")
 
 
 async def take_receipt(desk: Desk, call: Call) -> Reply:

@@ -130,6 +130,7 @@ ROUTES: Final = (
     Route("POST", "/v1/receipts/{carrier}", receipts.take_receipts,
           "A carrier's receipts, signed or with its token: 204 once they are durable", success=204, secured=False,
           parameters={"carrier": CARRIER}, body="receipts",
+          documents={"message/rfc822": "Of a mail relay: one delivery status notification (RFC 3464), as it came"},
           headers={"X-Klaroen-Timestamp": "Unix seconds, or RFC 3339",
                    "X-Klaroen-Signature": 'hex(HMAC-SHA256(secret, timestamp + "." + raw body))'},
           problems=("unauthenticated", "not-allowed", "not-found", "method-not-allowed", "unsupported-media-type",

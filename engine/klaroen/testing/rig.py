@@ -100,7 +100,7 @@ class CarrierRig:
         made = [
             Envelope(
                 AttemptId(f"attempt{first + index:019}"),
-                f"+32470{first + index:06}",
+                f"lid{first + index}@example.be" if self._channel == "email" else f"+32470{first + index:06}",
                 content,
                 Instant(now + round(DEADLINE_S * 1000)),
                 reference=first + index + 1,

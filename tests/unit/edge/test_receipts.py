@@ -9,6 +9,7 @@ from tests.unit.edge import samples
 from tests.unit.edge.fake_dispatch import SILENCE
 from tests.unit.edge.virtual import in_virtual_time, until
 from tests.unit.edge.world import RECEIPT_SECRET, Answer, World, edge_world
+from tests.unit.mail.test_mail_report import ATTEMPT, BOUNCE
 
 from klaroen.core.calls import PutReceipts, Tokens
 from klaroen.core.errors import Problem
@@ -139,3 +140,46 @@ async def test_kannel_reports_by_a_url_that_was_signed_when_it_was_given_out() -
         assert answer.status == 204
         (question,) = world.dispatch.asked(PutReceipts)
         assert [one.attempt for one in question.receipts] == ["T1"]
+
+
+# --- reports of mail --------------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_a_report_of_mail_is_a_receipt() -> None:
+    """As the relay forwards it, with the carrier's token or its secret; its words go nowhere."""
+    async with edge_world() as world:
+        world.dispatch.push(Tokens((samples.token(), samples.token("relay", "s1", "carrier", "mail"))))
+        await until(lambda: world.desk.mirror.tokens.by_name("relay") is not None)
+        headers = {"content-type": "message/rfc822"}
+        body = BOUNCE.replace("Action: failed", "Action: delivered").encode()
+        answer = await world.call("POST", "/v1/receipts/mail", headers, body, secret="s1")
+        assert answer.status == 204
+        timestamp = str(world.now // 1000)
+        signed_as = {
+            "x-klaroen-timestamp": timestamp,
+            "x-klaroen-signature": signature(RECEIPT_SECRET, timestamp, body),
+        }
+        answer = await world.call("POST", "/v1/receipts/signed-mail", headers | signed_as, body, secret=None)
+        assert answer.status == 204
+        questions = world.dispatch.asked(PutReceipts)
+        told = [(question.carrier, [(one.state, one.ref) for one in question.receipts]) for question in questions]
+        assert [("mail", [("reached", ATTEMPT)]), ("signed-mail", [("network", ATTEMPT)])] == told
+
+
+@in_virtual_time
+async def test_what_is_no_report_of_mail_is_refused() -> None:
+    async with edge_world() as world:
+        world.dispatch.push(Tokens((samples.token(), samples.token("relay", "s1", "carrier", "mail"))))
+        await until(lambda: world.desk.mirror.tokens.by_name("relay") is not None)
+
+        async def post(media: str, body: bytes, secret: str | None = "s1") -> Answer:
+            return await world.call("POST", "/v1/receipts/mail", {"content-type": media}, body, secret=secret)
+
+        assert 415 == (await post("application/json", b"[]")).status
+        assert 422 == (await post("message/rfc822", b"Subject: on holiday\r\n\r\n")).status
+        assert 401 == (await post("message/rfc822", BOUNCE.encode(), None)).status
+        assert 403 == (await post("message/rfc822", BOUNCE.encode(), samples.SECRET)).status
+        assert 405 == (await world.get("/v1/receipts/mail", secret="s1")).status
+        assert 204 == (await post("message/rfc822", BOUNCE.replace(ATTEMPT, "another").encode())).status
+        assert [] == world.dispatch.asks

@@ -20,6 +20,7 @@ from klaroen.edge.link import Link
 from klaroen.edge.mirror import Mirror
 from klaroen.edge.pages import make_pages
 from klaroen.edge.receipts import read_webhooks
+from klaroen.setting_mail import Smtp
 from klaroen.settings import Edge as EdgeSettings
 from klaroen.settings import Settings, SmsHttp
 from klaroen.telemetry import EdgeMetrics
@@ -177,6 +178,22 @@ def settings(directory: Path, requests_per_s: float = 50.0) -> Settings:
                 name=CarrierName("signed"),
                 channels=("sms",),
                 url="http://127.0.0.1:1/",
+                receipt_secret_file=str(secret),
+            ),
+            Smtp(
+                name=CarrierName("mail"),
+                channels=("email",),
+                host="relay.test",
+                sender="bin@politie.example",
+                bounces="terug@politie.example",
+                delivered_means="mailbox",
+            ),
+            Smtp(
+                name=CarrierName("signed-mail"),
+                channels=("email",),
+                host="relay.test",
+                sender="bin@politie.example",
+                bounces="terug@politie.example",
                 receipt_secret_file=str(secret),
             ),
             SmsHttp(name=CarrierName("plain"), channels=("sms",), url="http://127.0.0.1:1/"),
