@@ -27,6 +27,7 @@ from klaroen_adapters.sms import gateway
 from klaroen_adapters.sms.smpp import SmppCarrier
 from klaroen_adapters.sms.sms_http import SmsHttpCarrier
 from klaroen_adapters.voice.ari import AriCarrier
+from klaroen_adapters.voice.clip_shelf import ClipShelf
 from klaroen_adapters.voice.sip import SipCarrier
 from klaroen_adapters.voice.twilio import TwilioCarrier, account_of
 from klaroen_adapters.voice.worker import Voice
@@ -139,7 +140,8 @@ class SipUnderTest:
         listening = trio.socket.from_stdlib_socket(self._listening())
         listener = trio.SocketListener(listening)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(Voice(settings, clock=self._clock).run, listener)
+            shelf = ClipShelf(ClipStore(self._directory), at_once=True)
+            nursery.start_soon(Voice(settings, 0, shelf, self._clock).run, listener)
             await self._carrier.run()
 
     def _listening(self) -> socket.socket:

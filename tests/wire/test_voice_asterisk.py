@@ -121,13 +121,13 @@ async def test_who_hangs_up_was_not_reached(tmp_path: Path) -> None:
 async def test_the_rtp_of_strangers_is_nothing(tmp_path: Path) -> None:
     """A key from another address than the callee's confirms nothing."""
     async with asterisk() as peer:
-        rig = VoiceRig(tmp_path, peer.sip_port)
+        rig = VoiceRig(tmp_path, peer.sip_port, voice="rtp_first = 30000\nrtp_last = 30199\n")
         async with rig.running():
             attempt = await rig.call("1001", Script(rig.clips.put(CLIP), 30.0, 1, prompt=rig.clips.put(PROMPT)))
             await rig.wait(lambda: "answered" in rig.phases(attempt), "an answer")
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
                 stranger.bind(("127.0.0.2", 0))
                 packet = struct.pack(">BBHIIBBH", 0x80, 0x80 | 101, 1, 160, 7, 1, 0x8A, 800)
-                for port in range(16_384, 16_394, 2):
+                for port in range(30_000, 30_200, 2):
                     stranger.sendto(packet, ("127.0.0.1", port))
             assert [REACHED] == await rig.ended(attempt)

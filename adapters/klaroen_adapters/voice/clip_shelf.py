@@ -31,10 +31,11 @@ class Heard(Struct, frozen=True):
 
 
 class ClipShelf:
-    """One process's."""
+    """One process's; `at_once` reads without a thread, for worlds whose time is virtual and waits for none."""
 
-    def __init__(self, store: ClipStore) -> None:
+    def __init__(self, store: ClipStore, *, at_once: bool = False) -> None:
         self._store = store
+        self._at_once = at_once
         self._clips: OrderedDict[ClipId, Cut] = OrderedDict()
         self._scripts: OrderedDict[Script, Heard] = OrderedDict()
 
@@ -63,7 +64,10 @@ class ClipShelf:
         found = self._clips.get(clip)
         if found is None:
             try:
-                found = await trio.to_thread.run_sync(_read, self._store, clip)
+                if self._at_once:
+                    found = _read(self._store, clip)
+                else:
+                    found = await trio.to_thread.run_sync(_read, self._store, clip)
             except (OSError, ValueError):
                 return None
             self._clips[clip] = found

@@ -53,7 +53,7 @@ def run_voice(settings: Settings, worker: int) -> int:
 class Voice:
     """One process: its trunks, and who listens to each."""
 
-    def __init__(self, settings: Settings, worker: int = 0, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, worker: int, shelf: ClipShelf, clock: Clock) -> None:
         voice = settings.voice
         even = range(voice.rtp_first + voice.rtp_first % 2, voice.rtp_last + 1, 2)
         share = len(even) // voice.workers
@@ -62,8 +62,6 @@ class Voice:
             lambda: {name: len(trunk) for name, trunk in self.trunks.items()}, lambda: self.room.lateness.p99_s
         )
         self.room.late = self.metrics.late.observe
-        shelf = ClipShelf(ClipStore(settings.data_dir))
-        clock = clock or Elapsed()
         self.trunks: dict[CarrierName, Trunk] = {
             one.name: Trunk(one, self.room, shelf, self.metrics.trunk(one.name), clock.now)
             for one in settings.carrier
@@ -158,7 +156,7 @@ class Voice:
 
 async def serve(settings: Settings, worker: int) -> None:
     """Open everything, then run until told to stop."""
-    voice = Voice(settings, worker)
+    voice = Voice(settings, worker, ClipShelf(ClipStore(settings.data_dir)), Elapsed())
     run_dir(settings.data_dir)
     path = trio.Path(voice_socket(settings.data_dir, worker))
     listener = await open_socket(path)
