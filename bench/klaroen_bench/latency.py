@@ -48,8 +48,9 @@ CONDITIONS: Final = (
     Condition("idle", None, "police", 6.0),
     Condition("beside_warm", "warm", "police", 6.0),
     Condition("beside_public_interest", "public_interest", "police", 6.0),
-    # Under a crisis the warm lane keeps a fifth of each carrier: 400 segments a second, of which this asks two thirds.
-    Condition("beside_crisis", "crisis", "crisis", 3.0),
+    # Under a crisis the warm lane keeps a fifth of each carrier: 400 segments a second, of which this asks half, and
+    # idle a third of what it has. Nearer to the whole, alerts would wait for each other rather than for the crisis.
+    Condition("beside_crisis", "crisis", "crisis", 2.0),
 )
 
 
