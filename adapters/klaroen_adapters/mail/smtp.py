@@ -14,11 +14,12 @@ from typing import Final
 import trio
 
 from klaroen.core.errors import CarrierDownError
-from klaroen.core.ports import Answer, Clock, Emit, Envelope, Event, Link, Receipt, Refused, Unsent
+from klaroen.core.ports import Answer, Clock, Emit, Envelope, Link, Receipt, Refused, Unsent
 from klaroen.setting_mail import Smtp
 from klaroen_adapters.mail.mail_message import Letterhead, Letters
 from klaroen_adapters.mail.smtp_opening import Ending, Terms
 from klaroen_adapters.mail.smtp_session import Mail, Session
+from klaroen_adapters.outlet import Outlet
 from klaroen_adapters.tcp import READ_ERRORS, Connect, ConnectError, Secure, connector, securer, tls_context
 
 READ_BYTES: Final = 16 * 1024
@@ -59,7 +60,7 @@ class SmtpCarrier:
     ) -> None:
         """Read the certificates. Raises OSError: a fault of the configuration."""
         self.name = settings.name
-        self._settings, self._terms, self._emit, self._clock = settings, terms, emit, clock
+        self._settings, self._terms, self._clock = settings, terms, clock
         context = tls_context(settings.tls_ca, None, None) if settings.tls != "none" else None
         self._connect = connect or connector(context if settings.tls == "implicit" else None)
         self._secure = secure or (securer(context) if context is not None else None)
@@ -68,10 +69,7 @@ class SmtpCarrier:
         self._waiting: deque[Mail] = deque()
         self._window = settings.connections * WAITING_EACH
         self._link = Link(up=False, window=0, words="connecting")
-        self._events: list[Event] = [self._link]
-        self._said = trio.lowlevel.ParkingLot()
-        self._heard = trio.lowlevel.ParkingLot()
-        self._is_emitting = False
+        self._outlet = Outlet(emit, self._link)
         self._is_draining = False
         self._held_until = 0.0
 
@@ -81,14 +79,14 @@ class SmtpCarrier:
         """Keep the connections up until cancelled; then take leave and give out what is left to say."""
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._speak)
+                nursery.start_soon(self._outlet.run)
                 nursery.start_soon(self._tick)
                 for line in self._lines:
                     nursery.start_soon(self._keep, line)
         finally:
             with trio.move_on_after(FAREWELL_S, shield=True):
                 self._withdraw("stopped")
-                await self._flush()
+                await self._outlet.flush()
 
     async def hand_over(self, envelopes: Sequence[Envelope]) -> None:
         """Write mails and queue them: it never waits for a socket."""
@@ -99,7 +97,7 @@ class SmtpCarrier:
         for envelope in envelopes:
             mail = self._letters.make(envelope, now)
             if mail is None:
-                self._say([Answer(envelope.attempt, Refused("no address", "address"))])
+                self._outlet.say([Answer(envelope.attempt, Refused("no address", "address"))])
             else:
                 self._waiting.append(mail)
         self._place()
@@ -112,8 +110,8 @@ class SmtpCarrier:
         self._is_draining = True
         self._withdraw("draining")
         with trio.move_on_after(seconds):
-            while self._events or self._is_emitting or any(session.unanswered for session in self._sessions()):
-                await self._heard.park()  # an answer is an event, so that the last one wakes us
+            while not self._outlet.is_silent or any(session.unanswered for session in self._sessions()):
+                await self._outlet.heard()  # an answer is an event, so that the last one wakes us
 
     # --- the life of a connection -------------------------------------------------------------------------------------
 
@@ -164,7 +162,7 @@ class SmtpCarrier:
             line.session = None
             session.quit()
             farewell = session.take()
-            self._say(session.lose(words))
+            self._outlet.say(session.lose(words))
             await _part(stream, farewell)
         assert session.ending is not None, "a lost session knows why"
         return was_ready, session.ending
@@ -184,7 +182,7 @@ class SmtpCarrier:
             chunk = await stream.receive_some(READ_BYTES)
             if not chunk:
                 raise ConnectError("connection lost")
-            self._say(session.receive(bytes(chunk), self._clock.now()))
+            self._outlet.say(session.receive(bytes(chunk), self._clock.now()))
         return stream
 
     async def _read(self, session: Session, stream: trio.abc.Stream) -> None:
@@ -195,7 +193,7 @@ class SmtpCarrier:
                 return
             if not chunk:
                 return
-            self._say(session.receive(bytes(chunk), self._clock.now()))
+            self._outlet.say(session.receive(bytes(chunk), self._clock.now()))
             self._place()
 
     async def _write(self, line: _Line, session: Session, stream: trio.abc.Stream) -> None:
@@ -216,11 +214,11 @@ class SmtpCarrier:
             await trio.sleep(TICK_S)
             now = self._clock.now()
             for session in self._sessions():
-                self._say(session.tick(now))
+                self._outlet.say(session.tick(now))
             late = [mail for mail in self._waiting if mail.deadline_at <= now]
             if late:
                 self._waiting = deque(mail for mail in self._waiting if mail.deadline_at > now)
-                self._say([Answer(mail.attempt, Unsent("deadline passed in the queue")) for mail in late])
+                self._outlet.say([Answer(mail.attempt, Unsent("deadline passed in the queue")) for mail in late])
             self._place()
 
     # --- what all of them use -----------------------------------------------------------------------------------------
@@ -241,7 +239,7 @@ class SmtpCarrier:
             session = max(self._ready(), key=lambda one: one.room, default=None)
             if session is None or session.room == 0:
                 break
-            self._say(session.offer(self._waiting.popleft()))
+            self._outlet.say(session.offer(self._waiting.popleft()))
         for line in self._lines:
             if line.session is not None and line.session.state == "closed":
                 line.life.cancel()
@@ -251,7 +249,7 @@ class SmtpCarrier:
     def _withdraw(self, words: str) -> None:
         """Nothing that waits is sent."""
         late, self._waiting = self._waiting, deque()
-        self._say([Answer(mail.attempt, Unsent(words)) for mail in late])
+        self._outlet.say([Answer(mail.attempt, Unsent(words)) for mail in late])
 
     def _relink(self, words: str = "") -> None:
         """Say how the link stands, if that has changed."""
@@ -259,33 +257,7 @@ class SmtpCarrier:
         told = "connected" if up else words
         if up != self._link.up or told != self._link.words:
             self._link = Link(up=up, window=self._window if up else 0, words=told)
-            self._say([self._link])
-
-    def _say(self, events: Sequence[Event]) -> None:
-        if events:
-            self._events += events
-            self._said.unpark_all()
-
-    async def _speak(self) -> None:
-        while True:
-            if self._events:
-                await self._flush()
-            else:
-                await self._said.park()
-
-    async def _flush(self) -> None:
-        """Give the engine what there is to say; awaiting it is the back-pressure."""
-        while self._events:
-            events, self._events = self._events, []
-            self._is_emitting = True
-            try:
-                await self._emit(events)
-            except trio.Cancelled:
-                self._events = events + self._events  # who was cancelled in taking them took none
-                raise
-            finally:
-                self._is_emitting = False
-            self._heard.unpark_all()
+            self._outlet.say([self._link])
 
 
 async def _part(stream: trio.abc.Stream, octets: bytes) -> None:

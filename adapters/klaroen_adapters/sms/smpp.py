@@ -13,8 +13,9 @@ from typing import Final
 import trio
 
 from klaroen.core.errors import CarrierDownError
-from klaroen.core.ports import Clock, Emit, Envelope, Event, Link, Receipt
+from klaroen.core.ports import Clock, Emit, Envelope, Link, Receipt
 from klaroen.settings import Smpp
+from klaroen_adapters.outlet import Outlet
 from klaroen_adapters.sms.smpp_content import Concatenations, Contents
 from klaroen_adapters.sms.smpp_session import Session, Ticket
 from klaroen_adapters.sms.smpp_spread import Spread
@@ -64,7 +65,6 @@ class SmppCarrier:
         """
         self.name = settings.name
         self._settings = settings
-        self._emit = emit
         self._clock = clock
         password = Path(settings.password_file).read_text(encoding="ascii").rstrip("\r\n")
         self._terms = make_terms(settings, password)
@@ -80,10 +80,7 @@ class SmppCarrier:
         self._is_draining = False
         self._link = Link(up=False, window=0, words="connecting")
         self._gathering: trio.Event | None = None
-        self._events: list[Event] = [self._link]
-        self._is_emitting = False
-        self._said = trio.lowlevel.ParkingLot()
-        self._heard = trio.lowlevel.ParkingLot()
+        self._outlet = Outlet(emit, self._link)
 
     # --- the port ---
 
@@ -91,21 +88,21 @@ class SmppCarrier:
         """Keep the binds up until cancelled; then take leave and give out what is left to say."""
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._speak)
+                nursery.start_soon(self._outlet.run)
                 nursery.start_soon(self._tick)
                 for bind in self._binds:
                     nursery.start_soon(self._keep, bind)
         finally:
             with trio.move_on_after(FAREWELL_S, shield=True):
-                self._say(self._spread.withdraw("stopped"))
-                await self._flush()
+                self._outlet.say(self._spread.withdraw("stopped"))
+                await self._outlet.flush()
 
     async def hand_over(self, envelopes: Sequence[Envelope]) -> None:
         """Encode and queue these: it never waits for a socket; what finds no room soon is answered Unsent."""
         if self._is_draining or not self._bound():
             raise CarrierDownError("no bind is up")
         now = self._clock.now()
-        self._say(self._spread.add(envelopes, now))
+        self._outlet.say(self._spread.add(envelopes, now))
         self._place()
         await trio.lowlevel.checkpoint()
 
@@ -129,10 +126,10 @@ class SmppCarrier:
     async def drain(self, seconds: float) -> None:
         """Submit nothing more; return when every message has its answer and every event is taken, or after a time."""
         self._is_draining = True
-        self._say(self._spread.withdraw("draining"))
+        self._outlet.say(self._spread.withdraw("draining"))
         with trio.move_on_after(seconds):
-            while self._events or self._is_emitting or any(session.unanswered for session in self._open()):
-                await self._heard.park()  # an answer is an event, so that the last one wakes us
+            while not self._outlet.is_silent or any(session.unanswered for session in self._open()):
+                await self._outlet.heard()  # an answer is an event, so that the last one wakes us
 
     # --- the life of a bind ---
 
@@ -180,9 +177,9 @@ class SmppCarrier:
         """Give the answers of what a lost session held, at once; return why it ended."""
         if session.bound_at is not None:
             bind.lived_s = (self._clock.now() - session.bound_at) / 1000
-        self._say(session.lose("connection lost"))
+        self._outlet.say(session.lose("connection lost"))
         if not self._bound():
-            self._say(self._spread.withdraw("no bind is up"))
+            self._outlet.say(self._spread.withdraw("no bind is up"))
         assert session.ending is not None, "a lost session knows why"
         self._relink(session.ending.words)
         return session.ending
@@ -197,12 +194,12 @@ class SmppCarrier:
             if not chunk:
                 return
             before = (session.state, session.window)
-            self._say(session.receive(bytes(chunk), self._clock.now()))
+            self._outlet.say(session.receive(bytes(chunk), self._clock.now()))
             if before != (session.state, session.window):
                 self._relink()
             self._place()
-            while len(self._events) > EVENTS_MAX:
-                await self._heard.park()
+            while len(self._outlet) > EVENTS_MAX:
+                await self._outlet.heard()
             if len(chunk) >= BUSY_BYTES:
                 await self._gather()
 
@@ -240,11 +237,11 @@ class SmppCarrier:
             now = self._clock.now()
             sessions = self._open()
             for session in sessions:
-                self._say(session.tick(now))
+                self._outlet.say(session.tick(now))
             if self._spread:
                 self._place()
                 throttled = any(session.is_throttled for session in sessions)
-                self._say(self._spread.overdue(now, throttled=throttled))
+                self._outlet.say(self._spread.overdue(now, throttled=throttled))
             self._relink()
             self._wake()
 
@@ -284,33 +281,7 @@ class SmppCarrier:
                 words = endings[0] if endings else "no bind is up" if was.up else was.words
         if (bool(bound), window) != (was.up, was.window) or (not bound and words != was.words):
             self._link = Link(up=bool(bound), window=window, words=words)
-            self._say([self._link])
-
-    def _say(self, events: Sequence[Event]) -> None:
-        if events:
-            self._events += events
-            self._said.unpark_all()
-
-    async def _speak(self) -> None:
-        while True:
-            if self._events:
-                await self._flush()
-            else:
-                await self._said.park()
-
-    async def _flush(self) -> None:
-        """Give the engine what there is to say; awaiting it is the back-pressure."""
-        while self._events:
-            events, self._events = self._events, []
-            self._is_emitting = True
-            try:
-                await self._emit(events)
-            except trio.Cancelled:
-                self._events = events + self._events  # who was cancelled in taking them took none
-                raise
-            finally:
-                self._is_emitting = False
-            self._heard.unpark_all()
+            self._outlet.say([self._link])
 
 
 async def _part(stream: trio.abc.Stream, octets: bytes) -> None:

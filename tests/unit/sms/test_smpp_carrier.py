@@ -452,7 +452,7 @@ async def test_events_not_taken_stop_the_reading(
         await smsc.accept()
         for number in range(5):
             await smsc.write(receipt(f"m{number}", number))
-        assert 3 == len(carrier._events)
+        assert 3 == len(carrier._outlet)
         gate.set()
         await wait_all_tasks_blocked()
         assert [f"m{number}" for number in range(5)] == [event.ref for event in said if isinstance(event, Receipt)]
