@@ -40,7 +40,7 @@ class VoiceRig:
         self._heard = trio.Event()
         lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in {"lines": 100, **keys}.items())
         self._config.write_text(
-            f'data_dir = "{self.data_dir}"\n[metrics]\nvoice = "127.0.0.1:0"\n[voice]\nworkers = {workers}\n{voice}'
+            f'data_dir = "{self.data_dir}"\n[metrics]\nvoice = "127.0.0.1:0"\n[voice]\nworkers = {workers}\n'
             f'[[carrier]]\nname = "{NAME}"\nkind = "sip"\nchannels = ["voice"]\nhost = "{host}"\nport = {port}\n{lines}'
         )
         sockets = tuple(str(self.data_dir / f"run/voice-{worker}.sock") for worker in range(workers))
