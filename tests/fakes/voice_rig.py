@@ -26,7 +26,7 @@ class VoiceRig:
     """One carrier of kind sip over so many voice processes."""
 
     def __init__(
-        self, directory: Path, port: int, *, host: str = "127.0.0.1", workers: int = 1, **keys: object
+        self, directory: Path, port: int, *, host: str = "127.0.0.1", workers: int = 1, voice: str = "", **keys: object
     ) -> None:
         directory.mkdir(exist_ok=True)
         self.data_dir = directory / "data"
