@@ -6,13 +6,15 @@ asks for it, and what is played can be compared with what was meant. 8 kHz G.711
 
 import hashlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Final
 
 from klaroen.core.model import ClipId
 
 CLIPS: Final = "clips"
+SPOKEN: Final = "spoken"
+"""Within it: which clip says a text."""
 RATE: Final = 8_000
 """Octets a second."""
 
@@ -29,12 +31,12 @@ class ClipStore:
         path = self.path(clip)
         if not path.exists():
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, beside = tempfile.mkstemp(prefix=".", dir=self.directory)
-            with os.fdopen(descriptor, "wb") as file:
+            beside = path.with_name(f".{secrets.token_hex(8)}")  # two threads may make the same clip at once
+            with beside.open("wb") as file:
                 file.write(octets)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(beside).replace(path)
+            beside.replace(path)
             sync(self.directory)
         return clip
 
@@ -56,6 +58,10 @@ class ClipStore:
             return False
         return True
 
+    def sweep(self, before_s: float) -> int:
+        """Forget clips that nobody has asked for since then, and which text was said by which; return how many."""
+        return remove_older(self.directory, before_s) + remove_older(self.directory / SPOKEN, before_s)
+
     def path(self, clip: ClipId) -> Path:
         return self.directory / f"{clip}.alaw"
 
@@ -66,6 +72,16 @@ class ClipStore:
 
 def name_of(octets: bytes) -> ClipId:
     return ClipId(hashlib.sha256(octets).hexdigest())
+
+
+def remove_older(directory: Path, before_s: float) -> int:
+    """Remove what was last wanted before then (seconds since the epoch); return how many files that were."""
+    if not directory.exists():
+        return 0
+    old = [path for path in directory.iterdir() if path.is_file() and path.stat().st_mtime < before_s]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
 
 
 def sync(directory: Path) -> None:

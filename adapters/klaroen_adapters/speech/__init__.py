@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from klaroen.clips import ClipStore
+    from klaroen.recordings import Recordings
     from klaroen.settings import Speech
     from klaroen_adapters.speech.cascade import CascadeSpeaker
+    from klaroen_adapters.speech.recorder import WorkerRecorder
 
-__all__ = ["build_speaker"]
+__all__ = ["build_recorder", "build_speaker"]
 
 
 def build_speaker(settings: "Speech", clips: "ClipStore") -> "CascadeSpeaker":
@@ -20,3 +22,10 @@ def build_speaker(settings: "Speech", clips: "ClipStore") -> "CascadeSpeaker":
     from klaroen_adapters.speech.voices import find_voices
 
     return CascadeSpeaker(settings, find_voices(settings), clips)
+
+
+def build_recorder(recordings: "Recordings") -> "WorkerRecorder":
+    """Return who makes clips of recordings; `close` it at the end."""
+    from klaroen_adapters.speech.recorder import WorkerRecorder
+
+    return WorkerRecorder(recordings)

@@ -33,27 +33,46 @@ class Said(Struct, frozen=True, tag=True, array_like=True):
     """Share of the samples at full scale."""
 
 
+class Decode(Struct, frozen=True, tag=True, array_like=True):
+    """Make clips of the recording that lies in this file."""
+
+    path: str
+    patience_s: float
+
+
+class Decoded(Struct, frozen=True, tag=True, array_like=True):
+    """A-law at 8 kHz: the recording as it is, and the same as loud as speech on a line is."""
+
+    plain: bytes
+    levelled: bytes
+    duration_s: float
+    rms: float
+
+
 class Failed(Struct, frozen=True, tag=True, array_like=True):
-    """The engine's own word: the kind of its error, and nothing of the text."""
+    """What went wrong, in a worker's words: the kind of an error, or a fault of a recording; nothing of a text."""
 
     words: str
 
 
+Question = Say | Decode
+Answer = Said | Decoded | Failed
+
 _encode = msgspec.msgpack.Encoder().encode
-_questions = msgspec.msgpack.Decoder(Say)
-_answers: msgspec.msgpack.Decoder[Said | Failed] = msgspec.msgpack.Decoder(Said | Failed)
+_questions: msgspec.msgpack.Decoder[Question] = msgspec.msgpack.Decoder(Question)
+_answers: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
-def frame(message: Say | Said | Failed) -> bytes:
+def frame(message: Question | Answer) -> bytes:
     body = _encode(message)
     assert len(body) <= FRAME_BYTES_MAX, "what is longer was refused before"
     return len(body).to_bytes(HEAD_BYTES, "big") + body
 
 
-def question(body: bytes) -> Say:
+def question(body: bytes) -> Question:
     return _questions.decode(body)
 
 
-def answer(body: bytes) -> Said | Failed:
+def answer(body: bytes) -> Answer:
     """Raises msgspec.DecodeError where a worker went astray."""
     return _answers.decode(body)

@@ -13,12 +13,11 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from klaroen.clips import ClipStore
+from klaroen.clips import SPOKEN, ClipStore
 from klaroen.core.model import Language
 from klaroen.core.ports import Clip
 from klaroen_adapters.speech.voices import Voice
 
-SHELF: Final = "spoken"
 ENTRY_BYTES_MAX: Final = 4096
 LESSER_S: Final = 3_600.0
 """Long enough that an alert says the same from start to end, short enough that an engine mended is heard."""
@@ -35,7 +34,7 @@ class Shelf:
 
     def __init__(self, clips: ClipStore) -> None:
         self._clips = clips
-        self._directory = clips.directory / SHELF
+        self._directory = clips.directory / SPOKEN
 
     def find(self, name: str) -> Clip | None:
         path = self._directory / name

@@ -10,7 +10,7 @@ import signal
 from typing import BinaryIO, Final
 
 from klaroen_adapters.speech.engines import Engine, load
-from klaroen_adapters.speech.frames import HEAD_BYTES, Failed, Said, Say, frame, question
+from klaroen_adapters.speech.frames import HEAD_BYTES, Decode, Decoded, Failed, Said, Say, frame, question
 from klaroen_adapters.speech.sound import spoken
 
 MEMORY_BYTES_MAX: Final = 3 << 30
@@ -23,7 +23,7 @@ def main() -> None:
     while head := asks.read(HEAD_BYTES):
         asked = question(asks.read(int.from_bytes(head, "big")))
         signal.setitimer(signal.ITIMER_REAL, asked.patience_s)  # whoever asked is gone, or would have killed us
-        tells.write(frame(answer(asked, engines)))
+        tells.write(frame(decoded(asked) if isinstance(asked, Decode) else answer(asked, engines)))
         tells.flush()
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -49,6 +49,20 @@ def answer(asked: Say, engines: dict[tuple[str, str], Engine]) -> Said | Failed:
         return spoken(*engines[key](asked.text))
     except Exception as error:  # an engine's fault is an answer here: the next voice is asked
         return Failed(type(error).__name__)
+
+
+def decoded(asked: Decode) -> Decoded | Failed:
+    """Make clips of a recording, with less memory than an engine may have."""
+    from klaroen_adapters.speech.decode import MEMORY_BYTES_MAX as LESS
+    from klaroen_adapters.speech.decode import decode
+
+    resource.setrlimit(resource.RLIMIT_AS, (LESS, MEMORY_BYTES_MAX))
+    try:
+        return decode(asked.path)
+    except MemoryError:
+        return Failed("garbage")
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
 
 
 if __name__ == "__main__":

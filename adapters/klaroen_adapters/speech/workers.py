@@ -14,7 +14,20 @@ from typing import Final, Protocol
 import msgspec
 import trio
 
-from klaroen_adapters.speech.frames import FRAME_BYTES_MAX, HEAD_BYTES, EngineName, Failed, Said, Say, answer, frame
+from klaroen_adapters.speech.frames import (
+    FRAME_BYTES_MAX,
+    HEAD_BYTES,
+    Answer,
+    Decode,
+    Decoded,
+    EngineName,
+    Failed,
+    Question,
+    Said,
+    Say,
+    answer,
+    frame,
+)
 
 LINE: Final = (sys.executable, "-P", "-m", "klaroen_adapters.speech.worker")
 READ_BYTES: Final = 65_536
@@ -41,13 +54,23 @@ class Workers:
 
     def __init__(self, line: tuple[str, ...] = LINE) -> None:
         self._line = line
-        self._idle: dict[EngineName, list[Worker]] = {}
+        self._idle: dict[str, list[Worker]] = {}
 
     async def ask(self, engine: EngineName, voice: str, text: str, deadline_s: float) -> Said | Failed:
         """Return what a worker answered, or the words for what became of it."""
-        idle = self._idle.setdefault(engine, [])
+        told = await self._ask(engine, Say(engine, voice, text, deadline_s * PATIENCE), deadline_s)
+        assert not isinstance(told, Decoded)
+        return told
+
+    async def decode(self, path: str, deadline_s: float) -> Decoded | Failed:
+        """Return the clips of a recording, or why there are none."""
+        told = await self._ask("recordings", Decode(path, deadline_s * PATIENCE), deadline_s)
+        assert not isinstance(told, Said)
+        return told
+
+    async def _ask(self, kind: str, asked: Question, deadline_s: float) -> Answer:
+        idle = self._idle.setdefault(kind, [])
         worker = idle.pop() if idle else Worker(self._line)
-        asked = Say(engine, voice, text, deadline_s * PATIENCE)
         well = False
         try:
             with trio.fail_after(deadline_s):
@@ -83,7 +106,7 @@ class Worker:
         self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         self.asked_count = 0
 
-    async def ask(self, asked: Say) -> Said | Failed:
+    async def ask(self, asked: Question) -> Answer:
         """Raises EOFError, trio.BrokenResourceError or msgspec.DecodeError where the process went astray."""
         self.asked_count += 1
         await self._stream.send_all(frame(asked))

@@ -4,10 +4,10 @@ Law: a frame is a 4-byte big-endian length and that many bytes of msgpack; longe
 connection. Each `Ask` gets exactly one `Told` with its number; pushes come between them at any time.
 """
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from klaroen.core.errors import Problem
 from klaroen.core.intake import AlertRequest, Targets
@@ -127,6 +127,13 @@ class PutReceipts(Struct, frozen=True, tag=True):
     """How calls stand, for their carrier; the receipts are durable before it hears of them."""
 
 
+class PutRecording(Struct, frozen=True, tag=True):
+    """Make clips of a file that lies whole in the spool, and remove it. Told: RecordingView, once they are durable."""
+
+    name: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
 class CreateToken(Struct, frozen=True, tag=True):
     """From the command line only. Told: null."""
 
@@ -187,8 +194,8 @@ class ExportRegister(Struct, frozen=True, tag=True):
 
 Question = (
     Submit | Withdraw | ShowAlert | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery | Act | ListNetworks
-    | ShowNetwork | ListCarriers | SwitchCarrier | PutReceipts | CreateToken | ListTokens | RevokeToken
-    | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
+    | ShowNetwork | ListCarriers | SwitchCarrier | PutReceipts | PutRecording | CreateToken | ListTokens
+    | RevokeToken | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
     | CheckRegister | ExportRegister
 )  # fmt: skip
 

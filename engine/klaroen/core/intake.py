@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from klaroen.core.errors import InputError
-from klaroen.core.model import ONE_LINE, AlertClass, Channel, Kind, Language, Mode, Text
+from klaroen.core.model import ONE_LINE, AlertClass, Channel, Kind, Language, Mode, RecordingId, Text
 from klaroen.core.posted import read_json, shaped
 
 NETWORKS_MAX: Final = 5_000
@@ -36,7 +36,6 @@ EXPIRES_IN_S: Final[Mapping[AlertClass, int]] = {
 }
 """How long an alert lives if its sender does not say."""
 NOT_YET: Final = {
-    "recording": "Recordings are not taken by this version: give the text in `content`.",
     "extends": "This version cannot extend an alert: send a new one to the networks that it left out.",
 }
 """Fields that have a name and a place in the interface, but no code in this version."""
@@ -106,12 +105,32 @@ class Texts(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
         return {language: text for language, text in every if text is not None}
 
 
+RecordingName = Annotated[str, Meta(pattern=r"^[A-Z2-7]{26}\Z", description="As `POST /v1/recordings` answered")]
+
+
+class Recordings(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """By language, which recording calls play in place of a voice (R12)."""
+
+    nl: RecordingName | None = None
+    fr: RecordingName | None = None
+    de: RecordingName | None = None
+    en: RecordingName | None = None
+    mul: RecordingName | None = None
+
+    def by_language(self) -> Mapping[Language, RecordingId]:
+        """Return those that were given, in the order of `Texts`."""
+        every: tuple[Language, ...] = ("nl", "fr", "de", "en", "mul")
+        return {language: RecordingId(name) for language in every if (name := getattr(self, language)) is not None}
+
+
 class AlertRequest(
     Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename={"alert_class": "class"}
 ):
     alert_class: AlertClass
     targets: Targets
-    content: Texts
+    content: Texts = Texts()
+    """A text in one language at least, unless there is a recording."""
+    recording: Recordings = Recordings()
     mode: Mode = "live"
     expires_in_s: Annotated[int, Meta(ge=LIFE_S_MIN, le=LIFE_S_MAX)] | None = None
     confirm: bool = False
@@ -121,6 +140,11 @@ class AlertRequest(
     author: Words | None = None
     supersedes: Id | None = None
     """An alert that this one corrects: what it has not handed over is stopped, and both audiences are warned."""
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """In which it can be given: those of its texts, else of its recordings."""
+        return tuple(self.content.by_language() or self.recording.by_language())
 
     @property
     def lifetime_s(self) -> int:
@@ -147,9 +171,19 @@ def read_alert(body: bytes) -> AlertRequest:
     request = shaped(value, AlertRequest)
     _check_targets(request.targets)
     _check_class(request)
-    if not request.content.by_language():
-        raise InputError("invalid", "content must hold a text in one language at least.", at="$.content")
+    _check_languages(request)
     return request
+
+
+def _check_languages(request: AlertRequest) -> None:
+    texts, recordings = request.content.by_language(), request.recording.by_language()
+    if not texts and not recordings:
+        words = "content must hold a text in one language at least, or recording a recording."
+        raise InputError("invalid", words, at="$.content")
+    for language in recordings:
+        if texts and language not in texts:
+            words = f"recording.{language} must have its text in content too: who gets no call reads it (R12, R16)."
+            raise InputError("invalid", words, at=f"$.recording.{language}", rule="R16")
 
 
 def _check_targets(targets: Targets) -> None:

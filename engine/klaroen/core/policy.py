@@ -41,6 +41,7 @@ Action = Literal[
     "see_carriers",
     "switch_carriers",
     "put_receipts",
+    "put_recordings",
 ]
 
 EVERY_ZONE: Final = "*"
@@ -79,6 +80,7 @@ ACTIONS: Final = (
     ActionRow("cancel", SENDERS | {"operator"}, "R8", "art. 8 d"),
     ActionRow("see_carriers", frozenset({"operator"}), "R7", "art. 8 b"),
     ActionRow("switch_carriers", frozenset({"operator"}), "R7", "art. 8 b"),
+    ActionRow("put_recordings", SENDERS, "R8", "art. 8 d"),
     ActionRow("put_receipts", frozenset({"carrier"}), "R15", "art. 9 b"),
 )
 

@@ -10,7 +10,8 @@ from typing import Literal, Protocol, runtime_checkable
 from msgspec import Struct
 
 from klaroen.core.central import Prompt, Verdict
-from klaroen.core.model import AttemptId, CarrierName, ClipId, Content, Instant, Language
+from klaroen.core.model import AttemptId, CarrierName, ClipId, Content, Instant, Language, RecordingId
+from klaroen.core.recording import Recording
 
 # --- outcomes: what a carrier said at once (law 6) ------------------------------------------------------------------
 
@@ -236,6 +237,22 @@ class Switchboard(Protocol):
 
     def serve(self, central: Central) -> None:
         """From now on callers to the central number are answered, if the carrier's settings say so."""
+
+
+class Recorder(Protocol):
+    """Makes clips of recordings."""
+
+    async def take(self, name: str, sha256: str, token: str, now: Instant) -> Recording:
+        """Keep the file of this name in the spool as clips, durably, and remove it from there, whatever comes of it.
+
+        Raises InputError: `unsupported-media-type` where it is none of the formats, `too-large` where it is too long,
+        `invalid` where it cannot be read or nothing can be heard, `unavailable` where it cannot be done now.
+        """
+        ...
+
+    def find(self, recording: RecordingId, token: str) -> Recording | None:
+        """Return a recording of this token, whole; None where there is none."""
+        ...
 
 
 class Clock(Protocol):

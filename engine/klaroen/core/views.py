@@ -76,6 +76,14 @@ class ChannelView(Struct, frozen=True):
     """Of a channel that calls."""
 
 
+class RecordingView(Struct, frozen=True):
+    """A recording that alerts may name; `sha256` is of the file as it was posted."""
+
+    id: str
+    sha256: str
+    duration_s: float
+
+
 class StatusView(Struct, frozen=True, rename={"alert_class": "class"}):
     """An alert as it stands. The seven counts from `pending` to `unreachable` sum to `members` at every instant."""
 

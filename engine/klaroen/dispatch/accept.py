@@ -20,7 +20,7 @@ from klaroen.core.errors import InputError, Problem, StoreUnavailableError
 from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
 from klaroen.core.intake import LIFE_S_MAX, LIFE_S_MIN, AlertRequest
-from klaroen.core.model import Alert, Instant, Token
+from klaroen.core.model import Alert, Instant, Language, Recorded, Token
 from klaroen.core.plan import make_offer
 from klaroen.core.records import IdempotencyKey
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
@@ -89,14 +89,15 @@ def check_life(expires_at: Instant | None, now: Instant) -> None:
 
 async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequence[Subject]) -> bytes:
     request, now = submit.request, desk.clock.now()
+    recording = find_recordings(desk, token, request)
     admitted = policy.admit(
         request, token, desk.register.snapshot, now, (*submit.places, *succession.audiences(earlier))
     )
     plans = desk.register.plans_at(now)
     offer = make_offer(
         request.alert_class,
-        text=True,
-        recording=False,
+        text=bool(request.content.by_language()),
+        recording=bool(request.recording.by_language()),
         narrowed=request.channels,
         carriers=desk.channels(request.mode == "drill"),
     )
@@ -104,7 +105,7 @@ async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequ
         desk.register.regions.kinds,
         desk.register.regions_of(admitted.networks),
         territories(admitted.networks, desk.register.snapshot.networks, plans),
-        tuple(request.content.by_language()),
+        request.languages,
         offer,
         request.is_urgent,
         now,
@@ -116,6 +117,7 @@ async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequ
     alert = make_alert(desk, token, request, admitted, audience, now)
     alert = replace(
         alert,
+        recording=recording,
         supersedes=tuple(one.alert.id for one in earlier),
         expires_at=submit.expires_at or alert.expires_at,
         warnings=submit.notes + alert.warnings,
@@ -130,6 +132,18 @@ async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequ
         desk.metrics.refused(one.rule)
     desk.metrics.alerts_accepted[alert.alert_class, alert.mode].inc()
     return answer
+
+
+def find_recordings(desk: Desk, token: Token, request: AlertRequest) -> dict[Language, Recorded]:
+    """Return what calls play, by language. Raises InputError where this token has posted no such recording."""
+    found = {}
+    for language, name in request.recording.by_language().items():
+        recording = desk.recorder.find(name, token.name) if desk.recorder is not None else None
+        if recording is None:
+            words = f"recording.{language} names no recording of this token: it was never posted, or is too old."
+            raise InputError("invalid", words, at=f"$.recording.{language}", rule="R12")
+        found[language] = recording.as_played(request.alert_class)
+    return found
 
 
 def make_alert(

@@ -24,7 +24,7 @@ from klaroen.core.model import (
     Token,
 )
 from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, local_date, version_at
-from klaroen.core.ports import Clock, Speaker
+from klaroen.core.ports import Clock, Recorder, Speaker
 from klaroen.core.records import References, Store
 from klaroen.core.snapshot import Snapshot
 from klaroen.dispatch.agenda import Agenda
@@ -46,6 +46,9 @@ INSIST_S: Final = 0.5
 
 class Desk:
     """The open alerts, the carriers, the register and the agenda."""
+
+    recorder: Recorder | None = None
+    """Set where recordings are taken."""
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from klaroen.core.views import (
     DeliveryPage,
     DeliveryView,
     DeliveryWhyView,
+    RecordingView,
     StatusView,
 )
 from klaroen.dispatch import acting, fleet, readings, rolls
@@ -73,6 +74,9 @@ class Office:
                 demand(token, "put_receipts")
                 await self._receive(question)
                 return _encode(None)
+            case calls.PutRecording():
+                demand(token, "put_recordings")
+                return _encode(await self._record(token, question))
             case calls.Act() | calls.Withdraw():
                 return _encode(await acting.answer(desk, token, question))
             case calls.ShowAlert():
@@ -82,10 +86,8 @@ class Office:
             case calls.CountNetworks():
                 subject = find_subject(desk, token, question.alert)
                 return _encode(readings.network_counts(subject.alert, subject.audience, subject.account))
-            case calls.ListDeliveries():
-                return _encode(await self._deliveries(token, question))
-            case calls.ShowDelivery():
-                return _encode(await self._why(token, question))
+            case calls.ListDeliveries() | calls.ShowDelivery():
+                return _encode(await self._read_deliveries(token, question))
             case calls.ListCarriers() | calls.SwitchCarrier():
                 return _encode(self._carriers(token, question))
             case calls.ListNetworks() | calls.ShowNetwork():
@@ -146,6 +148,13 @@ class Office:
             self._journeys.popitem(last=False)
         return journeys
 
+    async def _read_deliveries(
+        self, token: Token, question: calls.ListDeliveries | calls.ShowDelivery
+    ) -> DeliveryPage | DeliveryWhyView:
+        if isinstance(question, calls.ListDeliveries):
+            return await self._deliveries(token, question)
+        return await self._why(token, question)
+
     async def _deliveries(self, token: Token, question: calls.ListDeliveries) -> DeliveryPage:
         subject = find_subject(self._desk, token, question.alert)
         demand(token, "see_deliveries")
@@ -197,6 +206,13 @@ class Office:
             desk.drain_bell.ring()
         if question.calls and isinstance(station.carrier, CallListener):
             await station.carrier.hear(question.calls)
+
+    async def _record(self, token: Token, question: calls.PutRecording) -> RecordingView:
+        if self._desk.recorder is None or self._desk.draining:
+            raise unavailable("Recordings cannot be taken now.")
+        now = self._desk.clock.now()
+        recording = await self._desk.recorder.take(question.name, question.sha256, token.name, now)
+        return RecordingView(recording.id, recording.sha256, recording.duration_s)
 
     def _carriers(self, token: Token, question: calls.ListCarriers | calls.SwitchCarrier) -> CarrierPage | CarrierView:
         desk = self._desk

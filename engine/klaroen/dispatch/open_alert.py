@@ -55,7 +55,8 @@ class OpenAlert:
         self.cargo = Cargo(
             alert,
             self.patience.waits,
-            {language: len(split_sms(text.text).parts) for language, text in alert.content.items()},
+            dict.fromkeys(alert.recording, 1)
+            | {language: len(split_sms(text.text).parts) for language, text in alert.content.items()},
         )
         self.state: AlertState = state
         self.expanded = 0

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 import trio
 
-from klaroen.clips import ClipStore
+from klaroen.core.intake import LIFE_S_MAX
 from klaroen.dispatch import counting
 from klaroen.dispatch.clock import SystemClock
 from klaroen.dispatch.closing import close_forever
@@ -25,6 +25,7 @@ from klaroen.dispatch.fleet import EmitFor, build_fleet, run_carrier, watch
 from klaroen.dispatch.flight import fly
 from klaroen.dispatch.recover import load_register, load_tokens, recover
 from klaroen.dispatch.socket import Counter
+from klaroen.recordings import Recordings
 from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
 from klaroen.settings import Settings
 from klaroen.store import open_store
@@ -33,12 +34,13 @@ from klaroen.store.writer import SWITCH_S, WritableStore, Writer
 from klaroen.telemetry import Depths, DispatchMetrics, configure_logging, serve_metrics
 from klaroen.telemetry.vitals import BEAT_S
 from klaroen_adapters.local import open_socket
-from klaroen_adapters.speech import build_speaker
+from klaroen_adapters.speech import build_recorder, build_speaker
 
 log = structlog.get_logger()
 
 COLLECT_AFTER = (50_000, 20, 50)
 """A full collection walks every open alert [200 ms for some hundreds]: what is over is freed without one, so rarely."""
+DAY_S = 86_400.0
 SWEEP_S = 3_600.0
 """What is too old goes once an hour."""
 CALLS_S = 60.0
@@ -67,10 +69,12 @@ async def serve(settings: Settings, store: WritableStore) -> None:
     writer = TrioWriter(Writer(store, on_commit=metrics.store_commit.observe))
     standing = store.standing()
     clock = SystemClock(standing.last_instant)
-    speaker = build_speaker(settings.speech, ClipStore(settings.data_dir))
+    recordings = Recordings(settings.data_dir)
+    speaker, recorder = build_speaker(settings.speech, recordings.clips), build_recorder(recordings)
     desk = Desk(settings, store, writer, clock, metrics, owner(), address_key(Path(settings.data_dir)), speaker)
     load_register(desk)
     load_tokens(desk)
+    desk.recorder = recorder
     build_fleet(desk, EmitFor(desk))
     recover(desk, standing)
     gc.freeze()  # the register stays: no collection need walk it
@@ -84,11 +88,13 @@ async def serve(settings: Settings, store: WritableStore) -> None:
             nursery.start_soon(measure_forever, desk, depths)
             nursery.start_soon(counter.serve, listener)
             nursery.start_soon(beat_forever, metrics)
+            nursery.start_soon(forget_sounds_forever, desk, recordings)
             await wait_for_stop()
             await drain(desk)
             nursery.cancel_scope.cancel()
     finally:
         speaker.close()
+        recorder.close()
         await writer.aclose()
 
 
@@ -122,6 +128,16 @@ async def sweep_forever(desk: Desk) -> None:
     """Forget what is too old."""
     while True:
         await desk.insist(desk.store.sweep, desk.clock.now())
+        await trio.sleep(SWEEP_S)
+
+
+async def forget_sounds_forever(desk: Desk, recordings: Recordings) -> None:
+    """Forget recordings, and the clips that nobody has asked for as long as an alert may live beyond that."""
+    keep_s = desk.settings.retention.recordings_days * DAY_S
+    while True:
+        before_s = desk.clock.now() / 1000 - keep_s
+        await trio.to_thread.run_sync(recordings.sweep, before_s)
+        await trio.to_thread.run_sync(recordings.clips.sweep, before_s - LIFE_S_MAX)
         await trio.sleep(SWEEP_S)
 
 

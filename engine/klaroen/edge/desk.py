@@ -3,9 +3,11 @@
 Law: an endpoint gets it as its first argument and keeps nothing between requests.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -18,6 +20,7 @@ from klaroen.core.model import Instant
 from klaroen.edge.exchange import Bodies, Call, Reply
 from klaroen.edge.mirror import Mirror
 from klaroen.edge.tokens import Rates
+from klaroen.recordings import SPOOL
 from klaroen.setting_mail import Smtp
 from klaroen.settings import Settings, SmsHttp, Twilio
 from klaroen.telemetry import EdgeMetrics
@@ -25,6 +28,8 @@ from klaroen_adapters.voice.twilio_mark import Account
 
 ASK_S: Final = 20.0
 """The longest wait for an answer: an accept takes 25 ms, a page of the largest alert a second on a busy disk."""
+UPLOADS_MAX: Final = 4
+"""Recordings that come in at once: the spool holds a quarter of a gigabyte at most."""
 STREAMS_MAX: Final = 1000
 """Event streams at once: each may be written to four times a second."""
 STREAMS_PER_TOKEN_MAX: Final = 50
@@ -79,13 +84,15 @@ class Desk:
         self.rates = Rates(settings.edge.requests_per_s, clock)
         self.bodies = Bodies()
         self.clips = ClipStore(settings.data_dir)
+        self.spool = Path(settings.data_dir, SPOOL)
+        self.uploads = asyncio.Semaphore(UPLOADS_MAX)
         self.profile = Profile(settings.cap.text, settings.cap.headline, settings.cap.municipalities)
         self.streams: Counter[str] = Counter()
         self.draining = False
 
-    async def ask(self, principal: str | None, question: Question, view: type[T]) -> T:
+    async def ask(self, principal: str | None, question: Question, view: type[T], within_s: float = ASK_S) -> T:
         """Return dispatch's answer; raises InputError with the problem that it told, or that it is away."""
-        answer = await self.link.ask(principal, question, ASK_S)
+        answer = await self.link.ask(principal, question, within_s)
         if isinstance(answer, Problem):
             raise InputError.of(answer)
         told: T = _decoder(view).decode(answer)  # type: ignore[arg-type]  # a class is hashable

@@ -24,6 +24,12 @@ MESSAGE_BYTES_MAX: Final = 8 * BODY_BYTES_MAX
 """With the frames of chunks, trailers, and what of a body is read on after it was refused."""
 REQUEST_S_MAX: Final = 20.0
 """From the first octet to the last: 1 MiB in it asks for half a megabit a second."""
+RECORDINGS: Final = b"/v1/recordings"
+"""Whoever posts there has more of both: a file goes to disk as it comes."""
+RECORDING_BYTES_MAX: Final = 72 * 1024 * 1024
+"""The 60 MiB that are taken, and the frames of chunks."""
+RECORDING_S_MAX: Final = 120.0
+"""60 MiB in it ask for four megabits a second."""
 STALL_S_MAX: Final = 30.0
 """While nothing of an answer is taken."""
 KEEP_ALIVE_S: Final = 30
@@ -49,11 +55,12 @@ class Door(HttpToolsProtocol):
     connections_max = CONNECTIONS_MAX
     request_s_max = REQUEST_S_MAX
     stall_s_max = STALL_S_MAX
+    recording_s_max = RECORDING_S_MAX
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head: Head | None = None
-        self._message_bytes = 0
+        self._message_bytes, self._message_bytes_max = 0, MESSAGE_BYTES_MAX
         self._problem = MALFORMED
         self._request_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
@@ -95,12 +102,12 @@ class Door(HttpToolsProtocol):
             head.size_bytes += len(data)
             if head.size_bytes > HEAD_BYTES_MAX:
                 self._refuse(TOO_LARGE)
-        if self._message_bytes > MESSAGE_BYTES_MAX:
+        if self._message_bytes > self._message_bytes_max:
             self.transport.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head, self._message_bytes = Head(), 0
+        self._head, self._message_bytes, self._message_bytes_max = Head(), 0, MESSAGE_BYTES_MAX
         self._expect_request()
         if self._certified is not None:
             self.scope["extensions"] = {CERTIFICATE: {"name": self._certified}}
@@ -110,6 +117,10 @@ class Door(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX:
             self._problem = TOO_LARGE
             raise ValueError("a head that is too large")  # the parser stops, and send_400_response says why
+        if self.url.partition(b"?")[0] == RECORDINGS and self.parser.get_method() == b"POST":
+            self._stop(self._request_timer)
+            self._message_bytes_max = RECORDING_BYTES_MAX
+            self._request_timer = self.loop.call_later(self.recording_s_max, self.transport.abort)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -133,6 +133,26 @@ class Call:
                 return bytes(whole) + chunk if whole else chunk
             whole += chunk
 
+    async def chunks(self, bytes_max: int) -> AsyncIterator[bytes]:
+        """Yield the body as it comes, for who keeps none of it in memory.
+
+        Raises InputError: 413 as soon as it is known to be too large; CallerGoneError.
+        """
+        declared = self.header(b"content-length")
+        if declared is not None and declared.isascii() and declared.isdigit() and int(declared) > bytes_max:
+            raise InputError("too-large", f"a body of {declared} bytes; {bytes_max} are taken")
+        count, more = 0, True
+        while more:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                raise CallerGoneError
+            chunk: bytes = event.get("body", b"")
+            count += len(chunk)
+            if count > bytes_max:
+                raise InputError("too-large", f"a body of more than {bytes_max} bytes")
+            yield chunk
+            more = event.get("more_body", False)
+
     async def gone(self) -> None:
         """Return when the caller has gone."""
         while (await self._receive())["type"] != "http.disconnect":

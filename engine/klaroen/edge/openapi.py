@@ -15,6 +15,8 @@ from klaroen.core.errors import PROBLEMS, ProblemName
 from klaroen.core.views import StatusView
 from klaroen.edge.problems import TYPES, ProblemView
 from klaroen.edge.queries import Query
+from klaroen.edge.recordings import MEDIA as RECORDING_MEDIA
+from klaroen.edge.recordings import RECORDING_BYTES_MAX
 from klaroen.edge.routes import ROUTES, Route
 from klaroen_adapters.sms.gateway import RECEIPTS_MAX
 
@@ -80,7 +82,7 @@ def _operation(route: Route, described: Mapping[type, JsonObject], components: M
         "security": [{"token": []}, {"certificate": []}] if route.secured else _open_security(route),
     }
     if route.body is not None:
-        content: JsonObject = {_media(route): {"schema": _body(route, described)}}
+        content: JsonObject = {media: {"schema": _body(route, described)} for media in _media(route)}
         for media, words in route.documents.items():
             content[media] = {"schema": {"type": "string", "description": words}}
         operation["requestBody"] = {"required": True, "content": content}
@@ -92,8 +94,10 @@ def _open_security(route: Route) -> list[JsonObject]:
     return [{}, {"token": []}] if "unauthenticated" in route.problems else []
 
 
-def _media(route: Route) -> str:
-    return "application/x-www-form-urlencoded" if route.body == "form" else "application/json"
+def _media(route: Route) -> tuple[str, ...]:
+    if route.body == "recording":
+        return RECORDING_MEDIA
+    return ("application/x-www-form-urlencoded",) if route.body == "form" else ("application/json",)
 
 
 def _body(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
@@ -101,6 +105,9 @@ def _body(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
         return described[route.body]
     if route.body == "form":
         return {"type": "object", "additionalProperties": {"type": "string"}, "description": "As the carrier has it."}
+    if route.body == "recording":
+        words = f"The file: at most {RECORDING_BYTES_MAX} bytes. What it is, its octets tell."
+        return {"type": "string", "format": "binary", "description": words}
     return {
         "type": "array",
         "maxItems": RECEIPTS_MAX,

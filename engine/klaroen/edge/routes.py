@@ -22,9 +22,10 @@ from klaroen.core.views import (
     NetworkCountsPage,
     NetworkPage,
     NetworkView,
+    RecordingView,
     StatusView,
 )
-from klaroen.edge import alerts, events, reads, receipts, telephony, vitals
+from klaroen.edge import alerts, events, reads, receipts, recordings, telephony, vitals
 from klaroen.edge.desk import Desk
 from klaroen.edge.exchange import Call, Reply, Stream
 from klaroen.edge.problems import ProblemKind
@@ -58,7 +59,7 @@ class Route(Struct, frozen=True):
     query: type[Query] = NoQuery
     headers: Mapping[str, str] = {}
     """Of the request: name -> what it is for."""
-    body: type | Literal["receipts", "form"] | None = None
+    body: type | Literal["receipts", "form", "recording"] | None = None
     documents: Mapping[str, str] = {}
     """Further media types of the body, which no schema describes: media type -> what it is."""
     or_else: type | None = None
@@ -117,6 +118,10 @@ ROUTES: Final = (
           parameters=ALERT, problems=(*OF_ALERT, "state")),
     Route("POST", "/v1/alerts/{id}/cancel", alerts.cancel_alert, "Hand nothing over any more", ActedView,
           parameters=ALERT, problems=(*OF_ALERT, "state")),
+    Route("POST", "/v1/recordings", recordings.post_recording,
+          "Keep a recording of at most five minutes, for alerts of the same token: 201 once it is durable",
+          RecordingView, 201, body="recording",
+          problems=("not-allowed", "unsupported-media-type", "invalid")),
     Route("GET", "/v1/networks", reads.list_networks, "Networks within the token's scope", NetworkPage,
           query=NetworksQuery, problems=("not-allowed", "invalid")),
     Route("GET", "/v1/networks/{id}", reads.show_network, "One network", NetworkView, parameters=NETWORK,

@@ -26,6 +26,7 @@ from klaroen.edge.link import Link
 from klaroen.edge.mirror import Mirror
 from klaroen.edge.pages import make_pages
 from klaroen.edge.receipts import read_webhooks
+from klaroen.edge.recordings import clear_spool
 from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
 from klaroen.settings import Settings
 from klaroen.telemetry import EdgeMetrics, configure_logging, serve_metrics
@@ -55,6 +56,7 @@ async def _run(settings: Settings) -> int:
     link = Link(run_dir(data_dir) / SOCKET, mirror)
     webhooks = read_webhooks(settings)
     desk = Desk(settings, link, mirror, metrics, webhooks, make_pages(), utc_now, time.monotonic)
+    clear_spool(desk.spool)
     write_pid(data_dir, "edge")
     with listening(settings.edge.listen) as door:
         write_port(data_dir, "metrics_edge", serve_metrics(metrics.registry, settings.metrics.edge))

@@ -175,7 +175,10 @@ def test_a_body_that_is_json_but_no_alert_is_invalid(body: bytes) -> None:
         ({"reference": "a\n"}, "$.reference"),
         ({"author": ""}, "$.author"),
         ({"author": "\x7f"}, "$.author"),
-        ({"recording": {"nl": "abc"}}, "$.recording"),
+        ({"recording": {"nl": "abc"}}, "$.recording.nl"),
+        ({"recording": {"nl": "A" * 27}}, "$.recording.nl"),
+        ({"recording": {"it": "A" * 26}}, "$.recording.it"),
+        ({"content": {}, "recording": {}}, "$.content"),
         ({"supersedes": ""}, "$.supersedes"),
         ({"supersedes": "a" * 41}, "$.supersedes"),
         ({"extends": None}, "$.extends"),
@@ -324,3 +327,16 @@ def refuse_or_take(body: bytes) -> None:
 
 _REFERENCES, _DEFINITIONS = msgspec.json.schema_components([AlertRequest])
 _SCHEMA = jsonschema.Draft202012Validator({**_REFERENCES[0], "$defs": _DEFINITIONS})
+
+
+def test_R12_a_recording_may_stand_in_place_of_a_text() -> None:
+    """Then it is given in the languages of its recordings."""
+    body = {name: value for name, value in LEAST.items() if name != "content"}
+    request = read_alert(json.dumps(body | {"recording": {"fr": "B" * 26, "nl": "A" * 26}}).encode())
+    assert ("nl", "fr") == request.languages
+    assert {"nl": "A" * 26, "fr": "B" * 26} == request.recording.by_language()
+    assert ("nl",) == read_alert(posted(recording={"nl": "A" * 26})).languages
+
+
+def test_R16_who_gets_no_call_reads_the_text_of_a_recording() -> None:
+    assert fault(posted(recording={"nl": "A" * 26, "fr": "B" * 26})) == ("invalid", "$.recording.fr", "R16")

@@ -278,6 +278,7 @@ ALLOWED: dict[Action, set[Role]] = {
     "see_carriers": {"operator"},
     "switch_carriers": {"operator"},
     "put_receipts": {"carrier"},
+    "put_recordings": {"police", "dispatch_centre", "crisis_authority"},
 }
 
 

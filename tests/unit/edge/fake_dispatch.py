@@ -27,6 +27,7 @@ ANSWERS: Mapping[type, object] = {
     calls.ListCarriers: samples.CARRIERS,
     calls.SwitchCarrier: samples.CARRIER,
     calls.PutReceipts: None,
+    calls.PutRecording: samples.RECORDING,
 }
 SILENCE = object()
 """As an answer: none, until the test gives one."""

@@ -20,6 +20,7 @@ from klaroen.core.views import (
     NetworkCountsPage,
     NetworkPage,
     NetworkView,
+    RecordingView,
     RefusedNetwork,
     StatusView,
     UnreachableCount,
@@ -47,6 +48,7 @@ def token(
     )
 
 
+RECORDING = RecordingView("A" * 26, "b" * 64, 12.5)
 ACCEPTED = AcceptedView(
     id="A1",
     alert_class="warm",
