@@ -14,7 +14,7 @@ import trio
 from msgspec import Struct
 
 from klaroen.core.errors import UnspeakableError
-from klaroen.core.model import CLASSES, AlertClass, Language
+from klaroen.core.model import CLASSES, AlertClass, ClipId, Language
 from klaroen.core.ports import Clip, Speaker
 from klaroen.dispatch.bell import Bell
 
@@ -75,6 +75,10 @@ class Narrator:
             self._sentences[line] = None
             self._want(len(CLASSES), 1, line, lambda spoken: self._sentences.__setitem__(line, spoken))
         return self._sentences[line]
+
+    def kept(self) -> list[ClipId]:
+        """Return the clips that are remembered here: whoever forgets old ones must leave these."""
+        return [spoken.id for spoken in self._sentences.values() if isinstance(spoken, Clip)]
 
     def _want(self, lane: int, kind: int, line: Line, tell: Tell) -> None:
         self._serial += 1

@@ -136,6 +136,8 @@ async def forget_sounds_forever(desk: Desk, recordings: Recordings) -> None:
     keep_s = desk.settings.retention.recordings_days * DAY_S
     while True:
         before_s = desk.clock.now() / 1000 - keep_s
+        for clip in desk.narrator.kept():
+            recordings.clips.touch(clip)
         await trio.to_thread.run_sync(recordings.sweep, before_s)
         await trio.to_thread.run_sync(recordings.clips.sweep, before_s - LIFE_S_MAX)
         await trio.sleep(SWEEP_S)

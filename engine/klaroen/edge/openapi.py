@@ -107,7 +107,7 @@ def _body(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
         return {"type": "object", "additionalProperties": {"type": "string"}, "description": "As the carrier has it."}
     if route.body == "recording":
         words = f"The file: at most {RECORDING_BYTES_MAX} bytes. What it is, its octets tell."
-        return {"type": "string", "format": "binary", "description": words}
+        return {"type": "string", "format": "binary", "minLength": 1, "description": words}
     return {
         "type": "array",
         "maxItems": RECEIPTS_MAX,

@@ -50,12 +50,13 @@ async def post_recording(desk: Desk, call: Call) -> Reply:
 
 async def spool(call: Call, path: Path) -> str:
     """Write the body into a file of its own; return its SHA-256. Raises InputError (413), CallerGoneError."""
-    digest = hashlib.sha256()
+    digest, count = hashlib.sha256(), 0
     try:
         with await asyncio.to_thread(create, path) as file:
             gathered = bytearray()
             async for chunk in call.chunks(RECORDING_BYTES_MAX):
                 gathered += chunk
+                count += len(chunk)
                 if len(gathered) >= WRITE_BYTES:
                     await asyncio.to_thread(write, file, digest, bytes(gathered))
                     gathered.clear()
@@ -63,6 +64,8 @@ async def spool(call: Call, path: Path) -> str:
     except OSError as error:
         words = "the recording cannot be kept now"
         raise InputError.of(Problem("unavailable", words, retry_after_s=RETRY_AFTER_S)) from error
+    if not count:
+        raise InputError("malformed", "the body is the recording, and there is none")
     return digest.hexdigest()
 
 

@@ -79,6 +79,14 @@ async def test_a_recording_that_is_too_large_is_refused() -> None:
 
 
 @in_virtual_time
+async def test_a_recording_that_is_not_there_is_refused() -> None:
+    async with edge_world() as world:
+        answer = await world.call("POST", "/v1/recordings")
+        assert (400, "malformed") == (answer.status, answer.problem)
+        assert [] == spooled(world)
+
+
+@in_virtual_time
 async def test_what_dispatch_says_of_it_is_told() -> None:
     async with edge_world() as world:
         world.dispatch.answers[PutRecording] = Problem("unsupported-media-type", "this is no recording")
