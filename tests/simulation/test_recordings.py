@@ -1,13 +1,22 @@
 """Alerts that bring a recording (R12)."""
 
+import os
+
 import pytest
+import trio
+import trio.lowlevel
 from tests.simulation.world import World
 
+from klaroen.clips import ClipStore
 from klaroen.core import calls
 from klaroen.core.errors import InputError
-from klaroen.core.model import AlertId, ClipId, Instant, Recorded, RecordingId
+from klaroen.core.model import AlertId, ClipId, Instant, Language, Recorded, RecordingId
+from klaroen.core.ports import Clip
 from klaroen.core.recording import Recording
 from klaroen.core.views import RecordingView
+from klaroen.dispatch.narrator import Line
+from klaroen.dispatch.run import forget_sounds_forever
+from klaroen.recordings import Recordings
 
 ID = RecordingId("A" * 26)
 PLAIN, LEVELLED = ClipId("a" * 64), ClipId("b" * 64)
@@ -100,3 +109,33 @@ async def test_R8_who_may_not_send_may_not_record(autojump_clock, world_of) -> N
         world.desk.draining = True
         with pytest.raises(InputError, match="cannot be taken"):
             await world.ask(question, RecordingView)
+
+
+async def test_what_is_still_said_is_not_forgotten(autojump_clock, world_of, directory) -> None:
+    """A month later recordings and clips are gone, but for the sentences that calls may still say."""
+    recordings = Recordings(directory)
+    async with world_of(speaker=SentenceSpeaker(recordings.clips)).running() as world:
+        recording = Recording(ID, "police", "c" * 64, *map(recordings.clips.put, (b"a", b"b")), 1.0, Instant(0))
+        recordings.put(recording)
+        world.desk.narrator.sentence(Line("Dit is de politie.", "nl"))
+        await world.until(lambda: bool(world.desk.narrator.kept()))
+        (sentence,) = world.desk.narrator.kept()
+        long_ago_s = world.clock.now() / 1000 - (30 + 3) * 86_400 - 60
+        for path in (*recordings.clips.directory.iterdir(), *(directory / "recordings").iterdir()):
+            os.utime(path, (long_ago_s, long_ago_s))
+        async with trio.open_nursery() as nursery:
+            with world.standing_still():
+                nursery.start_soon(forget_sounds_forever, world.desk, recordings)
+                while recordings.clips.path(recording.plain).exists():
+                    await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+        assert recordings.find(ID, "police") is None
+        assert [sentence] == [path.stem for path in recordings.clips.directory.iterdir()]
+
+
+class SentenceSpeaker:
+    def __init__(self, clips: ClipStore) -> None:
+        self._clips = clips
+
+    async def render(self, text: str, language: Language, *, verbatim: bool) -> Clip:
+        return Clip(self._clips.put(text.encode()), 1.0, "pico")

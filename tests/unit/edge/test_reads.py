@@ -33,7 +33,7 @@ async def test_each_answer_is_in_the_shape_that_is_described(route: Route) -> No
         if route.path == "/v1/alerts" and route.method == "POST":
             answer = await world.post_alert()
         else:
-            answer = await world.call(route.method, target(route))
+            answer = await world.call(route.method, target(route), body=b"RIFF" if route.method == "POST" else b"")
         assert answer.status == route.success
         responses = DOCUMENT["paths"][route.path][route.method.lower()]["responses"]
         schema = responses[str(answer.status)]["content"]["application/json"]["schema"]
