@@ -42,7 +42,7 @@ lint: $(VENV)/.installed-test
 .PHONY: bench
 bench: $(VENV)/.installed ## The benchmarks; BENCH="national latency" for some of them, ARGS=--json for machines
 	for bench in $(BENCH); do $(BIN)/klaroen bench "$$bench" $(ARGS); done
-BENCH ?= national latency receipts peers
+BENCH ?= national latency receipts voice peers
 
 .PHONY: lock
 lock: $(VENV)/.installed-test ## Resolve the dependencies anew and write both locks

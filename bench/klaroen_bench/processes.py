@@ -156,6 +156,17 @@ class CarrierProcess:
         return answer
 
 
+def stop_process(process: "subprocess.Popen[bytes]", seconds: float = 10.0) -> None:
+    """End a process by SIGTERM, and by force after so long."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
+
+
 def start_smsc(ledger: Path, *arguments: str, log: Path | None = None) -> CarrierProcess:
     return CarrierProcess("klaroen_bench.carriers.smsc", ["--ledger", str(ledger), *arguments], log=log)
 

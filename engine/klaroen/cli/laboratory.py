@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
-from cyclopts.types import PositiveInt
+from cyclopts.types import PositiveFloat, PositiveInt
 from msgspec import Struct
 
 from klaroen.cli.context import CommandFault, Here
@@ -37,6 +37,16 @@ class BenchOptions(Struct, frozen=True):
     keep: bool
     alerts: int
     shuffles: int
+
+
+class VoiceOptions(Struct, frozen=True):
+    """What `klaroen_bench.voice.run_voice` gets."""
+
+    concurrent: int
+    seconds: float
+    runs: int
+    json: bool
+    keep: bool
 
 
 def demo(
@@ -159,6 +169,31 @@ def receipts(
 
 
 @bench.command
+def voice(
+    *,
+    concurrent: PositiveInt = 1_000,
+    seconds: PositiveFloat = 20.0,
+    runs: PositiveInt = 3,
+    keep: Flag = False,
+    context: Here,
+) -> int:
+    """Calls by a voice process with a core of its own: setup, punctuality, and what the telephones heard.
+
+    Parameters
+    ----------
+    concurrent
+        How many calls stand at once.
+    seconds
+        For how long they do in a run.
+    runs
+        The median of so many is reported.
+    keep
+        Keep the data directories afterwards.
+    """
+    return _run("voice", VoiceOptions(concurrent, seconds, runs, context.json, keep))
+
+
+@bench.command
 def peers(
     *,
     members: PositiveInt = 20_000,
@@ -191,7 +226,7 @@ def _options(
     return BenchOptions(members, networks, seed, runs, json, keep, alerts, shuffles)
 
 
-def _run(name: str, options: DemoOptions | BenchOptions) -> int:
+def _run(name: str, options: DemoOptions | BenchOptions | VoiceOptions) -> int:
     """The laboratory is a distribution's own choice: an installation that only serves may leave it out."""
     module = f"klaroen_bench.{name}"
     if find_spec("klaroen_bench") is None or find_spec(module) is None:

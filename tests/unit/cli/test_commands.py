@@ -15,7 +15,7 @@ import pytest
 from klaroen import cli
 from klaroen.cli import asking, laboratory, remote
 from klaroen.cli.context import CommandFault
-from klaroen.cli.laboratory import BenchOptions, DemoOptions
+from klaroen.cli.laboratory import BenchOptions, DemoOptions, VoiceOptions
 from klaroen.core.calls import (
     CheckRegister,
     CreateToken,
@@ -68,7 +68,7 @@ COMMANDS = [
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
     *(f"register {verb}" for verb in ("import", "check", "export")),
     *(f"alert {verb}" for verb in ("send", "show", "pause", "resume", "cancel", "why")),
-    *(f"bench {verb}" for verb in ("national", "latency", "receipts", "peers")),
+    *(f"bench {verb}" for verb in ("national", "latency", "receipts", "voice", "peers")),
 ]
 
 
@@ -449,6 +449,7 @@ def test_why_tells_what_one_member_got(terminal: Terminal, api: type[FakeApi]) -
          DemoOptions(500, 5, 7, storm=True, keep=True, json=True)),
         ("bench national --runs 1", BenchOptions(100_000, 1_059, 1, 1, False, False, 500, 1_000)),
         ("bench latency --alerts 600 --keep", BenchOptions(100_000, 1_059, 1, 1, False, True, 600, 1_000)),
+        ("bench voice --concurrent 50 --seconds 2.5", VoiceOptions(50, 2.5, 3, False, False)),
         ("bench receipts --shuffles 10", BenchOptions(100_000, 1_059, 1, 3, False, False, 500, 10)),
     ],
 )  # fmt: skip
