@@ -51,6 +51,8 @@ class Cap(Section, frozen=True):
     headline: Literal["subject", "ignore"] = "subject"
     municipalities: Mapping[Nis5, Annotated[str, Meta(min_length=1, max_length=200)]] = {}
     """NIS5 code -> the municipality's name in the register."""
+    signers: Annotated[tuple[OpenFile, ...], Meta(max_length=100)] = ()
+    """Certificates in PEM; where there are any, each message is signed by one of them."""
 
 
 class Metrics(Section, frozen=True):

@@ -289,6 +289,14 @@ def test_smpp_fault(change: dict[str, object], key: str, words: str, smpp: dict[
     assert words in told[f"carrier[0].{key}"]
 
 
+def test_pinned_signers_need_what_verifies_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edge that could not verify would have to refuse every message."""
+    assert (__file__,) == settings_from({"cap": {"signers": [__file__]}}).cap.signers
+    monkeypatch.setattr("klaroen.configuration.rules.find_spec", lambda name: None)
+    assert "klaroen[signatures]" in faults({"cap": {"signers": [__file__]}})["cap.signers"]
+    assert () == settings_from({"cap": {"signers": []}}).cap.signers
+
+
 MAIL = {"name": "m", "kind": "smtp", "channels": ["email"], "host": "relay.example.be", "sender": "bin@example.be"}
 
 

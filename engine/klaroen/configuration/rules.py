@@ -4,6 +4,7 @@ Law: a value that is `FAULTY` already breaks no rule, so that nothing is said tw
 """
 
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 
 from klaroen.configuration.tables import FAULTY, Fault, Tree
 from klaroen.setting_mail import Smtp
@@ -21,6 +22,9 @@ def broken_rules(tree: Tree, carriers: Carriers) -> Iterator[Fault]:
         yield Fault("edge.client_ca", "has no effect without edge.tls_certificate")
     yield from _ports(edge, _table(tree, "metrics"))
     yield from _voice(_table(tree, "voice"), carriers)
+    signers = _table(tree, "cap").get("signers")
+    if signers and find_spec("signxml") is None:
+        yield Fault("cap.signers", "needs the extra `signatures`: pip install 'klaroen[signatures]'")
     names: dict[str, str] = {}
     for at, kind, section in carriers:
         name = section.get("name")

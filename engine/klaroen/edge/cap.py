@@ -19,6 +19,8 @@ LARGE_BYTES: Final = 128 * 1024
 
 async def post_cap(desk: Desk, call: Call, fingerprint: bytes, body: bytes) -> Reply:
     """Accept a message: 202 once what it asks for is durable. Raises InputError."""
+    if desk.verifier is not None:
+        body = await asyncio.to_thread(desk.verifier.signed, body)
     role, now = call.token.role, desk.now()
     if len(body) > LARGE_BYTES:
         message = await asyncio.to_thread(cap.read_cap, body, role, desk.profile, now)

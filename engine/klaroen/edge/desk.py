@@ -19,6 +19,7 @@ from klaroen.core.errors import InputError, Problem
 from klaroen.core.model import Instant
 from klaroen.edge.exchange import Bodies, Call, Reply
 from klaroen.edge.mirror import Mirror
+from klaroen.edge.signature import Verifier
 from klaroen.edge.tokens import Rates
 from klaroen.recordings import SPOOL
 from klaroen.setting_mail import Smtp
@@ -87,6 +88,7 @@ class Desk:
         self.spool = Path(settings.data_dir, SPOOL)
         self.uploads = asyncio.Semaphore(UPLOADS_MAX)
         self.profile = Profile(settings.cap.text, settings.cap.headline, settings.cap.municipalities)
+        self.verifier = Verifier(settings.cap.signers) if settings.cap.signers else None
         self.streams: Counter[str] = Counter()
         self.draining = False
 
