@@ -1,9 +1,14 @@
 """The voice process, as its own process, against the simulated trunk: what is heard is the clip, octet for octet."""
 
+import os
 import random
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -12,11 +17,13 @@ from tests.fakes.voice_rig import VoiceRig
 from klaroen.core.errors import CarrierDownError
 from klaroen.core.model import ClipId
 from klaroen.core.ports import Accepted, Link, Refused, Script, Unknown, Unsent
+from klaroen.rundir import read_pid, read_pids, read_ports
 from klaroen_adapters.voice.sip import GONE
 from klaroen_bench.carriers.call import Record
 from klaroen_bench.carriers.ledger import CALL, SOUND, LedgerReader
 from klaroen_bench.processes import CarrierProcess, start_trunk
 
+T = TypeVar("T")
 CLIP = random.Random(7).randbytes(8_010)
 LUCKY = (
     *("--busy=0", "--no-answer=0", "--rejected=0", "--invalid=0", "--fault=0", "--key=0", "--other-key=0"),
@@ -161,3 +168,44 @@ async def test_a_stopping_process_plays_to_the_end_and_takes_nothing_new(tmp_pat
         assert 0 == rig.processes[0].wait(60)
     trunk.stop()
     assert {"32470000001": [CLIP]} == heard(tmp_path / "ledger")
+
+
+def test_serve_runs_as_many_voice_processes_as_are_configured(tmp_path: Path) -> None:
+    """With a carrier of kind sip; each stands in voice.pid, comes back when it dies, and ends with the rest."""
+    config, data_dir = tmp_path / "klaroen.toml", tmp_path / "data"
+    config.write_text(
+        f'data_dir = "{data_dir}"\n[edge]\nlisten = "127.0.0.1:0"\n[voice]\nworkers = 2\n'
+        '[metrics]\nedge = "127.0.0.1:0"\ndispatch = "127.0.0.1:0"\nvoice = "127.0.0.1:0"\n'
+        '[[carrier]]\nname = "trunk"\nkind = "sip"\nchannels = ["voice"]\nhost = "127.0.0.1"\nport = 9\n'
+    )
+    line = [sys.executable, "-m", "klaroen", "serve", "--config", str(config)]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(line, stdout=log, stderr=log) as served:
+        try:
+            first = until(lambda: read_pids(data_dir, "voice"), lambda pids: len(pids) == 2)
+            os.kill(first[0], signal.SIGKILL)
+            second = until(lambda: read_pids(data_dir, "voice"), lambda pids: len(pids) == 2 and first[0] not in pids)
+            assert first[1] in second
+            ports = until(lambda: read_ports(data_dir), lambda ports: "metrics_voice_1" in ports)
+            assert {"metrics_voice", "metrics_voice_1"} <= set(ports)
+            until(lambda: read_pid(data_dir, "dispatch"), bool)
+            served.terminate()
+            assert 0 == served.wait(60), (tmp_path / "log").read_text()
+        finally:
+            served.kill()
+    assert [] == read_pids(data_dir, "voice")
+
+
+def test_there_is_no_voice_process_beyond_those_configured(tmp_path: Path) -> None:
+    """A mistake in a unit's name is told."""
+    (tmp_path / "klaroen.toml").write_text(f'data_dir = "{tmp_path}"\n')
+    line = [sys.executable, "-m", "klaroen", "voice", "--worker", "1", "--config", str(tmp_path / "klaroen.toml")]
+    ended = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert (1, True) == (ended.returncode, "There is no worker 1: voice.workers is 1." in ended.stderr)
+
+
+def until(look: Callable[[], T], holds: Callable[[T], bool]) -> T:
+    deadline = time.monotonic() + 60
+    while not holds(found := look()):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+    return found

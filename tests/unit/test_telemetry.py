@@ -7,6 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from klaroen.configuration import settings_from
+from klaroen.core.model import AttemptId, CarrierName
+from klaroen.core.ports import Accepted, Answer, Call, Fault, Receipt, Refused, Unknown, Unsent
 from klaroen.settings import Settings
 from klaroen.telemetry import (
     CONTENT_TYPE,
@@ -19,6 +21,7 @@ from klaroen.telemetry import (
     serve_metrics,
 )
 from klaroen.telemetry.durations import LONG_S, SHORT_S, Durations, Series
+from klaroen.telemetry.voice import VoiceMetrics
 
 PROMISED_OF_DISPATCH = {
     "klaroen_alerts_accepted_total",
@@ -230,3 +233,32 @@ def test_metrics_are_served_on_a_port_of_their_own(host: str) -> None:
     with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=5) as answer:
         assert answer.headers["Content-Type"].partition(";")[0] == CONTENT_TYPE.partition(";")[0] == "text/plain"
         assert b"klaroen_build_info" in answer.read()
+
+
+def test_a_voice_process_counts_its_calls_by_how_they_ended() -> None:
+    """Each once, in words of tables; lines and lateness are read as somebody scrapes."""
+    metrics = VoiceMetrics(lambda: {CarrierName("trunk"): 7}, lambda: 0.004)
+    trunk, attempt = metrics.trunk(CarrierName("trunk")), AttemptId("A1")
+    trunk.rang(0.07)
+    trunk.told([Answer(attempt, Accepted()), Call(attempt, "answered", 1.0), Receipt("reached", "played 80 %")])
+    trunk.told([Call(attempt, "ended", 9.0)])
+    trunk.told([Receipt("failed", "hung up at 30 %"), Call(attempt, "ended", 9.0)])
+    trunk.told([Receipt("failed", "busy"), Call(attempt, "ended", 0.0)])
+    trunk.told([Answer(attempt, Refused("busy", "address"))])
+    trunk.told([Answer(attempt, Unsent("trunk 503"))])
+    trunk.told([Answer(attempt, Unknown("no answer to the INVITE")), Fault("odd")])
+    metrics.late.observe(0.0004)
+    told = lines(metrics.registry)
+    counted = {line for line in told if line.startswith("klaroen_trunk_calls_total{")}
+    assert {
+        f'klaroen_trunk_calls_total{{carrier="trunk",outcome="{outcome}"}} {count}.0'
+        for outcome, count in (
+            *(("played", 1), ("hung up", 1), ("busy", 2)),
+            *(("trunk 503", 1), ("no answer to the INVITE", 1)),
+        )
+    } == counted
+    assert 'klaroen_trunk_setup_seconds_bucket{carrier="trunk",le="0.1"} 1.0' in told
+    assert 'klaroen_trunk_lines_used{carrier="trunk"} 7.0' in told
+    assert "klaroen_voice_late_p99_seconds 0.004" in told
+    assert 'klaroen_voice_late_seconds_bucket{le="0.0005"} 1.0' in told
+    assert 'klaroen_heartbeat_seconds{process="voice"}' in "".join(told)
