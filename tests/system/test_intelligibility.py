@@ -22,8 +22,8 @@ from klaroen_adapters.voice.twilio_clip import wav
 
 pytestmark = pytest.mark.slow
 
-WORST: dict[Language, float] = {"nl": 1.0, "fr": 0.45, "de": 0.4, "en": 0.3}
-"""Word error rates that we would not put up with; seen were 0.85, 0.24, 0.21 and 0.08."""
+WORST: dict[Language, float] = {"nl": 0.6, "fr": 0.45, "de": 0.4, "en": 0.3}
+"""Word error rates that we would not put up with; seen were 0.38, 0.24, 0.21 and 0.08."""
 
 
 @pytest.fixture(scope="module")

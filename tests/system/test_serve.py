@@ -52,6 +52,7 @@ METRICS = (
     "klaroen_build_info",
     "klaroen_accept_seconds",
     "klaroen_http_requests_total",
+    "klaroen_speech_engine",
 )
 """The contract's, less those of voice and of TLS, which this system does not run."""
 

@@ -21,6 +21,7 @@ from klaroen.telemetry import (
     serve_metrics,
 )
 from klaroen.telemetry.durations import LONG_S, SHORT_S, Durations, Series
+from klaroen.telemetry.speech import SpeechEngines
 from klaroen.telemetry.voice import VoiceMetrics
 
 PROMISED_OF_DISPATCH = {
@@ -262,3 +263,14 @@ def test_a_voice_process_counts_its_calls_by_how_they_ended() -> None:
     assert "klaroen_voice_late_p99_seconds 0.004" in told
     assert 'klaroen_voice_late_seconds_bucket{le="0.0005"} 1.0' in told
     assert 'klaroen_heartbeat_seconds{process="voice"}' in "".join(told)
+
+
+def test_who_reads_aloud_is_told() -> None:
+    """It follows the speaker: a better voice that fails is seen."""
+    registry, heard = CollectorRegistry(), {"nl": "piper", "fr": "pico"}
+    registry.register(SpeechEngines(heard))  # type: ignore[arg-type]
+    labels = {"language": "nl", "engine": "piper"}
+    assert 1.0 == registry.get_sample_value("klaroen_speech_engine", labels)
+    heard["nl"] = "espeak-ng"
+    assert registry.get_sample_value("klaroen_speech_engine", labels) is None
+    assert 1.0 == registry.get_sample_value("klaroen_speech_engine", {"language": "nl", "engine": "espeak-ng"})

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any, Final
 
+from klaroen_adapters.speech.dutch import is_whole, spell
 from klaroen_adapters.speech.frames import EngineName
 
 Samples = tuple[bytes, int]
@@ -22,6 +23,8 @@ AUDIO_OUTPUT_SYNCHRONOUS: Final = 2
 """espeak-ng, speak_lib.h: samples come by callback, in this thread."""
 ESPEAK_CHARS_UTF8: Final = 1
 """The only flag given: neither espeakSSML (0x10) nor espeakPHONEMES (0x100)."""
+PHONEMES_IPA: Final = 0x02
+"""espeak-ng, speak_lib.h: bit 1 of the phoneme mode."""
 WAV_HEAD_BYTES: Final = 44
 """What `espeak-ng --stdout` writes; its length fields are not true, since a pipe cannot be rewound."""
 
@@ -54,7 +57,8 @@ def _piper(voice: str) -> Engine:
     return say
 
 
-def _espeak(voice: str) -> Engine:
+def _library() -> tuple[ctypes.CDLL, int]:
+    """Start espeak-ng; return it with its rate."""
     import espeakng_loader
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -62,6 +66,11 @@ def _espeak(voice: str) -> Engine:
     rate = library.espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, data, 0)
     if rate <= 0:
         raise OSError("espeak-ng does not start")
+    return library, rate
+
+
+def _espeak(voice: str) -> Engine:
+    library, rate = _library()
     samples = bytearray()
 
     def hear(wave: int | None, count: int, _events: int | None) -> int:
@@ -85,6 +94,29 @@ def _espeak(voice: str) -> Engine:
     return say
 
 
+def _espeak_pico(voice: str) -> Engine:
+    """Pico has no Dutch: espeak-ng says how it is pronounced, and Pico's German voice pronounces it."""
+    library, _ = _library()
+    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+    pronounced, read = voice.split()
+    pico = _pico(read)
+
+    def say(text: str) -> Samples:
+        if library.espeak_SetVoiceByName(pronounced.encode()) != 0:
+            raise OSError("espeak-ng does not know the voice")
+        octets = ctypes.create_string_buffer(text.encode())
+        left = ctypes.c_void_p(ctypes.addressof(octets))
+        clauses = []
+        while left.value:  # it returns clause by clause, and moves on
+            heard = library.espeak_TextToPhonemes(ctypes.byref(left), ESPEAK_CHARS_UTF8, PHONEMES_IPA)
+            clauses.append((heard or b"").decode())
+        if not is_whole(text, clauses):
+            raise ValueError("espeak-ng lost words")
+        return b"".join(pico(sentence)[0] for sentence in spell(clauses)), PICO_RATE
+
+    return say
+
+
 def _mbrola(voice: str) -> Engine:
     """By the system's own espeak-ng, which knows mbrola's voices and starts it."""
 
@@ -100,5 +132,6 @@ _LOADERS: Final[dict[EngineName, Callable[[str], Engine]]] = {
     "piper": _piper,
     "pico": _pico,
     "mbrola": _mbrola,
+    "espeak-pico": _espeak_pico,
     "espeak-ng": _espeak,
 }

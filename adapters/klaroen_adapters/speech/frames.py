@@ -8,7 +8,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-EngineName = Literal["piper", "pico", "mbrola", "espeak-ng"]
+EngineName = Literal["piper", "pico", "mbrola", "espeak-pico", "espeak-ng"]
 HEAD_BYTES: Final = 4
 FRAME_BYTES_MAX: Final = 8 * 1024 * 1024
 """Sixteen minutes of A-law."""

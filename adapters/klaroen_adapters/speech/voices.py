@@ -23,6 +23,8 @@ SPOKEN: Final[tuple[Tongue, ...]] = ("nl", "fr", "de", "en")
 PICO: Final[Mapping[Tongue, str]] = {"fr": "fr-FR", "de": "de-DE", "en": "en-GB"}
 MBROLA: Final[Mapping[Tongue, str]] = {"nl": "nl2", "fr": "fr1", "de": "de6", "en": "en1"}
 ESPEAK: Final[Mapping[Tongue, str]] = {"nl": "nl", "fr": "fr", "de": "de", "en": "en"}
+ESPEAK_PICO: Final[Mapping[Tongue, str]] = {"nl": "nl de-DE"}
+"""Who pronounces, and who reads that: 0.56 of the words go wrong where espeak-ng alone has 0.95 (eight sentences)."""
 MBROLA_VOICES: Final = Path("/usr/share/mbrola")
 """Where Debian keeps them."""
 MARKUP: Final[Mapping[EngineName, re.Pattern[str]]] = {
@@ -58,12 +60,15 @@ def _voices(language: Tongue, settings: Speech) -> tuple[Voice, ...]:
     voices = []
     if (path := settings.piper.get(language)) and (piper := _installed("piper-tts")):
         voices.append(Voice("piper", path, f"{piper} {Path(path).stat().st_mtime_ns}"))
-    if (name := PICO.get(language)) and (pico := _installed("py-nanotts")):
-        voices.append(Voice("pico", name, pico))
+    espeak, pico = _installed("espeakng-loader"), _installed("py-nanotts")
+    if pico and language in PICO:
+        voices.append(Voice("pico", PICO[language], pico))
     name = MBROLA[language]
     if which("espeak-ng") and which("mbrola") and (MBROLA_VOICES / name / name).exists():
         voices.append(Voice("mbrola", f"mb-{name}", ""))
-    if espeak := _installed("espeakng-loader"):
+    if espeak and pico and language in ESPEAK_PICO:
+        voices.append(Voice("espeak-pico", ESPEAK_PICO[language], f"{espeak} {pico}"))
+    if espeak:
         voices.append(Voice("espeak-ng", ESPEAK[language], espeak))
     return tuple(voices)
 

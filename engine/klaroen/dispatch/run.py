@@ -9,12 +9,14 @@ import os
 import signal
 import socket as sockets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
 import trio
 
 from klaroen.core.intake import LIFE_S_MAX
+from klaroen.core.model import Language
 from klaroen.dispatch import counting
 from klaroen.dispatch.clock import SystemClock
 from klaroen.dispatch.closing import close_forever
@@ -32,9 +34,11 @@ from klaroen.store import open_store
 from klaroen.store.trio_writer import TrioWriter
 from klaroen.store.writer import SWITCH_S, WritableStore, Writer
 from klaroen.telemetry import Depths, DispatchMetrics, configure_logging, serve_metrics
+from klaroen.telemetry.speech import SpeechEngines
 from klaroen.telemetry.vitals import BEAT_S
 from klaroen_adapters.local import open_socket
 from klaroen_adapters.speech import build_recorder, build_speaker
+from klaroen_adapters.speech.voices import SPOKEN
 
 log = structlog.get_logger()
 
@@ -72,6 +76,7 @@ async def serve(settings: Settings, store: WritableStore) -> None:
     recordings = Recordings(settings.data_dir)
     speaker, recorder = build_speaker(settings.speech, recordings.clips), build_recorder(recordings)
     desk = Desk(settings, store, writer, clock, metrics, owner(), address_key(Path(settings.data_dir)), speaker)
+    tell_voices(speaker.heard, metrics)
     load_register(desk)
     load_tokens(desk)
     desk.recorder = recorder
@@ -113,6 +118,16 @@ def start_work(nursery: trio.Nursery, desk: Desk, counter: Counter) -> None:
     nursery.start_soon(keep_time, desk)
     nursery.start_soon(sweep_forever, desk)
     nursery.start_soon(counter.push_forever)
+
+
+def tell_voices(heard: Mapping[Language, str], metrics: DispatchMetrics) -> None:
+    """Show who reads texts aloud, and warn where it is the voice that is hardly understood, or nobody."""
+    metrics.registry.register(SpeechEngines(heard))
+    for language in SPOKEN:
+        if language not in heard:
+            log.warning("no voice reads a language: calls in it need a recording", language=language)
+    if heard.get("nl") == "espeak-ng":
+        log.warning("Dutch is read by espeak-ng, which is hard to understand: see docs/speech.md")
 
 
 async def keep_time(desk: Desk) -> None:

@@ -28,7 +28,7 @@ def test_a_text_is_read_into_a_file(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_a_text_that_cannot_be_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 1 == cli.main(("speech", "say", "...", "--out", str(tmp_path / "x.wav")))
-    assert "klaroen: No voice can say this: espeak-ng: silence.\n" == capsys.readouterr().err
+    assert "klaroen: No voice can say this: espeak-pico: silence; espeak-ng: silence.\n" == capsys.readouterr().err
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,11 +18,11 @@ def test_a_pip_install_alone_speaks_four_languages(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(voices, "which", lambda _: None)
     found = {language: names(own) for language, own in find_voices(Speech()).items()}
     assert {
-        "nl": ["espeak-ng"],
+        "nl": ["espeak-pico", "espeak-ng"],
         "fr": ["pico", "espeak-ng"],
         "de": ["pico", "espeak-ng"],
         "en": ["pico", "espeak-ng"],
-        "mul": ["espeak-ng"],
+        "mul": ["espeak-pico", "espeak-ng"],
     } == found
 
 
@@ -36,8 +36,8 @@ def test_better_voices_come_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(voices, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(voices, "_installed", lambda _: "1.0")
     found = find_voices(Speech(piper={"nl": str(model)}, mul="fr"))
-    assert ["piper", "mbrola", "espeak-ng"] == names(found["nl"])
-    assert [str(model), "mb-nl2", "nl"] == [voice.name for voice in found["nl"]]
+    assert ["piper", "mbrola", "espeak-pico", "espeak-ng"] == names(found["nl"])
+    assert [str(model), "mb-nl2", "nl de-DE", "nl"] == [voice.name for voice in found["nl"]]
     assert ["pico", "espeak-ng"] == names(found["fr"])
     assert found["fr"] == found["mul"]
 
