@@ -191,9 +191,9 @@ class Asterisk:
         yield
         assert await self.start(), self.log()[-4000:]
 
-    async def ask(self, method: str, path: str, **query: str) -> Any:
+    async def ask(self, method: str, path: str, variables: dict[str, str] | None = None, **query: str) -> Any:
         """Make one ARI request, as somebody else than the carrier under test would."""
-        return await trio.to_thread.run_sync(lambda: ari_request(self, method, path, query))
+        return await trio.to_thread.run_sync(lambda: ari_request(self, method, path, variables, query))
 
     async def command(self, words: str) -> str:
         """Return what Asterisk's own console answers."""
@@ -256,7 +256,7 @@ async def asterisk(extensions: str = "", pjsip: str = "") -> AsyncIterator[Aster
 
 
 def configured(directory: Path, extensions: str, pjsip: str) -> Asterisk:
-    for folder in ("etc", "lib/keys", "spool", "run", "log", "recordings"):
+    for folder in ("etc", "lib/keys", "spool/recording", "run", "log", "recordings"):
         (directory / folder).mkdir(parents=True, exist_ok=True)
     peer = Asterisk(directory, free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM), secrets.token_hex(8))
     rtp_start = 10_000 + secrets.randbelow(200) * 200
@@ -302,12 +302,16 @@ async def ready(peer: Asterisk, process: trio.Process) -> bool:
     return False
 
 
-def ari_request(peer: Asterisk, method: str, path: str, query: dict[str, str]) -> Any:
+def ari_request(peer: Asterisk, method: str, path: str, variables: dict[str, str] | None, query: dict[str, str]) -> Any:
     words = urllib.parse.urlencode(query)
     request = urllib.request.Request(f"{peer.url}/{path}?{words}", method=method)
     credentials = f"{peer.user}:{peer.password}".encode()
     request.add_header("Authorization", "Basic " + base64.b64encode(credentials).decode())
-    with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
+    body = None
+    if variables is not None:
+        body = json.dumps({"variables": variables}).encode()
+        request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, body, timeout=WAIT_S) as answer:
         octets = answer.read()
     return json.loads(octets) if octets else None
 

@@ -4,6 +4,7 @@ Law: as operators do it, by configuration, command line and HTTP alone; what a m
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -18,14 +19,38 @@ import trio
 from tests.wire.asterisk_peer import Asterisk as Peer
 from tests.wire.asterisk_peer import asterisk, needs_asterisk
 
+from klaroen.clips import RATE
+from klaroen_adapters.speech.alaw import TABLE
+
 pytestmark = [pytest.mark.peer, needs_asterisk]
 
-WAIT_S = 120.0
+WAIT_S = 60.0
 TEXT = "Dringend bericht van de politie: verdachte witte bestelwagen in de Kerkstraat. Bel 101."
 ANSWERS, BUSY = "32470000001", "32470000002"
 MEMBERS = f"""
 exten => {ANSWERS},1,Goto(peer,1001,1)
 exten => {BUSY},1,Goto(peer,2901,1)
+exten => 053000000,1,Goto(klaroen-central,s,1)
+"""
+OFFICER = """
+[officer]
+; knows the way: keys in number and PIN at once, speaks after the tone, hears it back, confirms
+exten => s,1,Wait(1.5)
+ same => n,SendDTMF(4711#)
+ same => n,Wait(1)
+ same => n,SendDTMF({pin}#)
+ same => n,Wait(10)
+ same => n,Playback({spoken})
+ same => n,SendDTMF(#)
+ same => n,Record({directory}/officer:alaw,0,10,kqx)
+ same => n,SendDTMF(1)
+ same => n,Wait(5)
+[forgetful]
+exten => s,1,Wait(1.5)
+ same => n,SendDTMF(4711#)
+ same => n,Wait(1)
+ same => n,SendDTMF(000000#)
+ same => n,Wait(2)
 """
 ZONE = {"id": "Z1", "name": "Politiezone Aalst", "caller_id": "+3253210000", "call_number": "101"}
 NETWORK = {
@@ -54,6 +79,8 @@ NETWORK = {
     ],
     "evaluation_months": 12,
 }
+SPOKEN = bytes(TABLE[round(4_000 * math.sin(n / 3) * math.sin(n / 700)) % 65_536] for n in range(2 * RATE))
+"""Two seconds that swell and fade, as speech does."""
 CSV = """\
 member_id,network_id,name,language,mobile,landline,email,whatsapp,preference,status,adult,house_rules
 M1,BIN-0001,An,,+32470000001,,,,,active,true,true
@@ -143,6 +170,11 @@ central_language = "nl"
         status, _ = await self.ask("GET", "/readyz")
         return status == 200
 
+    async def calls_central(self, context: str, pin: str) -> None:
+        """Somebody calls the central number, and does what that context of the dial plan says."""
+        plan = {"context": context, "extension": "s", "priority": "1", "callerId": "+3253215555"}
+        await self.peer.ask("POST", "channels", {"PIN": pin}, endpoint="PJSIP/053000000@trunk", **plan)
+
     async def wait_done(self, alert: str) -> Any:
         async def done() -> Any:
             _, body = await self.ask("GET", f"/v1/alerts/{alert}")
@@ -157,8 +189,10 @@ async def system(directory: Path) -> AsyncIterator[System]:
     (directory / "zones.jsonl").write_text(json.dumps(ZONE) + "\n")
     (directory / "networks.jsonl").write_text(json.dumps(NETWORK) + "\n")
     (directory / "members.csv").write_text(CSV)
+    (directory / "spoken.alaw").write_bytes(SPOKEN)
     shipped = (Path(__file__).parents[2] / "config/asterisk/extensions.conf").read_text()
-    async with asterisk(MEMBERS + shipped) as peer:
+    officer = OFFICER.format(pin="${PIN}", spoken=directory / "spoken", directory=directory)
+    async with asterisk(MEMBERS + shipped + officer) as peer:
         one = System(directory, peer)
         one.run(
             "register", "import", *(str(directory / name) for name in ("zones.jsonl", "networks.jsonl", "members.csv"))
@@ -193,3 +227,35 @@ async def test_a_text_is_spoken_to_whoever_answers(tmp_path: Path) -> None:
         assert [("reached", "played 100 %")] == [(one["state"], one["code"]) for one in told["M1"]]
         assert {("refused", "address busy")} == {(one["state"], one["code"]) for one in told["M2"]}
     assert ANSWERS not in one.log()
+
+
+async def test_R19_an_officer_speaks_and_members_hear_it(tmp_path: Path) -> None:
+    """By keys and voice alone: identified, recorded, heard back, confirmed; and the next wrong PIN is logged."""
+    async with system(tmp_path) as one:
+        made = await trio.to_thread.run_sync(lambda: one.run("officer", "pin", "4711"))
+        assert ("4711", 6) == (made["code"], len(made["pin"]))
+        await one.calls_central("officer", made["pin"])
+
+        async def warned() -> Any:
+            _, page = await one.ask("GET", "/v1/alerts")
+            return page["items"]
+
+        [alert] = await one.until(warned, "the officer's alert")
+        assert ("warm", 2, "central number") == (alert["class"], alert["members"], alert["reference"])
+        done = await one.wait_done(alert["id"])
+        assert 1 == done["reached"]
+        heard = await one.peer.recording("1001")
+        clips = {path.stem: path.read_bytes() for path in (tmp_path / "data/clips").glob("*.alaw")}
+        assert [name for name, octets in clips.items() if octets in heard], "heard something else"
+        assert [name for name, octets in clips.items() if SPOKEN in octets], "recorded something else"
+        back = (tmp_path / "officer.alaw").read_bytes()
+        assert SPOKEN in back, "the officer did not hear what was said"
+        await one.calls_central("forgetful", made["pin"])
+        await one.peer.wait_idle()
+        (listed,) = (await trio.to_thread.run_sync(lambda: one.run("officer", "list")))["officers"]
+        assert (1, None) == (listed["networks"], listed["locked_until"])
+        assert not list((one.peer.directory / "spool").rglob("*.alaw")), "a recording was left behind"
+    audit = [line["what"] for line in map(json.loads, one.log().splitlines()) if line.get("event") == "audit"]
+    expected = ["officer's PIN made", "central number: identified", "central number: members are warned"]
+    assert [*expected, "central number: wrong PIN"] == audit
+    assert made["pin"] not in one.log()

@@ -19,6 +19,8 @@ from klaroen_adapters.voice.ari_wire import Message, Request
 
 RETRY_S: Final = 60.0
 """A voice that cannot speak now is asked again."""
+ANEW_S: Final = 86_400.0
+"""Clips that nobody has asked for in a month are forgotten, so these are asked for every day."""
 RECORDING_BYTES_MAX: Final = 70 * 8_000
 """A minute, and some more that Asterisk may take to stop."""
 
@@ -48,12 +50,10 @@ class Inbound:
         """Have the prompts spoken, however long it takes until a voice can; then callers are answered."""
         while self._central is not None:
             try:
-                prompts = await self._central.prompts(self._language)
+                self._desk.open(await self._central.prompts(self._language))
+                await trio.sleep(ANEW_S)
             except UnspeakableError:
                 await trio.sleep(RETRY_S)
-            else:
-                self._desk.open(prompts)
-                return
 
     def receive(self, message: Message) -> None:
         """Take what is about no call of ours."""

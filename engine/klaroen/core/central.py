@@ -5,6 +5,7 @@ back by method. Nothing is sent but what was heard back and confirmed with key 1
 is bounded, and a call that says nothing ends.
 """
 
+from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
 from msgspec import Struct
@@ -75,6 +76,7 @@ class HangUp(Struct, frozen=True):
     """The call is over."""
 
 
+Sound = Prompt | Literal["message"]
 Act = Say | Stop | Record | PlayBack | Wait | Identify | Send | HangUp
 Stage = Literal["code", "pin", "identifying", "speaking", "recording", "reviewing", "sending", "leaving"]
 Verdict = Literal["known", "wrong", "locked"]
@@ -85,8 +87,10 @@ class Dialogue:
 
     def __init__(self) -> None:
         self.stage: Stage = "code"
-        self._sounds: list[Prompt | Literal["message"]] = []
-        self._playing = False
+        self._sounds: list[Sound] = []
+        self._playing: Sound | None = None
+        self._heard = False
+        """What was recorded last has been heard back to its end."""
         self._keys = ""
         self._code = ""
         self._asked = 0
@@ -100,7 +104,8 @@ class Dialogue:
 
     def said(self) -> list[Act]:
         """A prompt, or the message, has been played."""
-        self._playing = False
+        self._heard |= self._playing == "message"
+        self._playing = None
         if self._sounds:
             return self._play_next()
         match self.stage:
@@ -114,11 +119,11 @@ class Dialogue:
         return []
 
     def press(self, digit: str) -> list[Act]:
-        """A key, which also cuts short what is being said."""
+        """A key, which also cuts short what is being said; but nothing is confirmed that was not heard back."""
         if self.stage in ("code", "pin"):
             return [*self._hush(), *self._enter(digit)]
         if self.stage == "reviewing":
-            if digit == "1":
+            if digit == "1" and self._heard:
                 self.stage = "sending"
                 return [*self._hush(), Send()]
             if digit == "2":
@@ -191,7 +196,7 @@ class Dialogue:
         if self._takes == TAKES_MAX:
             return self._leave("bye")
         self._takes += 1
-        self._asked = 0
+        self._asked, self._heard = 0, False
         self.stage = "speaking"
         return self._say(*before, "speak", "tone")
 
@@ -208,24 +213,23 @@ class Dialogue:
 
     # --- sounds -------------------------------------------------------------------------------------------------------
 
-    def _say(self, *sounds: Prompt | Literal["message"]) -> list[Act]:
+    def _say(self, *sounds: Sound) -> list[Act]:
         self._sounds = list(sounds)
         return self._play_next()
 
     def _play_next(self) -> list[Act]:
-        sound = self._sounds.pop(0)
-        self._playing = True
+        self._playing = sound = self._sounds.pop(0)
         return [PlayBack() if sound == "message" else Say(sound)]
 
     def _hush(self) -> list[Act]:
         self._sounds.clear()
-        if not self._playing:
+        if self._playing is None:
             return []
-        self._playing = False
+        self._playing = None
         return [Stop()]
 
 
-WORDS: Final[dict[str, dict[str, str]]] = {
+WORDS: Final[Mapping[str, Mapping[Prompt, str]]] = {
     "nl": {
         "code": "Centraal nummer van de buurtinformatienetwerken. Toets uw nummer in, en sluit af met een hekje.",
         "pin": "Toets uw pincode in, en sluit af met een hekje.",

@@ -18,6 +18,7 @@ import trio
 from klaroen.core.intake import LIFE_S_MAX
 from klaroen.core.model import Language
 from klaroen.dispatch import counting
+from klaroen.dispatch.central import open_central
 from klaroen.dispatch.clock import SystemClock
 from klaroen.dispatch.closing import close_forever
 from klaroen.dispatch.commit import commit_forever, drain_forever
@@ -81,6 +82,7 @@ async def serve(settings: Settings, store: WritableStore) -> None:
     load_tokens(desk)
     desk.recorder = recorder
     build_fleet(desk, EmitFor(desk))
+    open_central(desk, speaker, recordings)
     recover(desk, standing)
     gc.freeze()  # the register stays: no collection need walk it
     counter = Counter(desk)

@@ -90,8 +90,25 @@ def test_a_pin_is_not_shown() -> None:
 def test_a_key_cuts_a_question_short() -> None:
     """Who knows the number need not listen to the end."""
     assert [Stop(), *ENTRY] == begun().press("4")
-    choosing = reviewing()
-    assert [Stop(), Send()] == choosing.press("1")
+    assert [Stop(), Send()] == reviewing().press("1")
+
+
+def test_R19_nothing_is_confirmed_before_it_was_heard_back() -> None:
+    """Nor is what was spoken anew, by having heard what was spoken before."""
+    one = recording()
+    one.recorded(5.0)
+    assert [] == one.press("1")
+    one.said()
+    assert [] == one.press("1")
+    one.said()
+    assert [Stop(), Say("speak")] == one.press("2")
+    one.said()
+    one.said()
+    one.recorded(5.0)
+    assert [] == one.press("1")
+    one.said()
+    one.said()
+    assert [Stop(), Send()] == one.press("1")
 
 
 def test_the_star_begins_anew_and_endless_keys_end() -> None:
@@ -220,7 +237,7 @@ def test_whatever_comes_nobody_is_warned_but_by_key_1_after_hearing_it_back(thin
         if Send() in new:
             assert thing == "1"
             assert Record() in acts
-            assert Say("yours") in acts
+            assert PlayBack() in acts
         assert known or not (Record() in new or Send() in new)
         acts += new
     assert acts.count(Send()) <= 1

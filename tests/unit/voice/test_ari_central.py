@@ -153,6 +153,8 @@ def test_who_confirmed_may_hang_up() -> None:
     """What is being sent is not forgotten under the sender's hands, and its answer finds nobody."""
     world = World()
     world.hear(Taped(world.recording(), 5.0))
+    world.heard()
+    world.heard()
     world.keys("1")
     assert [] == world.hear(Gone(CHANNEL, 16))
     world.desk.sent(CHANNEL, world.now, accepted=True)
