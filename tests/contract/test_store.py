@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
+from klaroen.core import audit
 from klaroen.core.model import Alert, AlertId, Batch, BatchId, CarrierName, Instant, Step, Text, Token
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, Entry, IdempotencyKey, Orphan, References
@@ -350,6 +351,30 @@ def test_an_alert_supersedes_others_in_its_own_commit(world: World) -> None:
     row = world.store.alert(AlertId("D"))
     assert row is not None
     assert newer == row.alert
+
+
+def test_deeds_join_the_trail_in_the_commit_that_they_are_of(world: World) -> None:
+    """Numbered without a gap, each chained to the one before; what is undone was never entered."""
+    store, deed = world.store, audit.token_revoked("t", Instant(5))
+    key = IdempotencyKey("zone-1", "A", b"fingerprint")
+    transact(store, lambda: store.accept(alert_of("A"), b"audience", b"answer", key, audit.accepted(alert_of("A"))))
+    store.begin()
+    store.mark()
+    store.change(AlertId("A"), "paused", Instant(5), deed)
+    store.undo()
+    store.close(AlertId("A"), "done", b"", (), Instant(6), deed)
+    store.put_token(Token("t", b"h", "operator"), deed)
+    assert not store.revoke_token("nobody", deed)
+    assert store.revoke_token("t", deed)
+    store.put_register(1, b"snapshot", (b"z", b"n", b"m"), Instant(7), deed)
+    store.commit()
+    world.reopen()
+    links = world.store.trail(0, 10)
+    assert [1, 2, 3, 4, 5] == [link.number for link in links]
+    assert (5, links[-1].digest, None) == audit.first_fault(links)
+    assert audit.accepted(alert_of("A")) == audit.decode(links[0].entry)
+    assert [4, 5] == [link.number for link in world.store.trail(3, 10)]
+    assert [1] == [link.number for link in world.store.trail(0, 1)]
 
 
 def test_a_closed_alert_is_no_longer_standing(world: World) -> None:

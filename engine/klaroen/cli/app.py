@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from klaroen.cli.alerts import alert
+from klaroen.cli.audit import audit
 from klaroen.cli.context import DONE, FAILED, USAGE, CommandFault, Context
 from klaroen.cli.laboratory import bench, demo
 from klaroen.cli.officers import officer
@@ -32,7 +33,7 @@ app = App(
 )
 for command in (serve, edge, dispatch, voice, demo):
     app.command(command)
-for group in (alert, register, token, officer, speech, config, bench):
+for group in (alert, register, token, officer, audit, speech, config, bench):
     app.command(group)
 app.meta.suppress_keyboard_interrupt = False
 app.meta.group_parameters = Group("Options of every command")

@@ -186,6 +186,18 @@ class CheckRegister(Struct, frozen=True, tag=True):
     """From the command line only. Told: [finding as words]."""
 
 
+class VerifyAudit(Struct, frozen=True, tag=True):
+    """From the command line only. `head`: "NUMBER:HASH" as it was noted earlier. Told: AuditView."""
+
+    head: str | None = None
+
+
+class ExportAudit(Struct, frozen=True, tag=True):
+    """From the command line only: the entries behind number `after`. Told: AuditPage, empty at the end."""
+
+    after: int = 0
+
+
 class ExportRegister(Struct, frozen=True, tag=True):
     """From the command line only: a directory into which dispatch writes the three files. Told: null."""
 
@@ -196,7 +208,7 @@ Question = (
     Submit | Withdraw | ShowAlert | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery | Act | ListNetworks
     | ShowNetwork | ListCarriers | SwitchCarrier | PutReceipts | PutRecording | CreateToken | ListTokens
     | RevokeToken | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
-    | CheckRegister | ExportRegister
+    | CheckRegister | ExportRegister | VerifyAudit | ExportAudit
 )  # fmt: skip
 
 

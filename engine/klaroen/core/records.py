@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from klaroen.core.audit import Deed, Link
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
 
@@ -112,8 +113,10 @@ class Store(Protocol):
     Raises StoreUnavailableError (klaroen.core.errors) from any write when the disk is full, read-only or failing.
     """
 
-    # writes, each within the writer's transaction
-    def accept(self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey) -> int:
+    # writes, each within the writer's transaction; `deed` joins the audit trail in the same commit
+    def accept(
+        self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey, deed: Deed | None = None
+    ) -> int:
         """Return the alert's sequence. Those that it supersedes are so by the same commit, unless they are over."""
         ...
 
@@ -138,9 +141,15 @@ class Store(Protocol):
         """Put receipts into the inbox; return the row's id."""
         ...
 
-    def change(self, alert: AlertId, state: AlertState, now: Instant) -> None: ...
+    def change(self, alert: AlertId, state: AlertState, now: Instant, deed: Deed | None = None) -> None: ...
     def close(
-        self, alert: AlertId, state: AlertState, final: bytes, references: Sequence[References], now: Instant
+        self,
+        alert: AlertId,
+        state: AlertState,
+        final: bytes,
+        references: Sequence[References],
+        now: Instant,
+        deed: Deed | None = None,
     ) -> None:
         """Record the closing account; carrier ids are kept four days for late receipts."""
         ...
@@ -149,8 +158,8 @@ class Store(Protocol):
         """A late receipt changed a closed alert's account."""
         ...
 
-    def put_token(self, token: Token) -> None: ...
-    def revoke_token(self, name: str) -> bool: ...
+    def put_token(self, token: Token, deed: Deed | None = None) -> None: ...
+    def revoke_token(self, name: str, deed: Deed | None = None) -> bool: ...
     def put_pin(self, pin: Pin) -> None:
         """Keep an officer's PIN in place of an earlier one; no two have the same code."""
         ...
@@ -160,7 +169,14 @@ class Store(Protocol):
         """Keep how wrong tries stand; None forgets them."""
         ...
 
-    def put_register(self, version: int, snapshot: bytes, documents: tuple[bytes, bytes, bytes], now: Instant) -> None:
+    def put_register(
+        self,
+        version: int,
+        snapshot: bytes,
+        documents: tuple[bytes, bytes, bytes],
+        now: Instant,
+        deed: Deed | None = None,
+    ) -> None:
         """Keep a register version: its snapshot, and its three files in their canonical form."""
         ...
 
@@ -169,6 +185,10 @@ class Store(Protocol):
         ...
 
     # reads
+    def trail(self, after: int, limit: int) -> Sequence[Link]:
+        """Return entries of the audit trail, in order, from number `after` + 1 on."""
+        ...
+
     def standing(self) -> Standing: ...
     def answer(self, token: str, key: str) -> tuple[bytes, bytes] | None:
         """(fingerprint, answer) of an earlier acceptance."""

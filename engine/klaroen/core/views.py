@@ -288,3 +288,22 @@ class TokenView(Struct, frozen=True):
     carrier: str | None
     created_at: str | None
     expires_at: str | None
+
+
+class AuditView(Struct, frozen=True):
+    """`entries` hold, up to `head`; `alerts` are those that were held against what was accepted."""
+
+    entries: int
+    head: str
+    alerts: int
+    faults: tuple[str, ...]
+
+
+class AuditRow(Struct, frozen=True):
+    number: int
+    entry: str
+    digest: str
+
+
+class AuditPage(Struct, frozen=True):
+    rows: tuple[AuditRow, ...]

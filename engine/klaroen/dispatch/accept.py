@@ -12,7 +12,7 @@ import trio
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from klaroen.core import policy
+from klaroen.core import audit, policy
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience, gather, territories
 from klaroen.core.calls import Submit
@@ -125,7 +125,9 @@ async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequ
     answer = _encode(accepted_view(alert, refused))
     record = IdempotencyKey(token.name, submit.key, submit.fingerprint)
     with succession.superseding(desk, alert):
-        sequence = await desk.writer.write(desk.store.accept, alert, audience.encode(), answer, record, urgent=True)
+        sequence = await desk.writer.write(
+            desk.store.accept, alert, audience.encode(), answer, record, audit.accepted(alert), urgent=True
+        )
     planner = Planner(tuple(plans[name] for name in admitted.networks), offer.channels, request.is_urgent)
     begin(desk, alert, audience, planner, sequence)
     for one in admitted.refused:

@@ -3,7 +3,7 @@
 Law: nothing leaves from the moment of the call on, before the disk has even been asked; if it refuses, all goes on.
 """
 
-from klaroen.core import calls, policy
+from klaroen.core import audit, calls, policy
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.model import AlertState, Token
 from klaroen.core.views import ActedView, HeardView, WithdrawnView
@@ -30,9 +30,11 @@ async def act(desk: Desk, token: Token, question: calls.Act) -> ActedView:
     before = opened.state if opened is not None else subject.state
     target = next_state(before, question.verb)
     if opened is not None and target != before:
+        now = desk.clock.now()
+        deed = audit.changed(question.alert, target, token, now)
         opened.state = target  # nothing leaves from here on, before the disk has even been asked
         try:
-            await desk.writer.write(desk.store.change, question.alert, target, desk.clock.now(), urgent=True)
+            await desk.writer.write(desk.store.change, question.alert, target, now, deed, urgent=True)
         except StoreUnavailableError as error:
             opened.state = before
             raise unavailable("The store cannot write now.") from error

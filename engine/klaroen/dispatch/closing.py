@@ -12,8 +12,8 @@ from typing import Final
 
 import trio
 
-from klaroen.core import journal
-from klaroen.core.account import Account
+from klaroen.core import audit, journal
+from klaroen.core.account import STATES, Account
 from klaroen.core.audience import Audience
 from klaroen.core.ids import attempt_ids
 from klaroen.core.model import AlertState, CarrierName
@@ -75,7 +75,9 @@ async def close(desk: Desk, opened: OpenAlert) -> None:
     while any(page.opened is opened for page in (*desk.queue, *desk.writing)):
         await desk.commits.park()
     state = final_state(opened)
-    await desk.insist(desk.store.close, opened.alert.id, state, opened.account.close(), references, desk.clock.now())
+    now, account = desk.clock.now(), opened.account
+    deed = audit.closed(opened.alert, state, dict(zip(STATES, account.counts, strict=True)), now)
+    await desk.insist(desk.store.close, opened.alert.id, state, account.close(), references, now, deed)
     opened.state = state
     opened.closed = True
     counting.deliveries(desk, opened)

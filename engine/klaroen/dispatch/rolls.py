@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import trio
 
-from klaroen.core import calls, policy
+from klaroen.core import audit, calls, policy
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.intake import Near, Targets
 from klaroen.core.model import Instant, Network, Token
@@ -18,7 +18,7 @@ from klaroen.core.records import Store
 from klaroen.core.snapshot import Snapshot
 from klaroen.core.targets import folded, resolve
 from klaroen.core.views import NetworkPage, NetworkView, TokenView, rfc3339
-from klaroen.dispatch import officers
+from klaroen.dispatch import officers, trail
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.officers import Writes
@@ -118,11 +118,11 @@ async def serve(store: Store, write: Writes, now: Instant, question: calls.Quest
         case calls.CreateToken(token):
             if any(one.name == token.name for one in store.tokens()):
                 raise InputError("invalid", "A token of that name exists.", at="$.name")
-            await write(store.put_token, token)
+            await write(store.put_token, token, audit.token_made(token))
             _reload_tokens(store, desk)
             return None
         case calls.RevokeToken(name):
-            if not await write(store.revoke_token, name):
+            if not await write(store.revoke_token, name, audit.token_revoked(name, now)):
                 raise InputError("not-found", "There is no token of that name.")
             _reload_tokens(store, desk)
             return None
@@ -133,13 +133,18 @@ async def serve(store: Store, write: Writes, now: Instant, question: calls.Quest
         case calls.ImportRegister():
             prepared = await trio.to_thread.run_sync(prepare_import, store, question)
             snapshot = prepared.snapshot
-            await write(store.put_register, snapshot.version, prepared.blob, prepared.documents, now)
+            deed = audit.imported(snapshot.version, prepared.documents, now)
+            await write(store.put_register, snapshot.version, prepared.blob, prepared.documents, now, deed)
             if desk is not None:
                 desk.take_register(snapshot)
                 desk.push_bell.ring()
             return prepared.view
         case calls.CheckRegister():
             return await trio.to_thread.run_sync(findings, store, now)
+        case calls.VerifyAudit():
+            return await trio.to_thread.run_sync(trail.verify, store, question)
+        case calls.ExportAudit():
+            return await trio.to_thread.run_sync(trail.export, store, question)
         case calls.ExportRegister(directory):
             await trio.to_thread.run_sync(write_export, store, directory)
             return None

@@ -16,7 +16,7 @@ APPLICATION_ID: Final = 0x4B6C6172
 """The bytes "Klar" in the file's header: `file(1)` and we can tell a store from any other SQLite file."""
 
 MIGRATIONS: Final[tuple[str, ...]] = tuple(
-    files("klaroen.store").joinpath(name).read_text("utf-8") for name in ("schema.sql", "schema_2.sql")
+    files("klaroen.store").joinpath(name).read_text("utf-8") for name in ("schema.sql", "schema_2.sql", "schema_3.sql")
 )
 
 

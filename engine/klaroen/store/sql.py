@@ -55,6 +55,12 @@ INSERT INTO tries (who, at, tries) VALUES (?, ?, ?)
 ON CONFLICT (who) DO UPDATE SET at = excluded.at, tries = excluded.tries"""
 CLEAR_TRIES: Final = "DELETE FROM tries WHERE who = ?"
 
+ENTER: Final = "INSERT INTO audit (number, entry, digest) VALUES (?, ?, ?)"
+HEAD: Final = "SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1"
+TRAIL: Final = (
+    "SELECT number, CAST(entry AS BLOB), CAST(digest AS BLOB) FROM audit WHERE number > ? ORDER BY number LIMIT ?"
+)
+
 FORGET_KEYS: Final = """
 DELETE FROM idempotency WHERE (token, key) IN (SELECT token, key FROM idempotency WHERE at < ? LIMIT ?)"""
 FORGET_REFERENCES: Final = """

@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from klaroen.core.audit import Deed, Link
 from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, BatchRow, Entry, IdempotencyKey, Orphan, References, Standing
-from klaroen.store import codec, sql
+from klaroen.store import codec, sql, trail
 from klaroen.store.connection import Connection, Synchronous
 from klaroen.store.lock import FILE_MODE, DirectoryLock
 from klaroen.store.readers import Readers
@@ -127,7 +128,9 @@ class SqliteStore:
 
     # --- writes -----------------------------------------------------------------------------------------------------
 
-    def accept(self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey) -> int:
+    def accept(
+        self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey, deed: Deed | None = None
+    ) -> int:
         at = alert.accepted_at
         writing = self._at(at)
         sequence = writing.insert(sql.ACCEPT, (alert.id, alert.alert_class, at))
@@ -135,6 +138,7 @@ class SqliteStore:
         writing.run(sql.REMEMBER, (key.token, key.key, at, key.fingerprint, answer))
         for earlier in alert.supersedes:
             writing.run(sql.SUPERSEDE, (at, earlier))
+        trail.enter(self._writing, deed)
         return sequence
 
     def plan(self, alert: AlertId, expanded: int, batches: Sequence[Batch], now: Instant) -> None:
@@ -190,18 +194,26 @@ class SqliteStore:
     def receive(self, carrier: CarrierName, rows: bytes, now: Instant) -> int:
         return self._at(now).insert(sql.RECEIVE, (carrier, now, rows))
 
-    def change(self, alert: AlertId, state: AlertState, now: Instant) -> None:
+    def change(self, alert: AlertId, state: AlertState, now: Instant, deed: Deed | None = None) -> None:
         changed = self._at(now).run(sql.CHANGE, (state, now, alert))
         assert changed == 1, f"no alert {alert}"
+        trail.enter(self._writing, deed)
 
     def close(
-        self, alert: AlertId, state: AlertState, final: bytes, references: Sequence[References], now: Instant
+        self,
+        alert: AlertId,
+        state: AlertState,
+        final: bytes,
+        references: Sequence[References],
+        now: Instant,
+        deed: Deed | None = None,
     ) -> None:
         changed = self._at(now).run(sql.CLOSE, (state, now, final, alert))
         assert changed == 1, f"no open alert {alert}"
         self._writing.run_rows(
             sql.REFER, [(each.batch, now, each.alert, each.carrier, each.hashes, each.rows) for each in references]
         )
+        trail.enter(self._writing, deed)
 
     def amend(self, alert: AlertId, final: bytes, batch: BatchId, journal: bytes, now: Instant) -> None:
         changed = self._at(now).run(sql.AMEND, (final, alert))
@@ -209,11 +221,14 @@ class SqliteStore:
         self._journaled += 1
         self._writing.run_rows(sql.WRITE, [(self._journaled, batch, journal)])
 
-    def put_token(self, token: Token) -> None:
+    def put_token(self, token: Token, deed: Deed | None = None) -> None:
         self._at(token.created_at).run(sql.ADMIT, (token.name, codec.encode(token)))
+        trail.enter(self._writing, deed)
 
-    def revoke_token(self, name: str) -> bool:
-        return self._at(Instant(0)).run(sql.REVOKE, (name,)) == 1
+    def revoke_token(self, name: str, deed: Deed | None = None) -> bool:
+        revoked = self._at(Instant(0)).run(sql.REVOKE, (name,)) == 1
+        trail.enter(self._writing, deed if revoked else None)
+        return revoked
 
     def put_pin(self, pin: Pin) -> None:
         self._at(pin.made_at).run(sql.PUT_PIN, (pin.officer, pin.code, codec.encode(pin)))
@@ -227,8 +242,16 @@ class SqliteStore:
         else:
             self._at(tries.last_at).run(sql.PUT_TRIES, (who, tries.last_at, codec.encode(tries)))
 
-    def put_register(self, version: int, snapshot: bytes, documents: tuple[bytes, bytes, bytes], now: Instant) -> None:
+    def put_register(
+        self,
+        version: int,
+        snapshot: bytes,
+        documents: tuple[bytes, bytes, bytes],
+        now: Instant,
+        deed: Deed | None = None,
+    ) -> None:
         self._at(now).run(sql.PUT_REGISTER, (version, now, snapshot, *documents))
+        trail.enter(self._writing, deed)
 
     def sweep(self, now: Instant) -> None:
         writing = self._at(now)
@@ -239,6 +262,9 @@ class SqliteStore:
         self._swept = True
 
     # --- reads ------------------------------------------------------------------------------------------------------
+
+    def trail(self, after: int, limit: int) -> Sequence[Link]:
+        return trail.links(self._rows(sql.TRAIL, (after, limit)))
 
     def standing(self) -> Standing:
         with self._readers.lend() as reading:

@@ -24,8 +24,9 @@ from klaroen.core.calls import (
     ImportRegister,
     ListTokens,
     RevokeToken,
+    VerifyAudit,
 )
-from klaroen.core.views import TokenView
+from klaroen.core.views import AuditPage, AuditRow, AuditView, TokenView
 
 Run = tuple[int, str, str]
 
@@ -67,6 +68,7 @@ COMMANDS = [
     *("serve", "edge", "dispatch", "demo", "config check"),
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
     *(f"register {verb}" for verb in ("import", "check", "export")),
+    *(f"audit {verb}" for verb in ("verify", "export")),
     *(f"alert {verb}" for verb in ("send", "show", "pause", "resume", "cancel", "why")),
     *(f"bench {verb}" for verb in ("national", "latency", "receipts", "voice", "peers")),
 ]
@@ -293,6 +295,27 @@ def test_a_register_is_checked_and_exported(terminal: Terminal, asked: Asked, tm
     assert (code, answer["directory"]) == (0, str(tmp_path / "out"))
     assert asked.questions[-1] == ExportRegister(str(tmp_path / "out"))
     assert asked.questions[0] == CheckRegister()
+
+
+def test_a_trail_that_does_not_hold_exits_1(terminal: Terminal, asked: Asked) -> None:
+    """Its faults are told, and up to which head it holds."""
+    asked.answer = AuditView(3, "3:ab", 2, ())
+    assert (0, "3 entries of 2 alerts hold. Head: 3:ab\n", "") == terminal.run("audit", "verify", "--head", "1:cd")
+    assert asked.questions == [VerifyAudit("1:cd")]
+    asked.answer = AuditView(1, "1:cd", 2, ("entry 2 is missing",))
+    assert (1, "entry 2 is missing\nThe trail does not hold. Head: 1:cd\n", "") == terminal.run("audit", "verify")
+    told = {"entries": 1, "alerts": 2, "head": "1:cd", "faults": ["entry 2 is missing"]}
+    assert (1, told) == terminal.json("audit", "verify")
+
+
+def test_a_trail_is_exported_to_its_end(terminal: Terminal, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page by page; a line an entry, or one object."""
+    pages = {0: (AuditRow(1, "{}", "ab"), AuditRow(2, "{}", "cd")), 2: (AuditRow(3, "{}", "ef"),), 3: ()}
+    monkeypatch.setattr(asking, "ask", lambda context, question, answer: AuditPage(pages[question.after]))
+    code, out, _ = terminal.run("audit", "export")
+    assert (0, [1, 2, 3]) == (code, [json.loads(line)["number"] for line in out.splitlines()])
+    code, told = terminal.json("audit", "export", "--after", "2")
+    assert (0, {"entries": [{"number": 3, "digest": "ef", "entry": "{}"}]}) == (code, told)
 
 
 # --- alerts ---------------------------------------------------------------------------------------------------------

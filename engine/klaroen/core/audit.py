@@ -1,0 +1,145 @@
+"""The audit trail (R22): who did what, when, on whose authority, to which networks and with which outcome.
+
+Law: an entry holds ids, counts and hashes, never a number, an address or a text; each is chained to all before it, so
+that none can be changed, left out or put between afterwards without every later hash telling. What the chain cannot
+tell is that its end was cut off: for that a head, "NUMBER:HASH", is noted elsewhere and given to `verify`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Instant, Mode, NetworkId, Role, Token
+
+What = Literal["accepted", "changed", "closed", "register", "token", "token_revoked"]
+COMMAND_LINE: Final = "command line"
+"""Who acts there is whoever owns the data directory on that machine."""
+ORIGIN: Final = bytes(32)
+"""What stands before the first entry."""
+
+
+class Deed(Struct, frozen=True, omit_defaults=True, rename={"alert_class": "class"}):
+    """One thing done. `by` is the name of a token; `author` is the person, as the calling system named him."""
+
+    what: What
+    at: Instant
+    by: str
+    role: Role | None = None
+    author: str | None = None
+    alert: AlertId | None = None
+    alert_class: AlertClass | None = None
+    mode: Mode | None = None
+    state: AlertState | None = None
+    reference: str | None = None
+    networks: tuple[NetworkId, ...] = ()
+    refused: tuple[NetworkId, ...] = ()
+    supersedes: tuple[AlertId, ...] = ()
+    members: int | None = None
+    texts: Mapping[str, str] = {}
+    """Language -> SHA-256 of the text."""
+    recordings: Mapping[str, str] = {}
+    """Language -> id of the recording."""
+    outcome: Mapping[str, int] = {}
+    register_version: int | None = None
+    documents: tuple[str, ...] = ()
+    """SHA-256 of zones, networks and members."""
+    token: str | None = None
+    scope: tuple[str, ...] = ()
+
+
+class Link(Struct, frozen=True):
+    """An entry in its place, as it was written."""
+
+    number: int
+    """From 1, without a gap."""
+    entry: bytes
+    digest: bytes
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(Deed).decode
+
+
+def encode(deed: Deed) -> bytes:
+    """Return the octets that are chained, and exported as they stand."""
+    return _encode(deed)
+
+
+def decode(entry: bytes) -> Deed | None:
+    """Return what was entered, or None where it can never have been."""
+    try:
+        return _decode(entry)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def digest_of(before: bytes, number: int, entry: bytes) -> bytes:
+    """Return the hash of an entry: of the hash before it, its number and its octets."""
+    return sha256(before + number.to_bytes(8, "big") + entry).digest()
+
+
+def first_fault(links: Iterable[Link], after: int = 0, before: bytes = ORIGIN) -> tuple[int, bytes, str | None]:
+    """Follow the chain; return the last number and hash that hold, and what is wrong behind them, if anything is."""
+    number, digest = after, before
+    for link in links:
+        if link.number != number + 1:
+            return number, digest, f"entry {number + 1} is missing"
+        if link.digest != digest_of(digest, link.number, link.entry):
+            return number, digest, f"entry {link.number} is not what was written"
+        number, digest = link.number, link.digest
+    return number, digest, None
+
+
+# --- what is entered --------------------------------------------------------------------------------------------------
+
+
+def accepted(alert: Alert) -> Deed:
+    return Deed(
+        "accepted",
+        alert.accepted_at,
+        alert.token,
+        role=alert.role,
+        author=alert.author,
+        alert=alert.id,
+        alert_class=alert.alert_class,
+        mode=alert.mode,
+        reference=alert.reference,
+        networks=alert.networks,
+        refused=tuple(one.network for one in alert.refused),
+        supersedes=alert.supersedes,
+        members=alert.members,
+        texts=text_hashes(alert),
+        recordings={language: recorded.id for language, recorded in alert.recording.items()},
+        register_version=alert.register_version,
+    )
+
+
+def text_hashes(alert: Alert) -> dict[str, str]:
+    """Return the SHA-256 of each text: what `verify` holds against the alert itself."""
+    return {language: sha256(text.text.encode()).hexdigest() for language, text in alert.content.items()}
+
+
+def changed(alert: AlertId, state: AlertState, token: Token, at: Instant) -> Deed:
+    return Deed("changed", at, token.name, role=token.role, alert=alert, state=state)
+
+
+def closed(alert: Alert, state: AlertState, outcome: Mapping[str, int], at: Instant) -> Deed:
+    told = {name: count for name, count in outcome.items() if count}
+    return Deed("closed", at, alert.token, alert=alert.id, state=state, outcome=told)
+
+
+def imported(version: int, documents: Sequence[bytes], at: Instant) -> Deed:
+    hashes = tuple(sha256(document).hexdigest() for document in documents)
+    return Deed("register", at, COMMAND_LINE, register_version=version, documents=hashes)
+
+
+def token_made(token: Token) -> Deed:
+    scope = (*token.zones, *token.networks, *token.municipalities, *token.provinces, *filter(None, (token.carrier,)))
+    return Deed("token", token.created_at, COMMAND_LINE, role=token.role, token=token.name, scope=scope)
+
+
+def token_revoked(name: str, at: Instant) -> Deed:
+    return Deed("token_revoked", at, COMMAND_LINE, token=name)

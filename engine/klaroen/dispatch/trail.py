@@ -1,0 +1,86 @@
+"""The audit trail for those who look at it: verified from its first entry on, or exported as it stands.
+
+Law: the trail is read page by page, and what it says of an alert is held against the alert itself.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from klaroen.core import audit
+from klaroen.core.audit import Link
+from klaroen.core.calls import ExportAudit, VerifyAudit
+from klaroen.core.errors import InputError
+from klaroen.core.records import Store
+from klaroen.core.views import AuditPage, AuditRow, AuditView
+
+PAGE: Final = 500
+"""Entries read at once: a national alert's names a thousand networks, some 15 kB."""
+PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Of an exported page: a quarter of a frame."""
+_HEAD: Final = re.compile(r"([0-9]{1,15}):([0-9a-f]{64})")
+
+
+def verify(store: Store, question: VerifyAudit) -> AuditView:
+    """Follow the whole chain. Call it from a thread. Raises InputError where `head` is none."""
+    noted = read_head(question.head) if question.head is not None else None
+    number, digest, alerts, faults = 0, audit.ORIGIN, 0, list[str]()
+    for page in _pages(store):
+        number, digest, fault = audit.first_fault(page, number, digest)
+        if noted is not None and page[0].number <= noted[0] <= page[-1].number:
+            link = next((one for one in page if one.number == noted[0]), None)
+            if link is None or link.digest != noted[1]:
+                faults.append(f"entry {noted[0]} is not the one whose hash was noted")
+        if fault is not None:
+            faults.append(fault)
+            break
+        for link in page:
+            deed = audit.decode(link.entry)
+            if deed is None:
+                faults.append(f"entry {link.number} cannot be read")
+            elif deed.what == "accepted":
+                alerts += 1
+                faults += _differences(store, link.number, deed)
+    else:
+        if noted is not None and number < noted[0]:
+            faults.append(f"the trail ends at entry {number}: entry {noted[0]} was noted")
+    return AuditView(number, head_of(number, digest), alerts, tuple(faults))
+
+
+def export(store: Store, question: ExportAudit) -> AuditPage:
+    """Return the next entries, as many as fit into one answer. Call it from a thread."""
+    rows: list[AuditRow] = []
+    size = 0
+    for link in store.trail(question.after, PAGE):
+        size += len(link.entry)
+        if rows and size > PAGE_BYTES_MAX:
+            break
+        rows.append(AuditRow(link.number, link.entry.decode("utf-8", "replace"), link.digest.hex()))
+    return AuditPage(tuple(rows))
+
+
+def head_of(number: int, digest: bytes) -> str:
+    return f"{number}:{digest.hex()}"
+
+
+def read_head(words: str) -> tuple[int, bytes]:
+    found = _HEAD.fullmatch(words)
+    if found is None:
+        raise InputError("invalid", "A head is NUMBER:HASH, as `audit verify` tells it.", at="--head")
+    return int(found[1]), bytes.fromhex(found[2])
+
+
+def _pages(store: Store) -> Iterator[list[Link]]:
+    after = 0
+    while page := list(store.trail(after, PAGE)):
+        yield page
+        after = page[-1].number
+
+
+def _differences(store: Store, number: int, deed: audit.Deed) -> Iterator[str]:
+    """Yield where an alert is not what the trail says that was accepted."""
+    row = store.alert(deed.alert) if deed.alert is not None else None
+    if row is None:
+        yield f"entry {number}: its alert is gone"
+    elif audit.accepted(row.alert) != deed:
+        yield f"entry {number}: its alert is not what was accepted"

@@ -1,0 +1,25 @@
+"""The audit trail's rows: entered within the writer's transaction, each chained to the one before.
+
+Law: rows are only added. The head is read where it is written, so that what is undone leaves no gap.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from klaroen.core import audit
+from klaroen.core.audit import Deed, Link
+from klaroen.store import sql
+from klaroen.store.connection import Connection
+
+
+def enter(writing: Connection, deed: Deed | None) -> None:
+    """Add a deed, if there is one."""
+    if deed is None:
+        return
+    octets = audit.encode(deed)
+    number, digest = writing.row(sql.HEAD) or (0, audit.ORIGIN)
+    writing.run(sql.ENTER, (number + 1, octets, audit.digest_of(digest, number + 1, octets)))
+
+
+def links(rows: Iterable[Any]) -> list[Link]:
+    return [Link(*row) for row in rows]

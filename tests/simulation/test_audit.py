@@ -1,0 +1,130 @@
+"""The audit trail of a running dispatch (R22): entered in the same commit, verified, and true to the alerts."""
+
+import sqlite3
+
+import pytest
+import trio
+from msgspec import msgpack
+from tests.simulation.far_end import FarEnd, PowerCut
+from tests.simulation.world import TOKENS, World
+
+from klaroen.core import audit
+from klaroen.core.calls import ExportAudit, VerifyAudit
+from klaroen.core.errors import InputError
+from klaroen.core.views import AuditPage, AuditView
+from klaroen.dispatch import trail
+
+SLOW = {"carriers": {"alpha": {"rate_per_s": 50.0}}, "members": 200}
+
+
+def verified(world: World, head: str | None = None) -> AuditView:
+    return trail.verify(world.desk.store, VerifyAudit(head))
+
+
+def deeds(world: World) -> list[audit.Deed]:
+    told = [audit.decode(row.entry.encode()) for row in trail.export(world.desk.store, ExportAudit()).rows]
+    return [deed for deed in told if deed is not None]
+
+
+async def test_R22_what_was_done_is_entered_with_its_outcome(autojump_clock, world_of) -> None:
+    async with world_of(FarEnd("alpha"), **SLOW).running() as world:
+        first = await world.send(author="insp. 4711")
+        await trio.sleep(1)
+        await world.act(first.id, "pause")
+        await world.act(first.id, "resume")
+        second = await world.send(supersedes=first.id)
+        status = await world.over(first.id)
+        await world.over(second.id)
+        told = deeds(world)
+        assert ["accepted", "changed", "changed", "accepted", "closed", "closed"] == [one.what for one in told]
+        assert ["police", "operator", "operator", "police"] == [one.by for one in told[:4]]
+        assert ("insp. 4711", ("BIN-0001",), 200) == (told[0].author, told[0].networks, told[0].members)
+        assert ("paused", "sending") == (told[1].state, told[2].state)
+        assert (first.id,) == told[3].supersedes
+        assert {"reached": status.reached, "cancelled": status.cancelled} == told[4].outcome
+        assert told[0].texts == first.content_sha256
+        view = verified(world)
+        assert (6, 2, ()) == (view.entries, view.alerts, view.faults)
+        assert view == verified(world, view.head)
+
+
+async def test_an_alert_and_its_entry_are_one_commit(autojump_clock, world_of) -> None:
+    """Wherever the power fails, the trail holds exactly what was accepted."""
+    for before in range(1, 4):
+        world = world_of(FarEnd("alpha"), members=20)
+        world.cut_before_commit = before
+        try:
+            async with world.running():
+                await world.send()
+                await trio.sleep(60)
+        except* PowerCut:
+            pass
+        world.cut_before_commit = None
+        async with world.running():
+            alerts = [row.alert.id for row in world.desk.store.alerts(None, 10, (), ())]
+            assert sorted(alerts) == sorted(one.alert for one in deeds(world) if one.what == "accepted")
+            assert () == verified(world).faults
+        return
+
+
+async def test_R22_an_alert_that_was_changed_afterwards_shows(autojump_clock, world_of) -> None:
+    """Whoever edits the store must also forge the trail, and a noted head tells even then."""
+    world = world_of(FarEnd("alpha"), members=20)
+    async with world.running():
+        sent = await world.send()
+        await world.over(sent.id)
+        head = verified(world).head
+    file = world.directory / "klaroen.db"
+    with sqlite3.connect(file) as connection:
+        (blob,) = connection.execute("SELECT alert FROM acceptance").fetchone()
+        forged = msgpack.decode(blob)
+        forged["content"]["nl"]["text"] = "Iets anders."
+        connection.execute("UPDATE acceptance SET alert = ?", (msgpack.encode(forged),))
+    connection.close()
+    async with world.running():
+        assert ("entry 1: its alert is not what was accepted",) == verified(world, head).faults
+    with sqlite3.connect(file) as connection:
+        connection.execute("DELETE FROM audit WHERE number = 2")
+    connection.close()
+    async with world.running():
+        faults = verified(world, head).faults
+        assert "the trail ends at entry 1: entry 2 was noted" in faults
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE audit SET entry = replace(entry, 'police', 'polite')")
+    connection.close()
+    async with world.running():
+        assert ("entry 1 is not what was written",) == verified(world).faults
+        assert "entry 1 is not the one whose hash was noted" in verified(world, f"1:{'0' * 64}").faults
+    with sqlite3.connect(file) as connection:
+        forged = (b"{}", audit.digest_of(audit.ORIGIN, 1, b"{}"))
+        connection.execute("UPDATE audit SET entry = ?, digest = ?", forged)
+    connection.close()
+    async with world.running():
+        assert ("entry 1 cannot be read",) == verified(world).faults
+    with sqlite3.connect(file) as connection:
+        gone = audit.encode(audit.changed("none", "paused", TOKENS[0], 0))  # type: ignore[arg-type]
+        gone = gone.replace(b'"changed"', b'"accepted"')
+        connection.execute("UPDATE audit SET entry = ?, digest = ?", (gone, audit.digest_of(audit.ORIGIN, 1, gone)))
+    connection.close()
+    async with world.running():
+        assert ("entry 1: its alert is gone",) == verified(world).faults
+
+
+async def test_a_head_that_is_none_is_told_so(autojump_clock, world_of) -> None:
+    async with world_of(FarEnd("alpha"), members=2).running() as world:
+        for words in ("", "1", "1:abc", f"x:{'0' * 64}"):
+            with pytest.raises(InputError, match="NUMBER:HASH"):
+                verified(world, words)
+        assert AuditPage(()) == trail.export(world.desk.store, ExportAudit(99))
+
+
+async def test_a_long_trail_is_exported_in_pages(autojump_clock, world_of, monkeypatch) -> None:
+    monkeypatch.setattr(trail, "PAGE_BYTES_MAX", 300)
+    async with world_of(FarEnd("alpha"), members=2).running() as world:
+        for _ in range(3):
+            await world.over((await world.send()).id)
+        numbers, after = [], 0
+        while rows := trail.export(world.desk.store, ExportAudit(after)).rows:
+            numbers += [row.number for row in rows]
+            after = rows[-1].number
+        assert [1, 2, 3, 4, 5, 6] == numbers
