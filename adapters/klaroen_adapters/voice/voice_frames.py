@@ -6,7 +6,7 @@ before its `answered`, that before its receipts, and those before its `ended`.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 from msgspec import Struct, field
@@ -97,6 +97,8 @@ def pack(events: Sequence[Event]) -> Told:
                 told.faults.append(event)
             case Link():
                 link = event
+            case _:
+                assert_never(event)
     return msgspec.structs.replace(told, link=link) if link is not None else told
 
 
