@@ -5,17 +5,15 @@ a stop of a fifth of a second (a machine that slept) all go on from where they w
 that the call's SDP named.
 """
 
-import errno
-import random
 import secrets
 import select
 import socket
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 import trio
 
+from klaroen_adapters.voice.media_ports import KEYS_ALONE, MediaPorts
 from klaroen_adapters.voice.rtp_events import Keys
 from klaroen_adapters.voice.rtp_filter import Filter
 from klaroen_adapters.voice.rtp_lateness import Lateness
@@ -30,26 +28,17 @@ STOPPED_S: Final = 0.2
 PACKET_BYTES: Final = 256
 READ_MAX: Final = 64
 """Packets read from one call at once: a key comes in ten."""
-TRIES_MAX: Final = 16
-"""Ports of ours that others have taken, one after the other."""
-BUFFER_BYTES: Final = 8_192
-"""Of what a call hears, which is keys alone: half a second of packets of a key."""
-
-PLAIN_EVENTS: Final = Filter({EVENTS})
-
-
-class NoPortError(Exception):
-    """All RTP ports are taken."""
 
 
 class Line:
     """The media of one call."""
 
-    __slots__ = ("_events", "_packets", "keys", "playback", "port", "said", "socket", "to")
+    __slots__ = ("_events", "_packets", "host", "keys", "playback", "port", "said", "socket", "to")
 
-    def __init__(self, sock: socket.socket, port: int, said: Callable[["Line"], None]) -> None:
+    def __init__(self, host: str, sock: socket.socket, said: Callable[["Line"], None]) -> None:
+        self.host = host
         self.socket = sock
-        self.port = port
+        self.port: int = sock.getsockname()[1]
         self.keys = Keys()
         self.said = said
         """Called when `playback` has news."""
@@ -66,6 +55,12 @@ class Line:
         if media.events not in (None, EVENTS):
             self._events = frozenset({EVENTS, media.events or EVENTS})
             Filter(self._events).attach(self.socket)
+        self.hear()  # what came before the answer was for the socket's last call
+
+    def rest(self) -> None:
+        """The call is over: the socket is as it was."""
+        if self._events != {EVENTS}:
+            KEYS_ALONE.attach(self.socket)
 
     def speak(self, playback: Playback) -> None:
         """Send what this tick brings."""
@@ -91,19 +86,15 @@ class Line:
 
 
 class MediaRoom:
-    """The lines of a process, its player and its ear.
+    """The lines of a process, its player and its ear."""
 
-    `ports` are even. They are given out in turn, from an order of chance: what is still sent to the calls of a process
-    that died, or to another one's, seldom meets a call of ours.
-    """
-
-    def __init__(self, ports: Sequence[int]) -> None:
+    def __init__(self, ports: MediaPorts) -> None:
+        self.ports = ports
         self.lateness = Lateness()
         self.late: Callable[[float], None] = _unheard
         """Told of each tick."""
         self.unsent = 0
         """Packets that the kernel did not take."""
-        self._free = deque(random.sample(ports, len(ports)))
         self._wheel: Wheel[Line] = Wheel()
         self._poll = select.epoll()
         self._lines: dict[int, Line] = {}
@@ -113,25 +104,13 @@ class MediaRoom:
         return len(self._lines)
 
     def open(self, host: str, said: Callable[[Line], None]) -> Line:
-        """Return a line whose socket hears at `host`. Raises NoPortError."""
-        for _ in range(min(TRIES_MAX, len(self._free))):
-            port = self._free.popleft()
-            sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-            try:
-                sock.setblocking(False)
-                PLAIN_EVENTS.attach(sock)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-                sock.bind((host, port))
-            except OSError as error:
-                sock.close()
-                self._free.append(port)
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                continue
-            line = Line(sock, port, said)
-            self._lines[sock.fileno()] = line
-            return line
-        raise NoPortError
+        """Return a line that hears at `host`.
+
+        Raises: NoPortError; OSError, where the process may open no more.
+        """
+        line = Line(host, self.ports.take(host), said)
+        self._lines[line.socket.fileno()] = line
+        return line
 
     def start(self, line: Line) -> None:
         """Let an answered line speak and listen."""
@@ -144,16 +123,21 @@ class MediaRoom:
         self._wheel.leave(line)
 
     def close(self, line: Line) -> None:
-        """The call is over. The kernel forgets the closed socket by itself."""
+        """The call is over."""
         self._wheel.leave(line)
-        if self._lines.pop(line.socket.fileno(), None) is not None:
-            line.socket.close()
-            self._free.append(line.port)
+        descriptor = line.socket.fileno()
+        if self._lines.pop(descriptor, None) is None:
+            return
+        if line.playback is not None:
+            self._poll.unregister(descriptor)
+        line.rest()
+        self.ports.give_back(line.host, line.socket)
 
     def end(self) -> None:
         """The process ends: so do all lines."""
         for line in list(self._lines.values()):
             self.close(line)
+        self.ports.close()
         self._poll.close()
 
     async def play(self) -> None:

@@ -56,6 +56,11 @@ class Call(Struct):
     due_at: Instant | None = None
     """When it has rung long enough, must be rung, or may be forgotten."""
 
+    def forget(self) -> None:
+        """Let go of what refers back to it, so that it goes without Python's collector, which would stop all calls."""
+        self.invite = self.talking = None
+        self.legs.clear()
+
 
 class Invite(Struct):
     """A client INVITE transaction (RFC 3261, 17.1.1; RFC 6026)."""

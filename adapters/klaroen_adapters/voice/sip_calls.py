@@ -92,6 +92,7 @@ class Calls:
     def on_call_due(self, call: Call, now: Instant) -> None:
         if call.state == "over":
             del self._tags[call.tag]
+            call.forget()
         elif call.state == "cancelling":
             words = "no end after CANCEL" if self._invite_of(call).cancelled else "no answer to the INVITE"
             self._finish(call, Lost(call.name, words, call.rang), now)

@@ -19,7 +19,8 @@ from klaroen.telemetry.voice import TrunkCounts
 from klaroen_adapters.tcp import Connect, connector
 from klaroen_adapters.voice import sip_status
 from klaroen_adapters.voice.clip_shelf import ClipShelf, Heard
-from klaroen_adapters.voice.media import Line, MediaRoom, NoPortError
+from klaroen_adapters.voice.media import Line, MediaRoom
+from klaroen_adapters.voice.media_ports import NoPortError
 from klaroen_adapters.voice.rtp_playback import Playback
 from klaroen_adapters.voice.sip_agent import UserAgent
 from klaroen_adapters.voice.sip_book import Book
@@ -240,6 +241,7 @@ class Trunk:
     async def _serve(self, route: Route) -> None:
         """Carry calls, until the trunk has been away for so long that it may have moved."""
         settings = self._settings
+        await self._room.ports.open_ahead(route.here, settings.lines)
         if settings.transport == "udp":
             self._way = UdpWay((route.here, 0), self._heard)
         else:
