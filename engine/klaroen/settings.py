@@ -115,7 +115,7 @@ class Speech(Section, frozen=True):
     piper: Mapping[Literal["nl", "fr", "de", "en"], OpenFile] = {}
     """A Piper voice (`.onnx`, with its `.onnx.json` beside it) by language; asked before all others."""
     mul: Literal["nl", "fr", "de", "en"] = "nl"
-    """Whose voices read a text that holds several languages."""
+    """Whose voices read what tells no language, in a text that holds several."""
     deadline_s: Annotated[float, Meta(gt=0, le=120)] = 5.0
     """For 250 characters, and longer for more; an engine that takes longer is killed, and the next one asked."""
     workers: Annotated[int, Meta(ge=1, le=16)] = 2

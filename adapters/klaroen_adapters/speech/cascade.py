@@ -19,6 +19,7 @@ from klaroen_adapters.speech.frames import Failed, Said
 from klaroen_adapters.speech.judge import fault
 from klaroen_adapters.speech.lexicon import say_numbers
 from klaroen_adapters.speech.shelf import Entry, Shelf, name_of
+from klaroen_adapters.speech.tongues import cut
 from klaroen_adapters.speech.voices import Voice
 from klaroen_adapters.speech.workers import Crew, Workers
 
@@ -26,6 +27,7 @@ WAITING_MAX: Final = 500
 """Texts, of crisis and of the others each; with one voice and 0.2 s a text the last one waits for two minutes."""
 LENGTH: Final = 250
 """Characters that the deadline is meant for; a longer text has as much more."""
+GREETINGS: Final[Mapping[Language, str]] = {"nl": "Goedendag.", "fr": "Bonjour.", "de": "Guten Tag.", "en": "Hello."}
 
 
 class Queue(NamedTuple):
@@ -49,6 +51,7 @@ class CascadeSpeaker:
         self.heard: Final[dict[Language, str]] = {language: own[0].engine for language, own in voices.items() if own}
         """The engine that read each language last, or would be asked first."""
         self._deadline_s = settings.deadline_s
+        self._mul: Language = settings.mul
         self._clips = clips
         self._shelf = Shelf(clips)
         self._crew = crew or Workers()
@@ -60,6 +63,8 @@ class CascadeSpeaker:
 
         Raises UnspeakableError where no voice can say it, or where too many texts wait.
         """
+        if language == "mul":
+            return await self._render_pieces(cut(text, self._mul) or [(self._mul, text)], verbatim=verbatim)
         said = text if verbatim else say_numbers(text, language)
         name = name_of(said, language, self.voices[language])
         async with self._alone(name):
@@ -79,6 +84,26 @@ class CascadeSpeaker:
     def close(self) -> None:
         """End the workers, within trio's run."""
         self._crew.close()
+
+    async def _render_pieces(self, pieces: Sequence[tuple[Language, str]], *, verbatim: bool) -> Clip:
+        """Return each piece by a voice of its language, one after the other."""
+        clips = [await self.render(piece, language, verbatim=verbatim) for language, piece in pieces]
+        if len(clips) == 1:
+            return clips[0]
+        return await trio.to_thread.run_sync(self._join, clips)
+
+    def _join(self, clips: Sequence[Clip]) -> Clip:
+        octets = b"".join(self._clips.read(clip.id) for clip in clips)
+        return Clip(self._clips.put(octets), sum(clip.duration_s for clip in clips), clips[0].engine)
+
+    async def warm_up(self) -> None:
+        """Let the first voice of each language read a word: the next text finds it ready, and its state is known."""
+        for language, voices in self.voices.items():
+            for voice in voices:
+                said = await self._crew.ask(voice.engine, voice.name, GREETINGS[language], self._deadline_s)
+                if isinstance(said, Said) and fault(said, GREETINGS[language]) is None:
+                    self.heard[language] = voice.engine
+                    break
 
     async def _read(self, text: str, language: Language, name: str) -> Clip:
         failures: list[str] = []

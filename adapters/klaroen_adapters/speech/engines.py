@@ -5,6 +5,7 @@ What an engine writes on its own is lost: the worker has closed its outlets.
 """
 
 import ctypes
+import resource
 import subprocess
 from collections.abc import Callable
 from typing import Any, Final
@@ -118,7 +119,12 @@ def _espeak_pico(voice: str) -> Engine:
 
 
 def _mbrola(voice: str) -> Engine:
-    """By the system's own espeak-ng, which knows mbrola's voices and starts it."""
+    """By the system's own espeak-ng, which knows mbrola's voices and starts it.
+
+    Debian's makes ready for sound that it never plays: 64 MiB of memory that count as a file.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
     def say(text: str) -> Samples:
         line = ["espeak-ng", "-v", voice, "-b", "1", "--stdin", "--stdout"]

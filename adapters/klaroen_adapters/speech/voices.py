@@ -50,10 +50,8 @@ class Voice(Struct, frozen=True):
 
 
 def find_voices(settings: Speech) -> dict[Language, tuple[Voice, ...]]:
-    """Return each language's voices, best first. `mul` is read by the voices of the language that is configured."""
-    found: dict[Language, tuple[Voice, ...]] = {language: _voices(language, settings) for language in SPOKEN}
-    found["mul"] = found[settings.mul]
-    return found
+    """Return each language's voices, best first."""
+    return {language: _voices(language, settings) for language in SPOKEN}
 
 
 def _voices(language: Tongue, settings: Speech) -> tuple[Voice, ...]:

@@ -15,6 +15,8 @@ from klaroen_adapters.speech.sound import spoken
 
 MEMORY_BYTES_MAX: Final = 3 << 30
 """Address space: onnxruntime takes two of it for a large Piper voice, Pico a tenth."""
+FILE_BYTES_MAX: Final = 128 << 20
+"""What the one engine that needs it may raise its limit to; all others write nothing."""
 
 
 def main() -> None:
@@ -35,7 +37,7 @@ def confine() -> tuple[BinaryIO, BinaryIO]:
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, FILE_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     return asks, tells
 

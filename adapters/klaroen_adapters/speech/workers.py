@@ -5,6 +5,7 @@ is never asked again. They end when this process does, however it ends: their st
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -70,7 +71,10 @@ class Workers:
 
     async def _ask(self, kind: str, asked: Question, deadline_s: float) -> Answer:
         idle = self._idle.setdefault(kind, [])
-        worker = idle.pop() if idle else Worker(self._line)
+        try:
+            worker = idle.pop() if idle else Worker(self._line)
+        except OSError:  # no process, no file to be had: the machine's fault, and no reason to end
+            return Failed("cannot be started")
         well = False
         try:
             with trio.fail_after(deadline_s):
@@ -100,9 +104,14 @@ class Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             alone = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-            self._process = subprocess.Popen(
-                line, env=alone, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL
-            )
+            end = theirs.fileno()
+            try:
+                self._process = subprocess.Popen(
+                    line, env=alone, stdin=end, stdout=end, stderr=subprocess.DEVNULL, process_group=0
+                )
+            except OSError:
+                ours.close()
+                raise
         self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         self.asked_count = 0
 
@@ -126,6 +135,7 @@ class Worker:
 
     def kill(self) -> None:
         self._stream.socket.close()
-        self._process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # with what it has started (mbrola)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(REAP_S)

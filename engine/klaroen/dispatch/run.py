@@ -39,6 +39,7 @@ from klaroen.telemetry.speech import SpeechEngines
 from klaroen.telemetry.vitals import BEAT_S
 from klaroen_adapters.local import open_socket
 from klaroen_adapters.speech import build_recorder, build_speaker
+from klaroen_adapters.speech.cascade import CascadeSpeaker
 from klaroen_adapters.speech.voices import SPOKEN
 
 log = structlog.get_logger()
@@ -50,6 +51,8 @@ SWEEP_S = 3_600.0
 """What is too old goes once an hour."""
 CALLS_S = 60.0
 """As long as calls that stand are waited for at a stop: ringing and two plays of a message; the supervisor knows."""
+WARM_S = 2.0
+"""A start has more urgent work: what is pending leaves within two seconds."""
 DEPTHS_S = 0.5
 """How fresh the depths are that a scrape reads."""
 
@@ -96,6 +99,7 @@ async def serve(settings: Settings, store: WritableStore) -> None:
             nursery.start_soon(counter.serve, listener)
             nursery.start_soon(beat_forever, metrics)
             nursery.start_soon(forget_sounds_forever, desk, recordings)
+            nursery.start_soon(warm_voices, desk, speaker)
             await wait_for_stop()
             await drain(desk)
             nursery.cancel_scope.cancel()
@@ -130,6 +134,13 @@ def tell_voices(heard: Mapping[Language, str], metrics: DispatchMetrics) -> None
             log.warning("no voice reads a language: calls in it need a recording", language=language)
     if heard.get("nl") == "espeak-ng":
         log.warning("Dutch is read by espeak-ng, which is hard to understand: see docs/speech.md")
+
+
+async def warm_voices(desk: Desk, speaker: CascadeSpeaker) -> None:
+    """Have voices ready where calls can be made, once the start is over."""
+    if any(not {"voice", "tts"}.isdisjoint(station.channels) for station in desk.stations.values()):
+        await trio.sleep(WARM_S)
+        await speaker.warm_up()
 
 
 async def keep_time(desk: Desk) -> None:

@@ -21,7 +21,7 @@ from klaroen_adapters.speech.voices import Voice
 VOICES: dict[Language, tuple[Voice, ...]] = {
     "nl": (Voice("espeak-ng", "nl", "1"),),
     "fr": (Voice("pico", "fr-FR", "1"), Voice("espeak-ng", "fr", "1")),
-    "mul": (),
+    "de": (),
 }
 TEXT = "Bel de politie."
 
@@ -172,14 +172,46 @@ async def test_what_no_voice_can_say_is_told_without_the_text(desk: Desk) -> Non
         await desk.speaker.render(TEXT, "fr", verbatim=False)
     with pytest.raises(UnspeakableError, match=r"^espeak-ng: not as it stands$"):
         await desk.speaker.render("\x01", "nl", verbatim=False)
-    with pytest.raises(UnspeakableError, match=r"^no voice reads mul$"):
-        await desk.speaker.render(TEXT, "mul", verbatim=False)
+    with pytest.raises(UnspeakableError, match=r"^no voice reads de$"):
+        await desk.speaker.render(TEXT, "de", verbatim=False)
 
 
 async def test_R10_crisis_texts_reach_the_engine_to_the_letter(desk: Desk) -> None:
     await desk.speaker.render("Bel 101.", "nl", verbatim=True)
     await desk.speaker.render("Bel 101.", "nl", verbatim=False)
     assert ["Bel 101.", "Bel honderd en een."] == [asked[2] for asked in desk.crew.asked]
+
+
+async def test_R16_each_sentence_of_several_languages_has_a_voice_of_its_own(desk: Desk) -> None:
+    """The clip is theirs, one after the other."""
+    clip = await desk.speaker.render("Sluit de deuren. Fermez les portes.", "mul", verbatim=True)
+    assert [("espeak-ng", "Sluit de deuren. "), ("pico", "Fermez les portes.")] == [
+        (engine, text) for engine, _, text, _ in desk.crew.asked
+    ]
+    assert b"espeak-ng Sluit de deuren. pico Fermez les portes." == desk.clips.read(clip.id)
+    assert 6.0 == clip.duration_s
+    assert clip == await desk.again().render("Sluit de deuren. Fermez les portes.", "mul", verbatim=True)
+    assert 2 == len(desk.crew.asked)
+
+
+async def test_what_tells_no_language_is_read_by_the_voices_configured(desk: Desk) -> None:
+    speaker = desk.again(mul="fr")  # type: ignore[arg-type]
+    assert "pico" == (await speaker.render("101", "mul", verbatim=True)).engine
+    await speaker.render(TEXT, "mul", verbatim=True)
+    assert ["101", TEXT] == [text for _, _, text, _ in desk.crew.asked]
+    assert "espeak-ng" == desk.crew.asked[1][0]
+
+
+async def test_voices_are_warmed_up(desk: Desk) -> None:
+    """So the next text finds them ready, and one that does not work is known before an alert asks."""
+    await desk.speaker.warm_up()
+    assert [("espeak-ng", "nl"), ("pico", "fr-FR")] == [asked[:2] for asked in desk.crew.asked]
+    desk.crew.failing["pico"] = Failed("crashed")
+    await desk.speaker.warm_up()
+    assert {"nl": "espeak-ng", "fr": "espeak-ng"} == desk.speaker.heard
+    desk.crew.failing["espeak-ng"] = Failed("crashed")
+    await desk.speaker.warm_up()
+    assert not (desk.clips.directory).exists()
 
 
 async def test_a_longer_text_has_longer(desk: Desk) -> None:

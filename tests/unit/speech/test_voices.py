@@ -22,7 +22,6 @@ def test_a_pip_install_alone_speaks_four_languages(monkeypatch: pytest.MonkeyPat
         "fr": ["pico", "espeak-ng"],
         "de": ["pico", "espeak-ng"],
         "en": ["pico", "espeak-ng"],
-        "mul": ["espeak-pico", "espeak-ng"],
     } == found
 
 
@@ -35,11 +34,10 @@ def test_better_voices_come_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(voices, "MBROLA_VOICES", tmp_path)
     monkeypatch.setattr(voices, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(voices, "_installed", lambda _: "1.0")
-    found = find_voices(Speech(piper={"nl": str(model)}, mul="fr"))
+    found = find_voices(Speech(piper={"nl": str(model)}))
     assert ["piper", "mbrola", "espeak-pico", "espeak-ng"] == names(found["nl"])
     assert [str(model), "mb-nl2", "nl de-DE", "nl"] == [voice.name for voice in found["nl"]]
     assert ["pico", "espeak-ng"] == names(found["fr"])
-    assert found["fr"] == found["mul"]
 
 
 def test_what_is_not_installed_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,18 @@ async def test_a_worker_that_hangs_is_killed_at_the_deadline(tmp_path: Path) -> 
         assert not is_alive(int(told.read_text()))
 
 
+async def test_what_a_worker_has_started_ends_with_it(tmp_path: Path) -> None:
+    """A pipe that both hold comes to its end when neither is left."""
+    held = tmp_path / "held"
+    os.mkfifo(held)
+    start = f'import subprocess; held = open({str(held)!r}, "wb"); subprocess.Popen(["sleep", "3600"], stdout=held)'
+    with workers(tmp_path, f"{start}; held.write(b'x'); held.flush(); time.sleep(3600)") as crew:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(crew.ask, "mbrola", "mb-nl2", "hoi", 2.0)
+            with trio.fail_after(30):
+                assert b"x" == await trio.Path(held).read_bytes()
+
+
 @pytest.mark.parametrize(
     "behave",
     [
@@ -110,6 +122,12 @@ async def test_a_worker_is_replaced_after_so_many_questions(tmp_path: Path, monk
         pids = [await pid(crew) for _ in range(6)]
     assert 2 == len(set(pids))
     assert pids == sorted(pids, key=pids.index)
+
+
+async def test_a_machine_that_has_no_process_left_is_no_reason_to_end() -> None:
+    crew = Workers(("/nowhere/python",))
+    assert Failed("cannot be started") == await crew.ask("pico", "fr-FR", "hoi", 1.0)
+    crew.close()
 
 
 async def test_few_idle_workers_are_kept(tmp_path: Path) -> None:
