@@ -119,6 +119,20 @@ async def test_dispatch_that_starts_again_hears_what_it_missed(tmp_path: Path, t
     assert {"32470000001": [CLIP]} == heard(tmp_path / "ledger")
 
 
+async def test_calls_of_before_a_start_end_as_well(tmp_path: Path, trunk: CarrierProcess) -> None:
+    """Dispatch was killed while two telephones were listened to: it hears of both ends, once each."""
+    rig = VoiceRig(tmp_path, trunk.port)
+    script = Script(rig.clips.put(CLIP), 30.0, 2)
+    async with rig.running():
+        calls = [await rig.call(f"+3247000000{index}", script) for index in range(2)]
+        await rig.wait(lambda: all("answered" in rig.phases(attempt) for attempt in calls), "two answers")
+        rig.restart_dispatch()
+        for attempt in calls:
+            await rig.ended(attempt)
+        assert [["answered", "ended"]] * 2 == [rig.phases(attempt) for attempt in calls]
+        assert [[], []] == [rig.outcomes(attempt) for attempt in calls]
+
+
 async def test_what_cannot_be_called_is_said_at_once(tmp_path: Path, trunk: CarrierProcess) -> None:
     """No clip, no number, no time, no line: nothing leaves."""
     rig = VoiceRig(tmp_path, trunk.port, lines=1)

@@ -41,6 +41,8 @@ class Worker:
         self.up = False
         self.words = "no voice process"
         self.standing: set[AttemptId] = set()
+        self.is_new = True
+        """We have not spoken with it before: it may make calls that were begun before our last start."""
         self._outbox = bytearray()
         self._written = trio.Event()
 
@@ -90,6 +92,7 @@ class SipCarrier:
             for worker in self._workers:
                 worker.reset()
                 worker.standing.clear()
+                worker.is_new = True
             self._calls.clear()
             self._unanswered = 0
 
@@ -152,6 +155,7 @@ class SipCarrier:
             async with stream:
                 await self._converse(worker, stream)
             worker.reset()
+            worker.is_new = False
             await self._emit(self._strand(worker))
             self._changed.unpark_all()
 
@@ -172,16 +176,18 @@ class SipCarrier:
         if told.link is not None:
             worker.up, worker.words = told.link.up, told.link.words
             await self._say_link()
-        events = [event for event in unpack(told) if self._is_news(event)]
+        events = [event for event in unpack(told) if self._is_news(worker, event)]
         if events:
             await self._emit(events)
             self._changed.unpark_all()
 
-    def _is_news(self, event: Event) -> bool:
+    def _is_news(self, worker: Worker, event: Event) -> bool:
         """Receipts are always; answers and ends only of calls that stand, since each comes once."""
         match event:
             case Answer(attempt, outcome):
                 standing = self._calls.get(attempt)
+                if standing is None and worker.is_new and isinstance(outcome, Accepted):
+                    self._adopt(worker, attempt)
                 if standing is None or standing.accepted:
                     return False
                 standing.accepted = isinstance(outcome, Accepted)
@@ -197,6 +203,11 @@ class SipCarrier:
                 return True
             case _:
                 return True
+
+    def _adopt(self, worker: Worker, attempt: AttemptId) -> None:
+        """A call of before our last start: nobody waits for its answer, and its end frees a line."""
+        self._calls[attempt] = Standing(worker, accepted=True)
+        worker.standing.add(attempt)
 
     def _forget(self, attempt: AttemptId) -> None:
         self._calls.pop(attempt).worker.standing.discard(attempt)

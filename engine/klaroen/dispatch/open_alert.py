@@ -36,8 +36,8 @@ from klaroen.dispatch.narrator import Spoken, Unspoken
 from klaroen.dispatch.page import Page
 from klaroen.settings import ClassSteps
 
-PROMPT_S: Final = 8.0
-"""What asks for a key takes half of that, and the key has as much time."""
+PROMPT_S: Final = 12.0
+"""What asks for a key takes four seconds, and the key has as much time again, with something to spare."""
 
 
 class OpenAlert:
