@@ -74,6 +74,16 @@ class CarrierSection(Section, frozen=True):
         return None
 
     @property
+    def silence_ms(self) -> int:
+        """Without any answer for so long it is left alone."""
+        return 2_000
+
+    @property
+    def calls_outlive_us(self) -> bool:
+        """Whether calls go on while dispatch starts again, and their carrier then tells how they end."""
+        return False
+
+    @property
     def multipart_rule(self) -> MultipartRule:
         """Which parts of a text its receipts speak for."""
         return "all"
@@ -104,3 +114,8 @@ class CallCarrier(CarrierSection, frozen=True, kw_only=True):
     @property
     def lines_max(self) -> int | None:
         return self.lines
+
+    @property
+    def silence_ms(self) -> int:
+        """A mobile may take six seconds to ring, and some trunks have one call in hand: the limit of an answer."""
+        return 10_000

@@ -228,6 +228,16 @@ class Twilio(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="twil
         return self.calls_per_s if self.calls else self.rate_per_s
 
     @property
+    def silence_ms(self) -> int:
+        """It answers requests, not telephones."""
+        return 2_000
+
+    @property
+    def calls_outlive_us(self) -> bool:
+        """They are the account's; its callbacks come whoever hears them."""
+        return True
+
+    @property
     def multipart_rule(self) -> MultipartRule:
         """One id and one receipt, however many parts the text has."""
         return "first"
@@ -251,6 +261,11 @@ class Sip(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="sip"):
     """Ask the trunk for signs of life (OPTIONS). Without, it is taken to be up."""
     sockets: tuple[str, ...] = ()
     """Where the voice processes listen; derived from `data_dir` and `voice.workers`."""
+
+    @property
+    def calls_outlive_us(self) -> bool:
+        """They are the voice processes'."""
+        return True
 
 
 class Asterisk(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="asterisk"):

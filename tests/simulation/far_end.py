@@ -326,10 +326,20 @@ class Scripted(Plugged, frozen=True, kw_only=True, tag_field="kind", tag="script
 
     end: Any
     lines: int | None = None
+    outlives: bool = True
+    silence: int = 2_000
 
     @property
     def keyed(self) -> bool:
         return bool(self.end.keyed)
+
+    @property
+    def calls_outlive_us(self) -> bool:
+        return self.outlives
+
+    @property
+    def silence_ms(self) -> int:
+        return self.silence
 
     @property
     def lines_max(self) -> int | None:

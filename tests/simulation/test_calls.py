@@ -26,7 +26,19 @@ from tests.simulation.world import GRACE_S, TEXT, World, gist, network, register
 from tests.unit.core.batches import make_alert
 from trio.testing import MockClock
 
-from klaroen.core.model import CarrierName, Channel, ClipId, Language, Recorded, RecordingId, Text, Window, Zone, ZoneId
+from klaroen.core.model import (
+    AlertId,
+    CarrierName,
+    Channel,
+    ClipId,
+    Language,
+    Recorded,
+    RecordingId,
+    Text,
+    Window,
+    Zone,
+    ZoneId,
+)
 from klaroen.core.phases import CALL_OUTCOMES
 from klaroen.core.ports import Clip, Envelope, Refused, Script, Unknown, Unsent
 from klaroen.core.sentences import PROMPTS, REPLIES
@@ -493,6 +505,26 @@ async def test_a_restart_in_the_middle_of_calls(tmp_path: Path, autojump_clock: 
     assert 4 == len(trunk.handed)
 
 
+async def test_calls_that_ended_with_our_process_are_made_again(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Once their telephones have rung out; who was reached before is left alone, and lines are free at once."""
+    early = call(20.0, Proof(5.0, by="attempt"))
+    slow = call(40.0, Proof(35.0, by="attempt"))
+    trunk = Exchange(lambda envelope, seen: early if envelope.address.endswith("0") else HEARD if seen else slow)
+    world = world_of(tmp_path, autojump_clock, trunk, members=2, lines=2, outlives=False, speaker=FakeSpeaker())
+    async with world.running():
+        alert = (await world.send()).id
+        await world.until(lambda: 1 == world.desk.alerts[AlertId(alert)].account.counts[2])
+        await trio.sleep(1)
+    trunk._due.clear()
+    async with world.running():
+        restarted_at = trio.current_time()
+        assert (0, {}) == (trunk_of(world).pace.lines_used, trunk_of(world).calls)
+        status = await world.over(alert)
+        assert (2, 1) == (status.reached, status.possible_duplicates)
+    assert 3 == len(trunk.handed)
+    assert 29.9 <= trunk.handed[2].at - restarted_at < 31.0
+
+
 async def test_a_call_whose_end_is_never_told_is_given_up(tmp_path: Path, autojump_clock: MockClock) -> None:
     """Its line is free again when it must be over, and the alert ends."""
     forgotten = Deed(proofs=(Proof(5.0, by="attempt"),), course=((2.0, "answered", 2.0),))
@@ -534,3 +566,24 @@ async def test_draining_waits_for_calls(tmp_path: Path, autojump_clock: MockCloc
         await drain(world.desk)
         assert 30.0 < trio.current_time() - started_at < 35.0
         assert ({}, 2) == (trunk_of(world).calls, len(trunk.handed))
+
+
+async def test_a_telephone_that_is_slow_to_ring_is_no_silent_carrier(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """The only call in hand takes seven seconds until it rings: the trunk is not left for it."""
+    slow = replace(HEARD, answer_s=7.0)
+    world = world_of(tmp_path, autojump_clock, Exchange(slow), speaker=FakeSpeaker(), silence=10_000)
+    async with world.running():
+        alert = (await world.send()).id
+        await trio.sleep(6)
+        assert "closed" == trunk_of(world).pace.breaker
+        assert 1 == (await world.over(alert)).reached
+
+
+async def test_how_long_it_takes_is_said_by_lines(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A trunk takes no more calls than it has lines, however quickly it could begin them."""
+    world = world_of(tmp_path, autojump_clock, Exchange(), members=100, lines=5, speaker=FakeSpeaker())
+    async with world.running():
+        alert = (await world.send()).id
+        await trio.sleep(1)
+        usual_s = 15.0 + 2 * 5.0
+        assert pytest.approx(95 * usual_s / 5, rel=0.1) == (await world.status(alert)).eta_s

@@ -40,6 +40,8 @@ WATCH_S: Final = 1.0
 """How often calls are looked at that nothing was heard of."""
 PATIENCE_S: Final = 10.0
 """Beyond the ring time, and between two questions: a callback that comes at all comes within seconds."""
+OVER_MAX: Final = 20_000
+"""Calls that have ended and are known as such: those of five hours at one a second."""
 TALK_S: Final = 60.0
 """After the answer nothing is heard until the end: two plays of a message take so long."""
 
@@ -81,6 +83,8 @@ class TwilioCarrier:
         self._connect = connect
         self._unanswered = 0
         self._calls: dict[AttemptId, _Standing] = {}
+        self._over: dict[AttemptId, None] = {}
+        """Calls of this process that are over or never were: a callback may come again."""
         self._changed = trio.lowlevel.ParkingLot()
         self._draining = False
 
@@ -171,7 +175,8 @@ class TwilioCarrier:
         for call in calls:
             standing = self._calls.get(call.attempt)
             if standing is None:
-                continue  # it has ended, its line was given back, or it was begun before our last start
+                events += self._end_of_before(call)
+                continue
             if standing.sid is None:
                 standing.heard.append(call)
             else:
@@ -180,11 +185,24 @@ class TwilioCarrier:
             await self._emit(events)
             self._changed.unpark_all()
 
+    def _end_of_before(self, call: Call) -> list[Event]:
+        """A call that was begun before our last start has ended: its line is free, once."""
+        if call.phase != "ended" or call.attempt in self._over:
+            return []
+        self._remember(call.attempt)
+        return [call]
+
+    def _remember(self, attempt: AttemptId) -> None:
+        self._over[attempt] = None
+        if len(self._over) > OVER_MAX:
+            del self._over[next(iter(self._over))]
+
     def _take(self, attempt: AttemptId, outcome: Outcome) -> list[Event]:
         """The answer to our request has come: the call stands, or it does not."""
         standing = self._calls[attempt]
         if not isinstance(outcome, Accepted):
             del self._calls[attempt]
+            self._remember(attempt)
             return []
         (standing.sid,) = outcome.refs
         heard, standing.heard = standing.heard, []
@@ -197,6 +215,7 @@ class TwilioCarrier:
             return []
         if call.phase == "ended":
             del self._calls[call.attempt]
+            self._remember(call.attempt)
             return [call]
         if standing.answered:
             return []

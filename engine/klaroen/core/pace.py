@@ -14,7 +14,7 @@ from klaroen.core.model import Instant
 BURST_S: Final = 0.1
 """Work that may go at once after a silence: as long as a flight takes before it decides anew (design 4)."""
 SILENCE_MS: Final = 2_000
-"""A carrier that does not answer is left after this long."""
+"""A carrier that does not answer is left after this long, unless it is told to be slower by nature."""
 REOPEN_MS: Final = 1_000
 REOPEN_MS_MAX: Final = 30_000
 """The breaker's first wait and its longest: it doubles each time that a trial fails."""
@@ -38,6 +38,7 @@ class Pace(Struct, frozen=True, gc=False):
     filled_at: Instant
     window: int = 0
     used: int = 0
+    silence_ms: int = SILENCE_MS
     lines: int | None = None
     lines_used: int = 0
     breaker: Breaker = "closed"
@@ -54,9 +55,9 @@ class Pace(Struct, frozen=True, gc=False):
     """The carrier asked for nothing before then (Retry-After)."""
 
 
-def make_pace(rate_per_s: float, lines: int | None, now: Instant) -> Pace:
+def make_pace(rate_per_s: float, lines: int | None, now: Instant, *, silence_ms: int = SILENCE_MS) -> Pace:
     """Return the pace of a carrier that has no link yet: its window is 0."""
-    return Pace(rate_per_s, rate_per_s, rate_per_s * BURST_S, now, lines=lines)
+    return Pace(rate_per_s, rate_per_s, rate_per_s * BURST_S, now, silence_ms=silence_ms, lines=lines)
 
 
 def refill(pace: Pace, now: Instant) -> Pace:
@@ -167,7 +168,7 @@ def open_breaker(pace: Pace, now: Instant) -> Pace:
 
 def is_silent(pace: Pace, now: Instant) -> bool:
     """Say whether something has gone unanswered too long without any sign of life."""
-    return pace.breaker != "open" and pace.used > pace.written_off and now - pace.waiting_since >= SILENCE_MS
+    return pace.breaker != "open" and pace.used > pace.written_off and now - pace.waiting_since >= pace.silence_ms
 
 
 def throttle(pace: Pace, retry_after_s: float | None, now: Instant) -> Pace:

@@ -37,13 +37,20 @@ def dial(desk: Desk, station: Station, attempt: AttemptId, page: Page, index: in
 
 
 def redial(desk: Desk, station: Station, page: Page) -> None:
-    """After a restart: calls that stood are held to stand, until they are said to have ended, or must have."""
+    """After a restart: calls that stood are held to stand until they are said to have ended, or must have.
+
+    Where they ended with the process that made them, they are lost at once.
+    """
     sheet = page.sheet
     standing = [
         index
         for index, state in enumerate(sheet.states)
         if state in (HANDED_OVER, NETWORK, REACHED) and index not in sheet.calls.ends
     ]
+    if not station.settings.calls_outlive_us:
+        ms = page.opened.ms(desk.clock.now())
+        book_all(desk, station, [Phased(page, index, LOST, ms, 0, held=False) for index in standing])
+        return
     attempts = attempt_ids(page.batch, station.name, [sheet.deliveries[index] for index in standing])
     for attempt, index in zip(attempts, standing, strict=True):
         dial(desk, station, attempt, page, index)

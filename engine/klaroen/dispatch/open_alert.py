@@ -36,6 +36,8 @@ from klaroen.dispatch.narrator import Spoken, Unspoken
 from klaroen.dispatch.page import Page
 from klaroen.settings import ClassSteps
 
+USUAL_CLIP_S: Final = 10.0
+"""What a message takes that is not read yet: some 25 words."""
 PROMPT_S: Final = 12.0
 """What asks for a key takes four seconds, and the key has as much time again, with something to spare."""
 
@@ -132,6 +134,15 @@ class OpenAlert:
             clip_s = found.duration_s
         held_s = hold_s(steps.ring_s, steps.plays, clip_s, PROMPT_S if self.alert.confirm else 0.0)
         return Waits(*(int(1000 * seconds) for seconds in (batch.wait_s, steps.grace_s, steps.ring_s, held_s)))
+
+    @property
+    def usual_call_s(self) -> float:
+        """How long a call of this alert takes that is answered after half the ring time and heard to the end."""
+        known: list[Clip | Recorded] = [*self.alert.recording.values()]
+        known += [one for one in self.spoken.values() if isinstance(one, Clip)]
+        clip_s = max((one.duration_s for one in known), default=USUAL_CLIP_S)
+        steps = self.steps
+        return steps.ring_s / 2 + steps.plays * (clip_s + (PROMPT_S if self.alert.confirm else 0.0))
 
     def played(self, channel: Channel, language: Language) -> Clip | Recorded | Unspoken | None:
         """Return what is played on this channel (R12), None where it is still being read."""

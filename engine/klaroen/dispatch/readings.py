@@ -12,6 +12,7 @@ from klaroen.core.model import CALL_CHANNELS, CLASSES, Alert, AlertState, Channe
 from klaroen.core.views import CallsView, ChannelView, NetworkCounts, NetworkCountsPage, StatusView, rfc3339
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.open_alert import OpenAlert, sha256
+from klaroen.dispatch.station import Station
 
 
 def status(desk: Desk, opened: OpenAlert, backlog: "Backlog | None" = None) -> StatusView:
@@ -109,7 +110,7 @@ def eta_s(desk: Desk, opened: OpenAlert, backlog: Backlog) -> float | None:
     for channel, segments in _pending(opened).items():
         ahead = sum(backlog.get((drill, channel, lane), 0) for lane in range(_lane(opened) + 1))
         rate = sum(
-            station.pace.allowed_per_s
+            _drains_per_s(opened, station, channel)
             for station in desk.fleet(drill).values()
             if station.usable and channel in station.channels and opened.alert.alert_class in station.lanes
         )
@@ -117,6 +118,14 @@ def eta_s(desk: Desk, opened: OpenAlert, backlog: Backlog) -> float | None:
             return None
         longest = max(longest, max(ahead, segments) / rate)
     return round(longest, 1)
+
+
+def _drains_per_s(opened: OpenAlert, station: Station, channel: Channel) -> float:
+    """Return how much of this a carrier takes a second; of calls as many as it has lines for."""
+    pace = station.pace
+    if channel not in CALL_CHANNELS or pace.lines is None:
+        return pace.allowed_per_s
+    return min(pace.allowed_per_s, pace.lines / opened.usual_call_s)
 
 
 def _lane(opened: OpenAlert) -> int:

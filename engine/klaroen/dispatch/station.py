@@ -49,7 +49,7 @@ class Station:
         self.cost_eur = settings.cost_eur
         self.keyed = settings.keyed
         self.rule: MultipartRule = settings.multipart_rule
-        self.pace = paces.make_pace(settings.paced_per_s, settings.lines_max, now)
+        self.pace = paces.make_pace(settings.paced_per_s, settings.lines_max, now, silence_ms=settings.silence_ms)
         self.turns = Lanes()
         self.served: dict[AlertClass, dict[AlertId, int]] = {lane: {} for lane in CLASSES}
         self.taken = 0.0

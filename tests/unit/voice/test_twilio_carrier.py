@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from klaroen.clips import ClipStore
 from klaroen.core.errors import CarrierDownError
-from klaroen.core.model import CarrierName, ClipId
+from klaroen.core.model import AttemptId, CarrierName, ClipId
 from klaroen.core.ports import (
     Accepted,
     Answer,
@@ -31,7 +31,7 @@ from klaroen.core.ports import (
 )
 from klaroen.settings import Twilio
 from klaroen.testing import CarrierRig
-from klaroen_adapters.voice.twilio import TwilioCarrier, account_of, build
+from klaroen_adapters.voice.twilio import OVER_MAX, TwilioCarrier, account_of, build
 from klaroen_adapters.voice.twilio_callback import authentic, hear, read_form
 from klaroen_adapters.voice.twilio_clip import wav
 from klaroen_adapters.voice.twilio_mark import read_mark
@@ -355,3 +355,17 @@ async def test_build_reads_the_token_less_its_last_line_end(tmp_path: Path) -> N
     assert (TOKEN, "http://bin.test") == (carrier._account.token, carrier._account.callbacks)
     assert account_of(settings(tmp_path, public_url=None)).callbacks is None
     carrier.acknowledge([], stored=True)
+
+
+async def test_a_call_of_before_our_start_ends_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Its line is held since then; that it was answered says nothing new, and callbacks come again."""
+    call = AttemptId("before")
+    async with cloud(tmp_path) as one:
+        carrier = one.rig.carrier
+        assert isinstance(carrier, TwilioCarrier)
+        for phase in ("answered", "ended", "ended", "answered"):
+            await carrier.hear([Call(call, phase, 7.0)])  # type: ignore[arg-type]
+        assert [Call(call, "ended", 7.0)] == [event for event in one.rig.events if isinstance(event, Call)]
+        for index in range(OVER_MAX + 1):
+            await carrier.hear([Call(AttemptId(f"before{index}"), "ended", 0.0)])
+        assert OVER_MAX == len(carrier._over)
