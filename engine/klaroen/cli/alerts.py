@@ -33,9 +33,9 @@ def send(file: Annotated[Path, Parameter(allow_leading_hyphen=True)], *, key: st
     Parameters
     ----------
     file
-        The alert as JSON; - reads it from stdin.
+        The alert as JSON, or a CAP 1.2 message; - reads it from stdin.
     key
-        The idempotency key of an earlier try that was given up; else a new one is made.
+        The idempotency key of an earlier try that was given up; else a new one is made. A CAP message has its own.
     """
     body = _body(file)
     key = key or secrets.token_hex(16)
@@ -47,6 +47,10 @@ def send(file: Annotated[Path, Parameter(allow_leading_hyphen=True)], *, key: st
             raise
         words = f"{fault}\nIt may have been accepted. To try again without sending it twice: --key {key}"
         raise CommandFault(words, code=fault.code, details={"idempotency_key": key}) from None
+    if "heard" in accepted:  # a CAP message by which nobody is warned
+        stopped = [f"  {one['id']} {one['state']}: {one['handed_over']} handed over" for one in accepted["alerts"]]
+        context.answer(accepted, f"{accepted['heard']}: {accepted['reason']}", *stopped)
+        return
     refused = [f"  refused {one['network']} ({one['rule'] or '-'}): {one['reason']}" for one in accepted["refused"]]
     warnings = [f"  {words}" for words in accepted["warnings"]]
     people = f"{accepted['id']} {accepted['state']}: {accepted['members']} members of {accepted['networks']} networks"

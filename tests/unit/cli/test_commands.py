@@ -393,6 +393,19 @@ def test_an_alert_may_come_from_stdin_and_be_cap(
     assert api.calls[0][3]["Content-Type"] == "application/cap+xml"
 
 
+def test_a_cap_message_that_warns_nobody_says_so(terminal: Terminal, api: type[FakeApi], tmp_path: Path) -> None:
+    """A Cancel tells what it stopped, an Ack why it is ignored."""
+    (tmp_path / "cancel.xml").write_text("<alert/>")
+    stopped = {"id": "A1", "state": "cancelled", "handed_over": 3, "stopped": 4}
+    api.answers = [{"heard": "cancelled", "reason": "Nothing is sent.", "alerts": [stopped]}]
+    told = "cancelled: Nothing is sent.\n  A1 cancelled: 3 handed over\n"
+    assert (0, told, "") == terminal.run("alert", "send", "cancel.xml")
+    api.answers = [{"heard": "ignored", "reason": "It is an Ack.", "alerts": []}]
+    assert (0, {"heard": "ignored", "reason": "It is an Ack.", "alerts": []}) == terminal.json(
+        "alert", "send", "cancel.xml"
+    )
+
+
 def test_a_try_that_was_given_up_can_be_taken_up_again(terminal: Terminal, api: type[FakeApi], tmp_path: Path) -> None:
     """It may have been accepted: the key is told, so that it is not sent twice."""
     (tmp_path / "alert.json").write_text("{}")

@@ -4,7 +4,21 @@ from hashlib import sha256
 
 import msgspec
 import pytest
-from tests.unit.core.cap_samples import EARTHQUAKE, GENT, HOMELAND, NOW_MS, SPACE, area, info, message
+from tests.unit.core.cap_samples import (
+    AGGREGATED,
+    BROADCAST,
+    EARTHQUAKE,
+    GENT,
+    HOMELAND,
+    KILOMETRES,
+    METEO,
+    NOW_MS,
+    OLDER,
+    SPACE,
+    area,
+    info,
+    message,
+)
 
 from klaroen.core.cap import BODY_BYTES_MAX, Posted, Profile, Unheeded, Withdrawn, key_of, read_cap
 from klaroen.core.cap_area import SHAPES_MAX
@@ -307,6 +321,34 @@ def test_a_fault_never_quotes_a_text() -> None:
         with pytest.raises(InputError) as caught:
             read_cap(body, "police", PROFILE, NOW)
         assert secret not in msgspec.json.encode(caught.value.problem).decode()
+
+
+# --- what other senders write -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "at"),
+    [
+        (METEO, INFO + "/instruction"),
+        (AGGREGATED, SPOT + "/polygon[1]"),
+        (OLDER, "/"),
+        (METEO.replace(b"<instruction>Let op.</instruction>", b""), SPOT),
+        (BROADCAST.replace(b"nl-NL", b"pl-PL"), INFO + "/language"),
+        (BROADCAST.replace(b"+01:00</sent>", b"Z</sent>"), "/alert/sent"),
+    ],
+)
+def test_messages_of_other_countries_are_refused_for_a_stated_reason(body: bytes, at: str) -> None:
+    """Instructions, geocodes of regions, places elsewhere, older versions, other languages, times without offset."""
+    assert ("invalid", at) == fault(body)
+
+
+@pytest.mark.parametrize("body", [BROADCAST, KILOMETRES])
+def test_messages_of_other_senders_are_read_where_they_say_what_we_carry(body: bytes) -> None:
+    """With notes, codes, heights, CDATA and empty elements, as feeds have them."""
+    told = read(body)
+    assert Text("Grote brand. Blijf binnen & sluit ramen.") == told.request.content.nl
+    assert ("NL-ALERT-118", "meldkamer") == (told.request.reference, told.request.author)
+    assert (told.request.targets.area is None) == (body is KILOMETRES)
 
 
 # --- XML --------------------------------------------------------------------------------------------------------------
