@@ -25,7 +25,7 @@ from klaroen_bench.demo_face import Cast, Face, make_face
 from klaroen_bench.gauge import Gauge
 from klaroen_bench.processes import ProcessError
 from klaroen_bench.report import Files, Measured, Register, judge
-from klaroen_bench.rig import Plan, Rig, RigError
+from klaroen_bench.rig import Plan, Rig, RigError, Trunk
 from klaroen_bench.sight import FINAL, Event, Kind, Sight, call_counts, events_between
 from klaroen_bench.storm import BLACKOUT_S, BLACKOUT_SHARE, KILL_SHARE, Storm
 
@@ -52,6 +52,7 @@ ALERT: Final = {
             "Türen schließen, nicht selbst eingreifen. Etwas gesehen? Rufen Sie 101 an."
         },
     },
+    "confirm": True,
     "reference": "demo",
 }
 """One segment each: 156, 160 and 157 septets of GSM 03.38."""
@@ -80,8 +81,8 @@ def run_demo(options: Options) -> int:
     Raises CommandFault where the system did not start, or stands still; what it wrote is kept then.
     """
     directory = make_directory()
-    plan = Plan(options.members, options.networks, options.seed)
-    face = make_face(Cast(plan.members, plan.networks, plan.seed, options.storm, plan.conditions.view()), options.json)
+    plan = Plan(options.members, options.networks, options.seed, trunk=Trunk())
+    face = make_face(Cast(plan.members, plan.networks, plan.seed, options.storm, plan.view()), options.json)
     keep = options.keep
     try:
         with ending_on_sigterm(), face:
@@ -144,8 +145,7 @@ def perform(directory: Path, plan: Plan, face: Face, *, storm: bool) -> None:
         settled_s = round(time.monotonic() - posted_s, 3)
         face.phase("reading")
         rig.flush_ledgers()
-        calls = None if plan.trunk is None else plan.trunk.view()
-        conditions = plan.conditions.view() | {"calls": calls, "storm": storm_view(weather)}
+        conditions = plan.view() | {"storm": storm_view(weather)}
         watch.weigh()
         measured = Measured(
             plan.seed,

@@ -40,7 +40,7 @@ class Cast(Struct, frozen=True):
     networks: int
     seed: int
     storm: bool
-    conditions: Mapping[str, float | None]
+    conditions: Mapping[str, Any]
 
 
 class Face(Protocol):
@@ -115,6 +115,8 @@ class PlainFace:
         storm = ", with a storm" if cast.storm else ""
         self._say(f"klaroen demo: {cast.members:,} people in {cast.networks:,} networks, seed {cast.seed}{storm}")
         self._say(f"simulated carriers: {conditions_words(cast.conditions)}")
+        if cast.conditions.get("calls"):
+            self._say(f"simulated telephones: {telephones_words(cast.conditions['calls'])}")
         return self
 
     def __exit__(
@@ -181,6 +183,15 @@ def conditions_words(conditions: Mapping[str, Any]) -> str:
     ]
     pace = [f"{drain:,.0f} drained a second"] if drain else []
     return ", ".join([f"{conditions['latency_ms']:g} ms", *shares, *pace])
+
+
+def telephones_words(calls: Mapping[str, Any]) -> str:
+    """Return how those who are called behave, as a person says it."""
+    low, high = calls["ring_s"]
+    shares = [
+        f"{calls[key]:.0%} {words}" for key, words in (("busy", "busy"), ("no_answer", "no answer"), ("key", "press 1"))
+    ]
+    return ", ".join([f"{calls['lines']:,} lines", f"ring {low:g}-{high:g} s", *shares])
 
 
 def verdict_words(report: Mapping[str, Any]) -> str:

@@ -21,7 +21,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from klaroen_bench.demo_face import FAULTS, PHASES, Cast, conditions_words, duration, figures, verdict_words
+from klaroen_bench.demo_face import (
+    FAULTS,
+    PHASES,
+    Cast,
+    conditions_words,
+    duration,
+    figures,
+    telephones_words,
+    verdict_words,
+)
 from klaroen_bench.sight import STATES, Event, Kind, Rates, Sight, channel_views
 
 WIDTH_MAX: Final = 110
@@ -30,6 +39,8 @@ FRAMES_PER_S: Final = 6
 """The figures themselves change four times a second [a frame costs 4 ms]."""
 EVENTS_KEPT: Final = 100
 EVENTS_MIN: Final = 3
+ROOMY: Final = 30
+"""Lines from which on more is said of the conditions."""
 BAR_CELLS_MIN: Final = 10
 COLOURS: Final = {
     "reached": "green",
@@ -102,11 +113,11 @@ class ScreenFace:
     def __rich__(self) -> RenderableType:
         """Return the screen as it is now."""
         sight = self._sight
-        lines = 5
+        lines = 5 + self._shows_telephones
         if sight is not None and sight.status:
             lines += 6 + len(sight.status["channels"])
         if sight is not None and sight.carriers:
-            lines += 3 + len(sight.carriers) + 2 * bool(sight.calls)
+            lines += 3 + len(sight.carriers) + bool(sight.calls)
         return self._draw(max(EVENTS_MIN, self._console.height - lines))
 
     def _draw(self, events: int) -> Group:
@@ -118,6 +129,11 @@ class ScreenFace:
         if sight is not None and sight.carriers:
             parts += [self._carriers(sight), *calls_line(sight.calls), Text()]
         return Group(*parts, *self._told(events))
+
+    @property
+    def _shows_telephones(self) -> bool:
+        """There are any, and there is room to say how they behave."""
+        return bool(self._cast.conditions.get("calls")) and self._console.height >= ROOMY
 
     @property
     def _width(self) -> int:
@@ -132,9 +148,11 @@ class ScreenFace:
         )  # fmt: skip
         if cast.storm:
             first.append(" · ", "dim").append("storm: blackout, kill -9", "bold red")
-        words = f"Simulated carriers: {conditions_words(cast.conditions)}"
+        words = [f"Simulated carriers: {conditions_words(cast.conditions)}"]
+        if self._shows_telephones:
+            words.append(f"Telephones: {telephones_words(cast.conditions['calls'])}")
         return Panel(
-            Group(first, Text(words, "dim", no_wrap=True, overflow="ellipsis")),
+            Group(first, *(Text(line, "dim", no_wrap=True, overflow="ellipsis") for line in words)),
             title=Text.assemble(("klaroen", "bold cyan"), (" demo", "cyan")),
             title_align="left",
             subtitle=f"[dim]seed {cast.seed} · {now_s - self._began_s:.1f} s[/]",
@@ -263,7 +281,7 @@ def calls_line(calls: Mapping[str, int]) -> Iterator[RenderableType]:
     line = Text(no_wrap=True, overflow="ellipsis")
     for name, count in calls.items():
         line.append("■ ", CALL_COLOURS[name]).append(f"{count:,} ", "bold").append(f"{name}  ", "dim")
-    yield Padding(line, (1, 1, 0, 1))
+    yield Padding(line, (0, 1, 0, 1))
 
 
 def rate(per_s: float) -> Text:

@@ -94,6 +94,7 @@ class Trunk(Struct, frozen=True):
         """Return the conditions as every report prints them."""
         view: dict[str, Any] = to_builtins(self)
         del view["name"], view["cost_eur"]
+        view["ring_s"] = list(self.ring_s)
         return view
 
 
@@ -111,3 +112,7 @@ class Plan(Struct, frozen=True):
     """Shorter than the default minute, so that a demonstration ends while somebody watches."""
     call_s: float = 15.0
     unjournaled_max: int = 1_000
+
+    def view(self) -> dict[str, Any]:
+        """Return how carriers and telephones behave."""
+        return self.conditions.view() | {"calls": None if self.trunk is None else self.trunk.view()}

@@ -1,8 +1,8 @@
 """`klaroen bench voice`: a voice process with as many calls as it is to hold, and callees that write down what comes.
 
 Law: setup is from the order at the socket until the callee's answer is told; lateness is the kernel's word at the
-callee, against the schedule of the packets' own time stamps. Lost is a call of which less than four fifths, or anything
-else, is in the callee's ledger. CPU is that of the voice process alone, over all seconds that calls stood.
+callee, against the schedule of the packets' own time stamps. Lost is a call that was made, and of which less than four
+fifths, or anything else, is in the callee's ledger; one that was not made says why. CPU is the voice process's alone.
 """
 
 import http.client
@@ -65,7 +65,7 @@ def run_voice(options: VoiceOptions) -> int:
         },
         "runs": options.runs,
         **{key: ours[key] for key in ("concurrent", "calls", "calls_per_s", "setup_ms", "late_ticks_ms", "lost")},
-        **{key: ours[key] for key in ("altered", "cpu_ms_per_call_second", "own_late_ticks_ms", "outcomes")},
+        **{key: ours[key] for key in ("altered", "unsent", "cpu_ms_per_call_second", "own_late_ticks_ms", "outcomes")},
         "sipp": middle["sipp"],
         "asterisk": middle["asterisk"],
         "cpu_s": ours["cpu_s"],
@@ -89,7 +89,7 @@ def _by_trunk(directory: Path, options: VoiceOptions) -> Report:
         figures |= {"late_ticks_ms": _lateness(trunk), "own_late_ticks_ms": _own_lateness(voice)}
         figures["cpu_s"] |= {"trunk": trunk.cpu_s()}
         figures["peak_rss_mb"] |= {"trunk": round(trunk.peak_rss_mb(), 1)}
-    return figures | _heard(directory, clip, figures["calls"])
+    return figures | _heard(directory, clip, figures["calls"] - figures["unsent"])
 
 
 def _by_sipp(directory: Path, options: VoiceOptions) -> Report | None:
@@ -105,7 +105,7 @@ def _by_sipp(directory: Path, options: VoiceOptions) -> Report | None:
         pin(sipp.pid, OTHERS_CORE)
         figures = _load("sipp", voice.pid, voice.config, clip, options)
         figures["own_late_ticks_ms"] = _own_lateness(voice)
-    return figures | {"lost": figures["calls"] - figures["reached"]}
+    return figures | {"lost": figures["calls"] - figures["unsent"] - figures["reached"]}
 
 
 def _by_asterisk(directory: Path, options: VoiceOptions) -> Report | None:
@@ -123,7 +123,7 @@ def _by_asterisk(directory: Path, options: VoiceOptions) -> Report | None:
         config = write_config(directory, asterisk_carrier("asterisk", asterisk, options.concurrent))
         figures = _load("asterisk", asterisk.pid, config, clip, options)
         figures |= {"late_ticks_ms": _lateness(trunk), "version": asterisk.version}
-    return figures | _heard(directory, clip, figures["calls"])
+    return figures | _heard(directory, clip, figures["calls"] - figures["unsent"])
 
 
 def _load(carrier: str, pid: int, config: Path, clip: str, options: VoiceOptions) -> Report:

@@ -87,7 +87,7 @@ def test_calls_are_measured_with_a_trunk_sipp_and_asterisk() -> None:
     for row in filter(None, (report, report["sipp"], report["asterisk"])):
         assert row["concurrent"] == 30 < row["calls"]
         assert row["setup_ms"] == {"p50": None, "p99": None}
-        assert (row["lost"], row["outcomes"]) == (0, {})
+        assert (row["lost"], row["unsent"]) == (0, 0)
         assert row["cpu_ms_per_call_second"] > 0
     assert report["altered"] == 0
     assert 0 < report["late_ticks_ms"]["p50"] <= report["late_ticks_ms"]["p99"]

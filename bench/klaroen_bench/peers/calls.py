@@ -80,6 +80,8 @@ class Caller:
         self.setup_ms: list[float] = []
         self.outcomes: Counter[str] = Counter()
         """Of calls that were not played whole, by words."""
+        self.unsent = 0
+        """Calls that were never made, and say so: dispatch would make them later, or otherwise."""
         self.calls = self.counted = self.answered = self.reached = self.concurrent = 0
         self.talk_s = 0.0
 
@@ -91,7 +93,10 @@ class Caller:
                     self.up.set()
                 case Answer(attempt, Accepted()):
                     self._standing[attempt].accepted = True
-                case Answer(attempt, Refused(words) | Unsent(words) | Unknown(words)):
+                case Answer(attempt, Refused(words) | Unsent(words)):
+                    self.unsent += 1
+                    self._end(attempt, words)
+                case Answer(attempt, Unknown(words)):
                     self._end(attempt, words)
                 case Call(attempt, "answered"):
                     self._answer(self._standing[attempt], now_s)
@@ -148,6 +153,7 @@ class Caller:
         try:
             await self.carrier.hand_over(envelopes)
         except CarrierDownError:
+            self.unsent += len(envelopes)
             for envelope in envelopes:
                 self._end(envelope.attempt, "carrier down")
 
@@ -191,6 +197,7 @@ async def call(config: Path, name: str, clip: str, load: Load) -> dict[str, Any]
         "calls": caller.calls,
         "calls_per_s": round(caller.counted / measured_s, 1),
         "setup_ms": percentiles(caller.setup_ms),
+        "unsent": caller.unsent,
         "answered": caller.answered,
         "reached": caller.reached,
         "outcomes": dict(caller.outcomes),

@@ -10,10 +10,10 @@ from tests.unit.bench.test_demo_report import AUDITED, DELIVERIES, MEASURED, STA
 from klaroen_bench.demo_face import PHASES, Cast, MachineFace, PlainFace, conditions_words, duration, make_face
 from klaroen_bench.demo_screen import Bar, ScreenFace
 from klaroen_bench.report import make_report
-from klaroen_bench.rig import Conditions
+from klaroen_bench.rig import Conditions, Plan, Trunk
 from klaroen_bench.sight import Event, Sight, call_counts
 
-CAST = Cast(100_000, 1_059, 1, True, Conditions().view())
+CAST = Cast(100_000, 1_059, 1, True, Plan(100_000, 1_059, 1, trunk=Trunk()).view())
 CHANNEL = {
     "handed_over": 62_000, "reached": 59_000, "failed": 580, "attempts": 62_580, "p50_ms": 412.0, "p99_ms": 2_310.0,
     "cost_eur": 3_400.0,
@@ -93,6 +93,18 @@ def test_the_screen_says_what_an_operator_looks_for() -> None:
     wanted = ("100,000", "storm", "2.31 s", "412 ms", "668/1,000", "simulated", "link down", "open", "half open")
     assert [] == [words for words in wanted if words not in shown]
     assert "6,667" in shown  # alpha's rate: 10,000 in 1.5 s
+
+
+def test_a_roomy_screen_says_how_telephones_behave_and_how_calls_stand() -> None:
+    """On a small one the conditions stand in the report."""
+    for height, said in ((60, True), (24, False)):
+        clock, terminal = Clock(), console(height=height)
+        face = ScreenFace(CAST, terminal, clock)
+        play(face, clock)
+        shown = "\n".join(lines_of(face, terminal))
+        assert ("1,000 lines, ring 1-4 s, 4% busy, 5% no answer, 60% press 1" in shown) is said
+        assert "41 ringing" in shown
+        assert "959 talking" in shown
 
 
 def test_the_screen_starts_with_what_it_knows() -> None:

@@ -115,11 +115,13 @@ def test_what_fails_is_told_in_its_words(clock) -> None:
     caller, _, _ = run(Load(20, 300.0, 5.0), clock, fates="1234")
     assert {"number invalid", "voice process late", "trunk silent", "busy"} == set(caller.outcomes)
     assert caller.calls == caller.reached + sum(caller.outcomes.values())
+    assert caller.unsent == caller.outcomes["number invalid"] + caller.outcomes["voice process late"]
 
 
 def test_a_carrier_that_is_down_takes_nothing(clock) -> None:
     caller, _, _ = run(Load(2, 5.0, 1.0), clock, down=True)
     assert {"carrier down": caller.calls} == dict(caller.outcomes)
+    assert caller.calls == caller.unsent
 
 
 def test_a_carrier_that_never_comes_up_is_waited_for_in_vain(clock) -> None:
