@@ -132,14 +132,15 @@ class _Trial:
                 return False
             if begins < at:
                 self._heard[-1] -= (at - begins) * self._goes_on
-            whole, came = start + size == len(self._units[unit]), at
+            broken, came = start + size < len(self._units[unit]), at
             at = floor = begins + size
-            if not whole and at < len(segment):
-                # It was broken off after a packet; what follows may begin with the silence that it would have had.
-                size -= size % OCTETS
+            if broken and at < len(segment):
+                size -= size % OCTETS  # it was broken off after a packet
                 if not self._may_break or begins + size <= came:
                     return False
                 at = begins + size
+            if self._may_break:
+                # What follows may begin with the silence that this would have had, or seems to have had.
                 floor = max(begins, len(segment[:at].rstrip(_SILENCE)))
             self._note(unit, start, size)
             after_gap = False
@@ -156,14 +157,14 @@ class _Trial:
         self._heard[-1] += size
 
     def _from_start(self, segment: bytes, at: int, quiet: int, floor: int) -> tuple[int, int, int, int]:
-        """Return the unit of which most begins here or within this silence: it, 0, from where, how much."""
+        """Return the unit that begins here or within this silence and reaches furthest: it, 0, from where, how much."""
         best = (0, 0, at, 0)
         for index, (unit, lead) in enumerate(zip(self._units, self._leads, strict=True)):
             begins = at + quiet - lead
             if begins < floor:
                 continue
             size = agreement(segment, begins, unit, 0)
-            if size > max(lead, best[3]):
+            if size > lead and begins + size > best[2] + best[3]:
                 best = (index, 0, begins, size)
         return best
 

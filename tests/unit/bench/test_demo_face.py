@@ -102,7 +102,7 @@ def test_a_roomy_screen_says_how_telephones_behave_and_how_calls_stand() -> None
         face = ScreenFace(CAST, terminal, clock)
         play(face, clock)
         shown = "\n".join(lines_of(face, terminal))
-        assert ("1,000 lines, ring 1-4 s, 4% busy, 5% no answer, 60% press 1" in shown) is said
+        assert ("1,500 lines, ring 1-4 s, 4% busy, 5% no answer, 60% press 1" in shown) is said
         assert "41 ringing" in shown
         assert "959 talking" in shown
 

@@ -108,6 +108,24 @@ def test_what_is_broken_off_in_its_silence_is_followed_by_another_silence() -> N
     assert Heard(frozenset({"nl"}), share, 1, 1, False) == listener.hear([[0, 0, 3_680 + len(reply)]], "5")
 
 
+def test_what_is_broken_off_in_its_last_silence_seems_whole() -> None:
+    """As much silence follows as was left of it, and more."""
+    clip, reply = CLIP + QUIET * 1_123, QUIET * 1_600 + REPLY
+    call = clip[:8_160] + reply
+    share = round((8_160 + 480) / len(clip), 4)
+    assert Heard(frozenset({"nl"}), share, 1, 1, False) == Listener({0: call}, {"nl": clip}, [reply]).hear(
+        [[0, 0, len(call)]], "5"
+    )
+
+
+def test_whose_silence_it_is_is_told_by_who_reaches_furthest() -> None:
+    """A longer silence that goes on alike for an octet is none of the other's."""
+    clip, reply = QUIET * 900 + CLIP + QUIET * 400, QUIET * 800 + CLIP[:1] + REPLY
+    call = clip + reply[:803]
+    found = Listener({0: call}, {"nl": clip}, [reply]).hear([[0, 0, len(call)]], "1")
+    assert Heard(frozenset({"nl"}), 1.0, 1, 1, False) == found
+
+
 def test_octets_that_happen_to_be_alike_do_not_mislead() -> None:
     """Speech is broken off between packets, even if the next begins as it would have gone on."""
     reply = CLIP[3_200:3_205] + REPLY

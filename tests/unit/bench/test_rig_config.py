@@ -45,7 +45,7 @@ def test_the_trunk_is_told_how_its_telephones_behave() -> None:
     """Each share of the plan is an option of the process, and a condition of the report."""
     trunk = Trunk(busy=0.25, ring_s=(0.5, 2.0))
     arguments = trunk.arguments(9)
-    assert {"--busy=0.25", "--ring-s=0.5:2", "--seed=9", "--lines=1000", "--name=belgacom"} <= set(arguments)
+    assert {"--busy=0.25", "--ring-s=0.5:2", "--seed=9", "--lines=1500", "--name=belgacom"} <= set(arguments)
     assert {name.replace("-", "_") for name in trunk.view()} >= {
         "busy",
         "ring_s",
