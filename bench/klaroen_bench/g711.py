@@ -1,11 +1,12 @@
-"""G.711 as an auditor needs it: what an octet of A-law or of mu-law means, and which octets of both mean the same.
+"""G.711 as an auditor needs it: what an octet of A-law means, and which octet of mu-law means the same.
 
 Law: tables of our own, made from the recommendation's segments; nothing of the engine's is asked.
 """
 
-from bisect import bisect_left
+from bisect import bisect_right
 from typing import Final
 
+BIAS: Final = 0x84
 SILENCE: Final = 0xD5
 """The A-law octet nearest to nothing, with which a last packet is filled up."""
 
@@ -18,28 +19,19 @@ def _alaw(octet: int) -> int:
     return size if octet & 0x80 else -size
 
 
-def _ulaw(octet: int) -> int:
-    """Return the sample, 16 bits, of an octet: all bits are inverted, bit 8 clear means positive."""
-    octet ^= 0xFF
-    size = ((octet & 15) << 3) + 0x84 << (octet >> 4 & 7)
-    return 0x84 - size if octet & 0x80 else size - 0x84
-
-
 ALAW: Final = tuple(_alaw(octet) for octet in range(256))
-ULAW: Final = tuple(_ulaw(octet) for octet in range(256))
-_LEVELS: Final = sorted(set(ULAW))
+_FROM: Final = tuple(((16 + step) << (segment + 3)) - BIAS for segment in range(8) for step in range(16))
+"""The least size of each step of mu-law, 16 bits (table 2a's decision values)."""
 
 
-def _nearest(sample: int) -> frozenset[int]:
-    """Return every mu-law octet as near to a sample as any; two where it lies in the middle, and both zeros."""
-    at = bisect_left(_LEVELS, sample)
-    beside = _LEVELS[max(0, at - 1) : at + 1]
-    off = min(abs(level - sample) for level in beside)
-    return frozenset(octet for octet in range(256) if abs(ULAW[octet] - sample) == off)
+def _ulaw(sample: int) -> int:
+    """Return the octet of a sample: all bits are inverted, bit 8 clear means positive."""
+    place = bisect_right(_FROM, abs(sample)) - 1
+    return 0xFF ^ place if sample >= 0 else 0x7F ^ place
 
 
-ULAW_OF: Final = tuple(_nearest(sample) for sample in ALAW)
-"""By A-law octet, the mu-law octets that say the same as well as mu-law can."""
+TO_ULAW: Final = bytes(_ulaw(sample) for sample in ALAW)
+"""By A-law octet, the mu-law octet that says the same."""
 
 
 def rms(alaw: bytes) -> float:

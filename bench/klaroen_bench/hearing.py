@@ -12,13 +12,15 @@ from msgspec import Struct
 
 from klaroen_bench.carriers.rtp import OCTETS
 from klaroen_bench.carriers.sounds import GAP
-from klaroen_bench.g711 import SILENCE
+from klaroen_bench.g711 import SILENCE, TO_ULAW
 
 WHOLE_SHARE: Final = 0.8
 """Of the clip: who has heard as much was reached (R15) ..."""
 IN_FLIGHT: Final = 3 * OCTETS
 """... but for three packets that were on their way when the callee hung up."""
 _SILENCE: Final = bytes([SILENCE])
+_SILENCES: Final = {False: _SILENCE, True: _SILENCE.translate(TO_ULAW)}
+"""In A-law, and in mu-law."""
 
 
 class Heard(Struct, frozen=True):
@@ -44,18 +46,25 @@ class Listener:
     def __init__(self, sounds: Mapping[int, bytes], clips: Mapping[str, bytes], others: Collection[bytes] = ()) -> None:
         """`sounds` are the ledger's, by number; `clips`, by name, carry the alert; `others` may be said after one."""
         self._sounds = sounds
-        self._clips = {name: octets for name, octets in sorted(clips.items()) if octets}
-        self._others = [octets for octets in others if octets]
+        clips = {name: octets for name, octets in sorted(clips.items()) if octets}
+        self._says = {
+            False: (clips, [octets for octets in others if octets]),
+            True: (
+                {name: octets.translate(TO_ULAW) for name, octets in clips.items()},
+                [octets.translate(TO_ULAW) for octets in others if octets],
+            ),
+        }
+        """What may be said, in A-law and in mu-law."""
         self._known: dict[tuple[object, ...], Heard] = {}
 
-    def hear(self, stretches: Sequence[Sequence[int]], keys: str = "") -> Heard:
-        """Return what a call heard in which these keys were pressed.
+    def hear(self, stretches: Sequence[Sequence[int]], keys: str = "", *, mu_law: bool = False) -> Heard:
+        """Return what a call heard, in A-law or mu-law, in which these keys were pressed.
 
         Raises ValueError where the ledger lacks what its stretches name.
         """
-        known = (bool(keys), *map(tuple, stretches))
+        known = (bool(keys), mu_law, *map(tuple, stretches))
         if known not in self._known:
-            self._known[known] = self._judge(self._segments(stretches), may_break=bool(keys))
+            self._known[known] = self._judge(self._segments(stretches), may_break=bool(keys), mu_law=mu_law)
         return self._known[known]
 
     def _segments(self, stretches: Sequence[Sequence[int]]) -> list[bytes]:
@@ -71,18 +80,22 @@ class Listener:
             segments[-1] += octets
         return [bytes(segment) for segment in segments]
 
-    def _judge(self, segments: Sequence[bytes], *, may_break: bool) -> Heard:
+    def _judge(self, segments: Sequence[bytes], *, may_break: bool, mu_law: bool) -> Heard:
         """Judge by each clip: what makes sense by one does, whatever the others say to it."""
-        by_clip = {name: _Trial(octets, self._others, may_break).of(segments) for name, octets in self._clips.items()}
+        clips, others = self._says[mu_law]
+        silence = _SILENCES[mu_law]
+        by_clip = {
+            name: _Trial(octets, others, silence, may_break=may_break).of(segments) for name, octets in clips.items()
+        }
         sensible = {name: found for name, found in by_clip.items() if not found.strange}
         if not sensible:
-            if not any(segment.strip(_SILENCE) for segment in segments):
+            if not any(segment.strip(silence) for segment in segments):
                 return Heard(frozenset(), 0.0, 0, 0, False)
-            octets, shortest = sum(map(len, segments)), min(map(len, self._clips.values()), default=1)
+            octets, shortest = sum(map(len, segments)), min(map(len, clips.values()), default=1)
             return Heard(frozenset(), round(min(1.0, octets / shortest), 4), 0, 0, True)
         best = max(sensible.values(), key=lambda found: found.share)
-        clips = frozenset(name for name, found in sensible.items() if found.share and found.plays)
-        return Heard(clips, best.share, best.plays, best.others, False)
+        names = frozenset(name for name, found in sensible.items() if found.share and found.plays)
+        return Heard(names, best.share, best.plays, best.others, False)
 
 
 class _Found(Struct, frozen=True):
@@ -95,9 +108,10 @@ class _Found(Struct, frozen=True):
 class _Trial:
     """One call held against one clip."""
 
-    def __init__(self, clip: bytes, others: Sequence[bytes], may_break: bool) -> None:
+    def __init__(self, clip: bytes, others: Sequence[bytes], silence: bytes, *, may_break: bool) -> None:
         self._units = [clip, *others]
-        self._leads = [_quiet(unit, 0) for unit in self._units]
+        self._silence = silence
+        self._leads = [_quiet(unit, 0, silence) for unit in self._units]
         self._may_break = may_break
         self._heard: list[int] = []
         """Octets of each play."""
@@ -123,7 +137,7 @@ class _Trial:
         """Return whether all of a segment is what may be heard; note what of the clip it is."""
         at = floor = 0
         while at < len(segment):
-            quiet = _quiet(segment, at)
+            quiet = _quiet(segment, at, self._silence)
             if at + quiet == len(segment):
                 return True
             find = self._anywhere if after_gap else self._from_start
@@ -141,7 +155,7 @@ class _Trial:
                 at = begins + size
             if self._may_break:
                 # What follows may begin with the silence that this would have had, or seems to have had.
-                floor = max(begins, len(segment[:at].rstrip(_SILENCE)))
+                floor = max(begins, len(segment[:at].rstrip(self._silence)))
             self._note(unit, start, size)
             after_gap = False
         return True
@@ -180,7 +194,7 @@ class _Trial:
 
 
 def beginning(heard: bytes, clips: Mapping[str, bytes]) -> str | None:
-    """Return which clip a call began with; None where it began with none, or with several alike."""
+    """Return which clip a call in A-law began with; None where it began with none, or with several alike."""
     found = {name: agreement(heard, 0, octets, 0) for name, octets in clips.items()}
     most = max(found.values(), default=0)
     spoken = heard[:most].strip(_SILENCE)
@@ -204,6 +218,6 @@ def agreement(heard: bytes, at: int, unit: bytes, start: int) -> int:
     return low
 
 
-def _quiet(octets: bytes, at: int) -> int:
+def _quiet(octets: bytes, at: int, silence: bytes) -> int:
     """Return how many octets of silence follow."""
-    return len(octets) - at - len(octets[at:].lstrip(_SILENCE))
+    return len(octets) - at - len(octets[at:].lstrip(silence))

@@ -78,11 +78,13 @@ class Trunk(Struct, frozen=True):
     """Of all who answer, where they are asked for it."""
     other_key: float = 0.02
     hang_up: float = 0.02
+    mu_law: float = 0.02
+    """Take mu-law and nothing else."""
     cost_eur: float = 0.055
     """A started minute."""
 
     def arguments(self, seed: int) -> list[str]:
-        shares = ("busy", "no_answer", "rejected", "invalid", "fault", "key", "other_key", "hang_up")
+        shares = ("busy", "no_answer", "rejected", "invalid", "fault", "key", "other_key", "hang_up", "mu_law")
         low, high = self.ring_s
         return [
             *(f"--{name.replace('_', '-')}={getattr(self, name):g}" for name in shares),

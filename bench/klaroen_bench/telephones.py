@@ -64,9 +64,11 @@ def read_trunk(path: Path) -> TrunkLedger:
 
 
 def first_heard(ledger: TrunkLedger) -> Iterator[FirstHeard]:
-    """Yield what each call heard before anything was missing."""
+    """Yield what each call in A-law heard before anything was missing."""
     joined: dict[tuple[tuple[int, ...], ...], bytes] = {}
     for _, record in ledger.calls:
+        if record.mu_law:
+            continue
         whole = tuple(tuple(stretch) for stretch in takewhile(lambda stretch: stretch[0] != GAP, record.stretches))
         if whole not in joined:
             joined[whole] = b"".join(
@@ -97,7 +99,7 @@ def _hear(listener: Listener, record: Record) -> Heard:
     if not record.kept:
         raise AuditError("the trunk heard more than it could keep")
     try:
-        return listener.hear(record.stretches, record.keys)
+        return listener.hear(record.stretches, record.keys, mu_law=record.mu_law)
     except ValueError as fault:
         raise AuditError(str(fault)) from fault
 

@@ -129,11 +129,11 @@ class Caller:
         lines = [f"SIP/2.0 {status}", *(f"{name}: {asked.headers[name]}" for name in names), "Content-Length: 0"]
         self.socket.sendto(("\r\n".join(lines) + "\r\n\r\n").encode(), self.trunk)
 
-    def play(self, octets: bytes, skip: int = 0) -> None:
+    def play(self, octets: bytes, skip: int = 0, codec: int = 8) -> None:
         """Send octets at once, 160 a packet; `skip` sequence numbers are left out before."""
         self._sequence += skip
         for at in range(0, len(octets), 160):
-            head = RTP.pack(0x80, 8, self._sequence & 0xFFFF, self._sequence * 160, 4711)
+            head = RTP.pack(0x80, codec, self._sequence & 0xFFFF, self._sequence * 160, 4711)
             self.rtp.sendto(head + octets[at : at + 160], self.hears_at)
             self._sequence += 1
 

@@ -311,3 +311,23 @@ def test_a_listening_address_is_host_and_port(tmp_path: Path) -> None:
     with pytest.raises(ProcessError):
         start_trunk(tmp_path / "trunk", "--listen=nowhere", log=tmp_path / "log")
     assert "HOST:PORT" in (tmp_path / "log").read_text()
+
+
+def test_who_takes_mu_law_alone_hears_mu_law(start, calling, tmp_path: Path) -> None:
+    """And says so in the record; who cannot speak it is not understood."""
+    trunk = start("--mu-law=1")
+    caller = calling(trunk, call="mu")
+    port = caller.rtp.getsockname()[1]
+    caller.talk_to(body=OFFER.format(port=port).replace("RTP/AVP 8", "RTP/AVP 0 8"))
+    caller.play(CLIP, codec=0)
+    caller.play(CLIP[:160], codec=8)
+    caller.send("BYE", cseq=2)
+    caller.hear(200)
+    other = calling(trunk, call="a")
+    other.invite()
+    other.hear(488)
+    trunk.stop()
+    heard = {record.call: record for record in records(tmp_path / "trunk")}
+    assert (True, 100, 1) == (heard["mu"].mu_law, heard["mu"].packets, heard["mu"].foreign)
+    assert CLIP == octets(tmp_path / "trunk", heard["mu"])
+    assert 488 == heard["a"].status

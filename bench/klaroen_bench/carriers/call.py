@@ -12,7 +12,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 
 from klaroen_bench.carriers.callfate import CallFate
-from klaroen_bench.carriers.sdp import Offer, read_offer
+from klaroen_bench.carriers.sdp import PCMA, PCMU, Offer, read_offer
 from klaroen_bench.carriers.sdp import write_answer as write_media
 from klaroen_bench.carriers.sip import (
     METHODS,
@@ -87,13 +87,15 @@ class Record(msgspec.Struct, frozen=True):
     again: int
     foreign: int
     heard: int
-    """Octets of A-law ..."""
+    """Octets of A-law, or of mu-law ..."""
     sha256: str
     """... whose hash this is ..."""
     stretches: list[list[int]]
     """... and of which sounds they are made ..."""
     kept: bool
     """... if these are all of them."""
+    mu_law: bool = False
+    """Which of both."""
 
 
 class Call:
@@ -130,7 +132,7 @@ class Call:
         self._switch.states[self.state] += 1
         self._say(100)
         self._offer = read_offer(self.invite.body)
-        if self._offer is None:
+        if self._offer is None or (PCMU if self._fate.mu_law else PCMA) not in self._offer.codecs:
             self._decline(488, "no audio that we speak", "trunk")
         else:
             self._switch.after(self._fate.first_s * self._switch.slow, self._first)
@@ -195,7 +197,7 @@ class Call:
         assert self._offer is not None
         contact, allow = ("Contact", f"<{self._switch.contact}>"), ("Allow", METHODS)
         session = self._invited_at // 1_000_000
-        body = write_media(self._switch.host, self._talk.port, self._offer.event, session)
+        body = write_media(self._switch.host, self._talk.port, self._offer.event, session, self._talk.codec)
         return (contact, allow, ("Content-Type", "application/sdp")), body
 
     def acknowledge(self) -> None:
@@ -295,6 +297,7 @@ class Call:
             sha256="" if ear is None else ear.sha256,
             stretches=[] if ear is None else ear.stretches,
             kept=ear is None or ear.kept,
+            mu_law=self._fate.mu_law,
         )
         self._switch.book(self, msgspec.json.encode(record))
 

@@ -46,6 +46,8 @@ class CallOdds(Struct, frozen=True):
     """Each answer of the trunk comes twice."""
     talking: float = 0.02
     """Who answers, and speaks: audio that the caller has not asked for."""
+    mu_law: float = 0.0
+    """Who takes mu-law and nothing else, as in America."""
     ring_s: Range = (1.0, 4.0)
     key_s: Range = (3.0, 12.0)
     hang_up_s: Range = (1.0, 6.0)
@@ -71,6 +73,7 @@ class CallFate(Struct, frozen=True, gc=False):
     """0 for who waits for the caller to end it."""
     repeated: bool
     talks: bool
+    mu_law: bool = False
 
 
 class CallFates:
@@ -84,10 +87,12 @@ class CallFates:
             (odds.fault,),
             (odds.repeated,),
             (odds.talking,),
+            (odds.mu_law,),
         ):
             if min(shares) < 0.0 or sum(shares) > 1.0:
                 raise ValueError("shares lie in [0, 1], and so do those together that exclude each other")
         self._hash = blake2b(key=seed.to_bytes(8, "little", signed=True), digest_size=DRAWS.size, person=b"call")
+        self._codec = blake2b(key=seed.to_bytes(8, "little", signed=True), digest_size=2, person=b"codec")
         self._odds = odds
 
     def of(self, number: bytes, nth: int = 0) -> CallFate:
@@ -117,7 +122,13 @@ class CallFates:
             hang_up_s=_spread(odds.hang_up_s, hang_up) if leaves else 0.0,
             repeated=repeated < odds.repeated,
             talks=talks < odds.talking,
+            mu_law=self._codec_draw(number) < odds.mu_law,
         )
+
+    def _codec_draw(self, number: bytes) -> float:
+        keyed = self._codec.copy()
+        keyed.update(number)
+        return int.from_bytes(keyed.digest()) / DRAW_MAX
 
 
 def _end(draw: float, odds: CallOdds) -> End:

@@ -39,7 +39,8 @@ class Lateness:
 
 
 class Ear:
-    def __init__(self, sounds: Sounds, lateness: Lateness) -> None:
+    def __init__(self, sounds: Sounds, lateness: Lateness, codec: int = PCMA) -> None:
+        self._codec = codec
         self._sounds = sounds
         self._lateness = lateness
         self._hash = hashlib.sha256()
@@ -77,13 +78,13 @@ class Ear:
     def _hear_burst(self, burst: Burst) -> None:
         """Plain packets in order are heard in runs; whatever else comes is looked at by itself."""
         octets, sizes = burst.octets(), burst.sizes()
-        expected, source = self._expected, self._source
+        expected, source, codec = self._expected, self._source, self._codec
         run = 0
         for index, (flags, kind, sequence, _, sender) in enumerate(burst.heads()):
             if (
                 sequence == expected
                 and sender == source
-                and kind & 0x7F == PCMA
+                and kind & 0x7F == codec
                 and flags == PLAIN
                 and sizes[index] == PLAIN_BYTES
             ):
@@ -101,7 +102,7 @@ class Ear:
         if len(packet) >= 2 and packet[1] in RTCP:
             return
         octets = payload_of(packet)
-        if octets is None or packet[1] & 0x7F != PCMA:
+        if octets is None or packet[1] & 0x7F != self._codec:
             self.foreign += 1
             return
         _, _, sequence, _, sender = HEADER.unpack_from(packet)
@@ -143,7 +144,7 @@ class Ear:
         times = [
             (sec * 1_000_000_000 + nanosec, stamp)
             for (_, kind, _, stamp, sender), (_, _, _, sec, nanosec) in zip(burst.heads(), burst.stamps(), strict=True)
-            if kind & 0x7F == PCMA and (sender == self._source or self._source is None)
+            if kind & 0x7F == self._codec and (sender == self._source or self._source is None)
         ]
         if not times:
             return

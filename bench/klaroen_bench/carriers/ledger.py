@@ -5,7 +5,8 @@ a 14-byte header, little-endian: time in ns since 1970 (u64), kind (u8), length 
 (u32); then the number (ASCII digits without "+") and the body. Kinds: "A" accepted, the body is the one submit_sm or
 the JSON of the one item or the INVITE; "H" on the handset, the body is every submit_sm of the message in the order in
 which the parts came, or the JSON of the item; "S" a sound goes on, the body is its number (u32, from 0) and octets of
-A-law; "C" a call has ended, the body is `call.Record` as JSON, which says of which sounds it is made what was heard.
+A-law or mu-law; "C" a call has ended, the body is `call.Record` as JSON, which says of which sounds it is made what
+was heard.
 A file may end within a record (its writer was killed): the reader says so.
 """
 

@@ -15,7 +15,8 @@ TALK: Final = bytes(0x55 ^ (0x40 | index % 16) for index in range(OCTETS))
 
 
 class Mouth:
-    def __init__(self, at: socket.socket, offer: Offer, source: int) -> None:
+    def __init__(self, at: socket.socket, offer: Offer, source: int, codec: int = PCMA) -> None:
+        self._codec = codec
         self._socket = at
         self._to = (offer.host, offer.port)
         self._event = offer.event
@@ -31,7 +32,7 @@ class Mouth:
 
     def talk(self) -> None:
         """Say 20 ms."""
-        head = HEADER.pack(PLAIN, PCMA, self._sequence, self._stamp & 0xFFFFFFFF, self._source)
+        head = HEADER.pack(PLAIN, self._codec, self._sequence, self._stamp & 0xFFFFFFFF, self._source)
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._stamp += OCTETS
         self.send(head + TALK)

@@ -1,6 +1,7 @@
 """SDP as a callee needs it (RFC 4566, 3264): where the caller wants its audio, and what it can hear.
 
-Law: pure. Only A-law and telephone-events are spoken here; who offers no A-law over plain RTP gets no answer.
+Law: pure. Only A-law or mu-law, and telephone-events are spoken here; who offers none of both over plain RTP gets no
+answer.
 """
 
 import re
@@ -9,6 +10,8 @@ from typing import Final
 from msgspec import Struct
 
 PCMA: Final = 8
+PCMU: Final = 0
+NAMES: Final = {PCMA: "PCMA", PCMU: "PCMU"}
 EVENT: Final = 101
 """The payload type of telephone-events where the caller has not chosen one."""
 _ADDRESS: Final = re.compile(r"c=IN IP4 (\d{1,3}(?:\.\d{1,3}){3})\s*")
@@ -21,6 +24,8 @@ class Offer(Struct, frozen=True, gc=False):
     port: int
     event: int | None
     """The payload type of telephone-events; None if the caller cannot hear keys."""
+    codecs: frozenset[int] = frozenset({PCMA})
+    """Which of `NAMES` the caller speaks."""
 
 
 def read_offer(body: bytes) -> Offer | None:
@@ -39,19 +44,20 @@ def read_offer(body: bytes) -> Offer | None:
             host = address[1]
         elif ours and (mapped := _EVENT.fullmatch(line)) and int(mapped[1]) in payloads:
             event = int(mapped[1])
-    return Offer(host, port, event) if host and port and PCMA in payloads else None
+    codecs = frozenset(NAMES).intersection(payloads)
+    return Offer(host, port, event, codecs) if host and port and codecs else None
 
 
-def write_answer(host: str, port: int, event: int | None, session: int) -> bytes:
-    """Return the answer: A-law, and telephone-events where the caller offered them."""
+def write_answer(host: str, port: int, event: int | None, session: int, codec: int = PCMA) -> bytes:
+    """Return the answer: one codec, and telephone-events where the caller offered them."""
     lines = [
         "v=0",
         f"o=trunk {session} {session} IN IP4 {host}",
         "s=-",
         f"c=IN IP4 {host}",
         "t=0 0",
-        f"m=audio {port} RTP/AVP {PCMA}" + ("" if event is None else f" {event}"),
-        f"a=rtpmap:{PCMA} PCMA/8000",
+        f"m=audio {port} RTP/AVP {codec}" + ("" if event is None else f" {event}"),
+        f"a=rtpmap:{codec} {NAMES[codec]}/8000",
     ]
     if event is not None:
         lines += [f"a=rtpmap:{event} telephone-event/8000", f"a=fmtp:{event} 0-15"]

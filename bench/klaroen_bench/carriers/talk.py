@@ -12,7 +12,7 @@ from klaroen_bench.carriers.callfate import CallFate
 from klaroen_bench.carriers.ear import Ear, Lateness
 from klaroen_bench.carriers.mouth import Mouth
 from klaroen_bench.carriers.rtp import ENDS
-from klaroen_bench.carriers.sdp import Offer
+from klaroen_bench.carriers.sdp import PCMA, PCMU, Offer
 from klaroen_bench.carriers.sounds import Sounds
 
 LISTEN_S: Final = 0.5
@@ -46,11 +46,12 @@ class Talk:
         self._fate = fate
         self._end = end
         self._socket = open_ear(exchange.host)
-        self._mouth = Mouth(self._socket, offer, secrets.randbits(31))
+        self.codec = PCMU if fate.mu_law else PCMA
+        self._mouth = Mouth(self._socket, offer, secrets.randbits(31), self.codec)
         self._event = offer.event
         self._open = True
         self._began_at = self._heard_at = 0.0
-        self.ear = Ear(exchange.sounds, exchange.lateness)
+        self.ear = Ear(exchange.sounds, exchange.lateness, self.codec)
         self.port: int = self._socket.getsockname()[1]
         self.keys = ""
         """That were pressed."""

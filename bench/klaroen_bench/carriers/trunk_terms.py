@@ -22,6 +22,7 @@ SHARES: Final = {
     "hang-up": "of who answers: hangs up",
     "repeated": "each answer comes twice",
     "talking": "who answers, and speaks",
+    "mu-law": "who takes mu-law and nothing else",
 }
 RANGES: Final = {
     "ring-s": "from the first ring to the end of ringing",

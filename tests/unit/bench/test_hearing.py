@@ -5,7 +5,7 @@ import random
 import pytest
 
 from klaroen_bench.carriers.sounds import GAP
-from klaroen_bench.g711 import ALAW, SILENCE, ULAW, ULAW_OF, rms
+from klaroen_bench.g711 import ALAW, SILENCE, TO_ULAW, rms
 from klaroen_bench.hearing import Heard, Listener, agreement
 
 
@@ -177,6 +177,19 @@ def test_agreement_is_the_first_difference() -> None:
     assert 37 == agreement(CLIP, 8_000, CLIP, 8_000)
 
 
+@pytest.mark.parametrize("octet", range(0, 256, 5))
+def test_mu_law_is_heard_as_the_table_has_it(octet: int) -> None:
+    """Each octet by the one that says the same, silence too; one that is off by one is strange."""
+    clip = QUIET * 480 + bytes([octet]) * 160 + CLIP
+    played = QUIET * 160 + clip
+    said = played.translate(TO_ULAW)
+    other = said[:700] + bytes([said[700] ^ 1]) + said[701:]
+    listener = Listener({0: said, 1: other}, {"nl": clip})
+    assert Heard(frozenset({"nl"}), 1.0, 1, 0, False) == listener.hear([[0, 0, len(said)]], mu_law=True)
+    assert listener.hear([[1, 0, len(other)]], mu_law=True).strange
+    assert listener.hear([[0, 0, len(said)]]).strange
+
+
 # --- the tables ---
 
 
@@ -188,17 +201,17 @@ def test_alaw_is_the_recommendations() -> None:
 
 
 def test_mulaw_is_the_recommendations() -> None:
-    """Table 2a: two zeros, and steps that double from segment to segment."""
-    assert (0, 0, 32_124, -32_124) == (ULAW[0xFF], ULAW[0x7F], ULAW[0x80], ULAW[0x00])
-    assert 255 == len(set(ULAW))
+    """Table 2a by its decision values: louder is further from silence, signs are alike, and the ends are the ends."""
+    positive = [TO_ULAW[octet] for octet in sorted(range(256), key=ALAW.__getitem__) if ALAW[octet] > 0]
+    assert positive == sorted(positive, reverse=True)
+    assert (0xFE, 0x7E, 0x80, 0x00) == (TO_ULAW[0xD5], TO_ULAW[0x55], TO_ULAW[0xAA], TO_ULAW[0x2A])
+    assert all(TO_ULAW[octet] == TO_ULAW[octet ^ 0x80] ^ 0x80 for octet in range(256))
 
 
-def test_what_means_the_same_is_near() -> None:
-    """No mu-law octet lies nearer to an A-law octet than those that stand for it."""
-    for octet, same in enumerate(ULAW_OF):
-        off = min(abs(level - ALAW[octet]) for level in ULAW)
-        assert same
-        assert {off} == {abs(ULAW[one] - ALAW[octet]) for one in same}
+@pytest.mark.parametrize(("alaw", "ulaw"), [(0xD5, 0xFE), (0xD4, 0xFC), (0x8A, 0x9F), (0x0A, 0x1F), (0xF5, 0xDB)])
+def test_octets_that_are_known_from_elsewhere(alaw: int, ulaw: int) -> None:
+    """As the C library of a telephone exchange has them; at 8064 the decision is not the middle."""
+    assert ulaw == TO_ULAW[alaw]
 
 
 def test_loudness() -> None:

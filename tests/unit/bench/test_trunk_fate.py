@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 import pytest
 
 from klaroen_bench.carriers.callfate import FAULTS, STATUSES, CallFates, CallOdds
@@ -64,3 +65,12 @@ def test_an_end_says_one_of_its_statuses() -> None:
 def test_shares_that_cannot_be_are_refused(odds: CallOdds) -> None:
     with pytest.raises(ValueError, match="shares"):
         CallFates(1, odds)
+
+
+def test_who_takes_mu_law_is_drawn_apart() -> None:
+    """The share is that of all numbers, and nobody's other fate changes with it."""
+    numbers = [f"3247{number:07}".encode() for number in range(4_000)]
+    plain, some = CallFates(3, CallOdds()), CallFates(3, CallOdds(mu_law=0.25))
+    fates = [some.of(number) for number in numbers]
+    assert 0.23 < sum(fate.mu_law for fate in fates) / len(fates) < 0.27
+    assert [plain.of(number) for number in numbers] == [msgspec.structs.replace(fate, mu_law=False) for fate in fates]

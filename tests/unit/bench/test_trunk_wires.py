@@ -9,7 +9,7 @@ from tests.fakes.sip_caller import OFFER, proof, read, request
 
 from klaroen_bench.carriers.digest import NONCE_S, Gate
 from klaroen_bench.carriers.rtp import HEADER, key_packets, payload_of
-from klaroen_bench.carriers.sdp import Offer, read_offer, write_answer
+from klaroen_bench.carriers.sdp import PCMA, PCMU, Offer, read_offer, write_answer
 from klaroen_bench.carriers.sip import (
     MESSAGE_BYTES_MAX,
     MalformedError,
@@ -143,12 +143,13 @@ AUDIO, VIDEO, EVENTS = "m=audio 4000 RTP/AVP", "m=video 9 RTP/AVP 8\n", "a=rtpma
 @pytest.mark.parametrize(
     ("body", "offer"),
     [
-        (f"{HERE}{AUDIO} 0 8\n", Offer("192.0.2.1", 4000, None)),
+        (f"{HERE}{AUDIO} 0 8\n", Offer("192.0.2.1", 4000, None, frozenset({PCMA, PCMU}))),
+        (f"{HERE}{AUDIO} 0 3\n", Offer("192.0.2.1", 4000, None, frozenset({PCMU}))),
         (f"{ELSEWHERE}{AUDIO} 8\n{HERE}", Offer("192.0.2.1", 4000, None)),
         (f"{HERE}{VIDEO}{ELSEWHERE}{AUDIO} 8\n", Offer("192.0.2.1", 4000, None)),
         (f"{HERE}{AUDIO} 8 96\n{EVENTS}{VIDEO}{ELSEWHERE}", Offer("192.0.2.1", 4000, 96)),
         (f"{HERE}{AUDIO} 8\n{EVENTS}", Offer("192.0.2.1", 4000, None)),
-        (f"{HERE}{AUDIO} 0\n", None),
+        (f"{HERE}{AUDIO} 3\n", None),
         (f"{HERE}m=audio 4000 RTP/SAVP 8\n", None),
         (f"{HERE}m=audio 0 RTP/AVP 8\n", None),
         (f"{AUDIO} 8\n", None),
@@ -162,6 +163,8 @@ def test_an_offer_is_read_by_the_medium_that_it_concerns(body: str, offer: Offer
 def test_an_answer_speaks_only_what_was_offered() -> None:
     assert Offer("192.0.2.1", 4000, 96) == read_offer(write_answer("192.0.2.1", 4000, 96, 1))
     assert Offer("192.0.2.1", 4000, None) == read_offer(write_answer("192.0.2.1", 4000, None, 1))
+    mu_law = Offer("192.0.2.1", 4000, None, frozenset({PCMU}))
+    assert mu_law == read_offer(write_answer("192.0.2.1", 4000, None, 1, PCMU))
 
 
 # --- digest ----------------------------------------------------------------------------------------------------------
