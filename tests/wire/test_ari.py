@@ -110,9 +110,8 @@ class Line:
         return stream
 
     async def cut(self) -> None:
-        """Cut what connects us, as a network does."""
-        for stream in self._streams:
-            await trio.aclose_forcefully(stream)
+        """Cut the WebSocket, as a network does: what is opened first."""
+        await trio.aclose_forcefully(self._streams[0])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

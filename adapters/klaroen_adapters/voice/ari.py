@@ -215,7 +215,7 @@ class AriCarrier:
 
     async def _serve(self, socket: ClientConnection) -> str:
         """Settle what stood before, say that we are up, and read."""
-        self._by_http = self._settings.rest == "http"
+        self._by_http = self._by_http or self._settings.rest == "http"  # who took no requests once takes none later
         self._agent.connected()
         words = "no word of its channels"
         async with trio.open_nursery() as nursery:
@@ -236,7 +236,7 @@ class AriCarrier:
 
     async def _settle(self, serving: trio.CancelScope) -> None:
         """Wait until it is known what stands; over HTTP where the WebSocket is not answered."""
-        if self._settings.rest != "http":
+        if not self._by_http:
             with trio.move_on_after(BY_SOCKET_S):
                 await self._settled()
                 return
