@@ -98,6 +98,27 @@ def clear_ports(data_dir: str | Path) -> None:
         (directory / PORTS).unlink(missing_ok=True)
 
 
+class HeldError(Exception):
+    """Another process has what only one may have."""
+
+
+@contextmanager
+def hold(data_dir: str | Path, name: str) -> Iterator[None]:
+    """Keep `NAME.lock` to this process; the kernel frees it with the process.
+
+    Raises HeldError.
+    """
+    descriptor = os.open(run_dir(data_dir) / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HeldError(f"{name} runs on {data_dir} already") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """Keep the other processes out while reading and replacing; the kernel frees the lock with the process."""

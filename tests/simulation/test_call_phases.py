@@ -114,8 +114,8 @@ async def test_calls_are_counted_by_what_became_of_them(tmp_path: Path, autojump
             for outcome in CALL_OUTCOMES
         }
         setup = registry.get_sample_value("klaroen_call_setup_seconds_count", {"carrier": "trunk"})
-        minutes = registry.get_sample_value("klaroen_call_minutes_total", {"carrier": "trunk"})
+        billed_s = registry.get_sample_value("klaroen_call_billed_seconds_total", {"carrier": "trunk"})
     assert {"reached": 2, "busy": 1, "hung_up": 1, "failed": 2} == {
         name: count for name, count in found.items() if count
     }
-    assert (3, 3) == (setup, minutes)
+    assert (3, 180) == (setup, billed_s)

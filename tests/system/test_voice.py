@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -215,6 +216,32 @@ def test_there_is_no_voice_process_beyond_those_configured(tmp_path: Path) -> No
     line = [sys.executable, "-m", "klaroen", "voice", "--worker", "1", "--config", str(tmp_path / "klaroen.toml")]
     ended = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
     assert (1, True) == (ended.returncode, "There is no worker 1: voice.workers is 1." in ended.stderr)
+
+
+def test_a_voice_process_runs_once_and_says_what_it_cannot_have(tmp_path: Path) -> None:
+    """A second one is refused, before it takes the first one's socket; so is a port of somebody else's."""
+    config = tmp_path / "klaroen.toml"
+    line = [sys.executable, "-m", "klaroen", "voice", "--config", str(config)]
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        config.write_text(f'data_dir = "{tmp_path}"\n[metrics]\nvoice = "{taken}"\n')
+        ended = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+        assert (1, f"klaroen: {taken} cannot be listened at: Address already in use.\n") == (
+            ended.returncode,
+            ended.stderr,
+        )
+    config.write_text(f'data_dir = "{tmp_path}"\n[metrics]\nvoice = "127.0.0.1:0"\n')
+    with subprocess.Popen(line) as first:
+        try:
+            until(lambda: read_pids(tmp_path, "voice"), bool)
+            ended = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+            assert (1, f"klaroen: voice-0 runs on {tmp_path} already.\n") == (ended.returncode, ended.stderr)
+            first.terminate()
+            assert 0 == first.wait(60)
+        finally:
+            first.kill()
 
 
 def until(look: Callable[[], T], holds: Callable[[T], bool]) -> T:

@@ -5,8 +5,12 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from klaroen.rundir import (
+    HeldError,
     clear_ports,
+    hold,
     join_pids,
     leave_pids,
     read_pid,
@@ -74,3 +78,14 @@ def test_nothing_is_left_beside_the_files(tmp_path: Path) -> None:
     write_pid(tmp_path, "edge")
     write_port(tmp_path, "edge", 8080)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [".ports.json.lock", "edge.pid", "ports.json"]
+
+
+def test_what_one_process_holds_no_other_gets(tmp_path: Path) -> None:
+    """Until it lets go, or ends."""
+    with hold(tmp_path, "voice-0"):
+        with pytest.raises(HeldError, match="already"), hold(tmp_path, "voice-0"):
+            pass
+        with hold(tmp_path, "voice-1"):
+            pass
+    with hold(tmp_path, "voice-0"):
+        pass

@@ -42,7 +42,7 @@ PROMISED_OF_DISPATCH = {
     "klaroen_lines_used",
     "klaroen_calls_total",
     "klaroen_call_setup_seconds",
-    "klaroen_call_minutes_total",
+    "klaroen_call_billed_seconds_total",
     "klaroen_store_commit_seconds",
     "klaroen_orphan_receipts",
     "klaroen_possible_duplicates_total",
@@ -260,7 +260,7 @@ def test_a_voice_process_counts_its_calls_by_how_they_ended() -> None:
     } == counted
     assert 'klaroen_trunk_setup_seconds_bucket{carrier="trunk",le="0.1"} 1.0' in told
     assert 'klaroen_trunk_lines_used{carrier="trunk"} 7.0' in told
-    assert "klaroen_voice_late_p99_seconds 0.004" in told
+    assert "klaroen_voice_lateness_seconds 0.004" in told
     assert 'klaroen_voice_late_seconds_bucket{le="0.0005"} 1.0' in told
     assert 'klaroen_heartbeat_seconds{process="voice"}' in "".join(told)
 

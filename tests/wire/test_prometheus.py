@@ -17,6 +17,8 @@ from tests.wire.prometheus_peer import (
 )
 
 from klaroen.configuration import settings_from
+from klaroen.core.model import AttemptId, CarrierName
+from klaroen.core.ports import Call
 from klaroen.telemetry import (
     CarrierDepth,
     Depths,
@@ -26,6 +28,7 @@ from klaroen.telemetry import (
     exposition,
     serve_metrics,
 )
+from klaroen.telemetry.voice import VoiceMetrics
 
 SETTINGS = settings_from({"carrier": [{"name": "a", "kind": "sim", "channels": ["sms"]}]})
 QUERIES = {**panel_queries(), **{name: [query] for name, query in rule_queries().items()}}
@@ -52,10 +55,17 @@ def edge() -> EdgeMetrics:
     return metrics
 
 
-def labels_of(edge: EdgeMetrics, dispatch: DispatchMetrics) -> dict[str, set[str]]:
+@pytest.fixture
+def voice() -> VoiceMetrics:
+    metrics = VoiceMetrics(lambda: {CarrierName("trunk"): 1}, lambda: 0.002)
+    metrics.trunk(CarrierName("trunk")).told([Call(AttemptId("A"), "ended", 9.0)])
+    return metrics
+
+
+def labels_of(edge: EdgeMetrics, dispatch: DispatchMetrics, voice: VoiceMetrics) -> dict[str, set[str]]:
     dispatch.refused("R8")
     told: dict[str, set[str]] = {}
-    for registry in (edge.registry, dispatch.registry):
+    for registry in (edge.registry, dispatch.registry, voice.registry):
         for family in registry.collect():
             for sample in family.samples:
                 told.setdefault(sample.name, set()).update(sample.labels)
@@ -63,9 +73,11 @@ def labels_of(edge: EdgeMetrics, dispatch: DispatchMetrics) -> dict[str, set[str
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_every_metric_and_label_of_a_query_exists(name: str, edge: EdgeMetrics, dispatch: DispatchMetrics) -> None:
+def test_every_metric_and_label_of_a_query_exists(
+    name: str, edge: EdgeMetrics, dispatch: DispatchMetrics, voice: VoiceMetrics
+) -> None:
     """A query of a name that nobody exposes is silent for ever."""
-    told = labels_of(edge, dispatch)
+    told = labels_of(edge, dispatch, voice)
     for query in QUERIES[name]:
         assert metrics_in(query) <= set(told)
         for metric, matchers in re.findall(r"(klaroen_[a-z_]+)\{([^}]*)\}", query):
@@ -74,15 +86,17 @@ def test_every_metric_and_label_of_a_query_exists(name: str, edge: EdgeMetrics, 
         assert grouped <= set().union(*(told[metric] for metric in metrics_in(query)))
 
 
-def test_every_promised_metric_is_shown_or_watched(edge: EdgeMetrics, dispatch: DispatchMetrics) -> None:
+def test_every_promised_metric_is_shown_or_watched(
+    edge: EdgeMetrics, dispatch: DispatchMetrics, voice: VoiceMetrics
+) -> None:
     """What nobody looks at need not be measured."""
     asked = {PARTS.sub("", metric) for queries in QUERIES.values() for query in queries for metric in metrics_in(query)}
-    assert {PARTS.sub("", name) for name in labels_of(edge, dispatch)} == asked
+    assert {PARTS.sub("", name) for name in labels_of(edge, dispatch, voice)} == asked
 
 
 @needs_prometheus
 @pytest.mark.peer
-@pytest.mark.parametrize("process", ["edge", "dispatch"])
+@pytest.mark.parametrize("process", ["edge", "dispatch", "voice"])
 def test_promtool_finds_no_fault_in_the_exposition(process: str, request: pytest.FixtureRequest) -> None:
     """Names, units, help texts and the format itself."""
     text = exposition(request.getfixturevalue(process).registry)
@@ -101,11 +115,13 @@ def test_promtool_takes_the_rules_and_the_scrape_configuration() -> None:
 
 @needs_prometheus
 @pytest.mark.peer
-def test_a_real_prometheus_answers_every_panel(tmp_path: Path, edge: EdgeMetrics, dispatch: DispatchMetrics) -> None:
+def test_a_real_prometheus_answers_every_panel(
+    tmp_path: Path, edge: EdgeMetrics, dispatch: DispatchMetrics, voice: VoiceMetrics
+) -> None:
     """Every panel has something to show, and on a healthy system no alert fires."""
-    targets = [f"127.0.0.1:{serve_metrics(metrics.registry, '127.0.0.1:0')}" for metrics in (edge, dispatch)]
+    targets = [f"127.0.0.1:{serve_metrics(metrics.registry, '127.0.0.1:0')}" for metrics in (edge, dispatch, voice)]
     with prometheus(tmp_path, targets) as peer:
-        until(peer.scraped, "both processes are scraped")
+        until(peer.scraped, "all processes are scraped")
 
         def silent() -> set[str]:
             return {title for title, queries in panel_queries().items() for query in queries if not peer.query(query)}

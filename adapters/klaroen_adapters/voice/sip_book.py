@@ -17,9 +17,11 @@ from klaroen_adapters.voice import sip_status
 from klaroen_adapters.voice.rtp_playback import PROOF_PERCENT, News, Playback
 from klaroen_adapters.voice.sip_terms import Ended, Lost, Rejected
 
-REMEMBERED_MS: Final = 600_000
-"""A call that has ended is known for so long: a dispatch process that crashed is back within a minute."""
-REMEMBERED_MAX: Final = 50_000
+REMEMBERED_MS: Final = 180_000
+"""A call that has ended is known for so long: a dispatch process that crashed is back within half a minute, and calls
+again what it knows nothing of within another."""
+REMEMBERED_MAX: Final = 20_000
+"""What 110 calls a second leave behind in that time; about as many megabytes."""
 RECENT_MS: Final = 120_000
 """A supervisor waits 30 s at most before it starts a process again."""
 

@@ -133,7 +133,7 @@ class Trunk:
 
     def tell_again(self) -> None:
         """Somebody new listens: what he may have missed is told once more."""
-        self.outbox = [*self._book.recent(self._now()), *self.outbox]
+        self.outbox = [*self._book.recent(self._now()), *self.outbox]  # anew: who listened before empties the old one
         if self.outbox:
             self.told.set()
 

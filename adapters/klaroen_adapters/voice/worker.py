@@ -21,7 +21,7 @@ from klaroen.clips import ClipStore
 from klaroen.core.calls import FrameError, Frames
 from klaroen.core.model import CarrierName, Instant
 from klaroen.core.ports import Clock
-from klaroen.rundir import join_pids, run_dir, voice_socket, write_port
+from klaroen.rundir import hold, join_pids, voice_socket, write_port
 from klaroen.settings import Settings, Sip
 from klaroen.telemetry import configure_logging, serve_metrics
 from klaroen.telemetry.vitals import BEAT_S
@@ -52,12 +52,22 @@ PRIORITY: Final = 1
 99 of 100 within 10 otherwise, with calls refused for it. The kernel keeps a twentieth of each core for the others."""
 PAUSE_S: Final = 0.005
 """Events that come within it travel in one frame."""
+EVENTS_AT_ONCE: Final = 500
+"""In one frame: it takes a millisecond to write."""
 STEP_S: Final = 0.05
 
 
 def run_voice(settings: Settings, worker: int) -> int:
-    """Run until SIGTERM; return the exit status."""
+    """Run until SIGTERM; return the exit status.
+
+    Raises: HeldError, where this worker runs already; OSError, where its metrics cannot be listened for.
+    """
     configure_logging("voice")
+    with hold(settings.data_dir, f"voice-{worker}"):
+        return _run(settings, worker)
+
+
+def _run(settings: Settings, worker: int) -> int:
     sys.setswitchinterval(SWITCH_S)
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))  # a socket a call
@@ -169,20 +179,17 @@ class Voice:
         while True:
             await trunk.told.wait()
             trunk.told = trio.Event()
-            events, trunk.outbox = trunk.outbox, []
-            try:
+            outbox = trunk.outbox
+            while outbox:
+                events = outbox[:EVENTS_AT_ONCE]
                 await stream.send_all(frame(pack(events)))
-            except BaseException:
-                trunk.outbox = events + trunk.outbox
-                trunk.told.set()
-                raise
+                del outbox[: len(events)]
             await trio.sleep(PAUSE_S)
 
 
 async def serve(settings: Settings, worker: int) -> None:
     """Open everything, then run until told to stop."""
     voice = Voice(settings, worker, ClipShelf(ClipStore(settings.data_dir)), Elapsed())
-    run_dir(settings.data_dir)
     path = trio.Path(voice_socket(settings.data_dir, worker))
     listener = await open_socket(path)
     gc.freeze()

@@ -84,9 +84,18 @@ def voice(*, worker: int = 0, context: Here) -> int:
     settings = context.settings()
     if not 0 <= worker < settings.voice.workers:
         raise CommandFault(f"There is no worker {worker}: voice.workers is {settings.voice.workers}.")
+    from klaroen.rundir import HeldError
     from klaroen_adapters.voice.worker import run_voice
 
-    return run_voice(settings, worker)
+    try:
+        return run_voice(settings, worker)
+    except HeldError as error:
+        raise CommandFault(f"{error}.") from None
+    except OSError as error:
+        if error.errno not in TAKEN:
+            raise
+        where = settings.metrics.voice
+        raise CommandFault(f"{where} cannot be listened at: {os.strerror(error.errno)}.") from None
 
 
 @config.command

@@ -57,7 +57,7 @@ def call_ended(desk: Desk, station: Station, outcome: CallOutcome, minutes: int)
     counts = desk.metrics.carriers.get(station.name)
     if counts is not None:
         counts.calls[outcome].inc()
-        counts.call_minutes.inc(minutes)
+        counts.billed_s.inc(60 * minutes)
 
 
 def possible_duplicates(desk: Desk, station: Station, count: int) -> None:

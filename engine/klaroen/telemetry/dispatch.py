@@ -49,7 +49,7 @@ class CarrierCounts(NamedTuple):
     cost_euros: Mapping[Channel, Counter]
     calls: Mapping[CallOutcome, Counter]
     call_setup: Series
-    call_minutes: Counter
+    billed_s: Counter
 
 
 class DispatchMetrics:
@@ -139,7 +139,7 @@ class DispatchMetrics:
         setup = Durations(
             "klaroen_call_setup_seconds", "From hand-over of a call to its answer.", ["carrier"], SHORT_S, registry
         )
-        talked = Counter("klaroen_call_minutes", "Started minutes of talk.", ["carrier"], registry=registry)
+        talked = Counter("klaroen_call_billed_seconds", "Talk, in started minutes.", ["carrier"], registry=registry)
         return {
             carrier.name: CarrierCounts(
                 {

@@ -36,7 +36,7 @@ class Gauges(Collector):
             used.add_metric([carrier], count)
         yield used
         yield GaugeMetricFamily(
-            "klaroen_voice_late_p99_seconds", "By which 99 of 100 ticks of the last second came.", self._late_p99_s()
+            "klaroen_voice_lateness_seconds", "By which 99 of 100 ticks of the last second came.", self._late_p99_s()
         )
 
 

@@ -87,7 +87,7 @@ def test_a_key_that_is_no_confirmation_is_told_with_its_name() -> None:
 
 
 def test_an_attempt_that_comes_again_is_told_what_was_told() -> None:
-    """While it stands, and for ten minutes after; then it is unknown again."""
+    """While it stands, and for three minutes after; then it is unknown again."""
     book = rung()
     assert [RANG] == book.recall(A)
     assert [RANG] == book.recent(at(1))
