@@ -32,7 +32,7 @@ from klaroen.core.model import (
 )
 from klaroen.core.ports import Script
 from klaroen.core.sentences import PROMPTS, REPLIES
-from klaroen.dispatch.narrator import RENDER_S, Unspoken
+from klaroen.dispatch.narrator import RENDER_S, Line, Narrator, Unspoken
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.register.model import Register
 
@@ -186,3 +186,41 @@ def test_what_is_played_on_a_channel(channel: Channel, language: Language, expec
     alert = replace(make_alert(), content=content, recording={"nl": RECORDED, "de": RECORDED})
     opened = SimpleNamespace(alert=alert, spoken=dict.fromkeys(content, READ))
     assert expected == OpenAlert.played(opened, channel, language)  # type: ignore[arg-type]
+
+
+async def test_what_most_calls_say_is_read_beforehand(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """So that the first call of all can be confirmed, however long its question takes to be read."""
+    trunk, speaker = Exchange(), FakeSpeaker(takes_s=1.0)
+    world = world_of(tmp_path, autojump_clock, trunk, speaker=speaker)
+    async with world.running():
+        world.desk.narrator.rehearse()
+        await trio.sleep(10)
+        await world.over((await world.send(confirm=True)).id)
+    [script] = scripts(trunk)
+    assert (clip_id(PROMPTS["nl"], "nl"), clip_id(REPLIES["nl"].format(number="101"), "nl")) == (
+        script.prompt,
+        script.reply,
+    )
+    assert len(speaker.read) == 2 * len(PROMPTS) + 1
+
+
+async def test_a_clip_that_cannot_be_kept_is_one_that_nobody_says(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A full disk does not end dispatch: the next step follows."""
+
+    class Full(FakeSpeaker):
+        async def render(self, text: str, language: Language, *, verbatim: bool) -> Clip:
+            raise OSError("No space left on device")
+
+    smsc = FarEnd("smsc")
+    world = world_of(tmp_path, autojump_clock, Exchange(), smsc, plan=CALL_FIRST, speaker=Full())
+    async with world.running():
+        assert 1 == (await world.over((await world.send()).id)).reached
+    assert 1 == len(smsc.handed)
+
+
+def test_sentences_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("klaroen.dispatch.narrator.SENTENCES_MAX", 2)
+    narrator = Narrator(FakeSpeaker())
+    for word in "abc":
+        assert None is narrator.sentence(Line(word, "nl"))
+    assert [Line("b", "nl"), Line("c", "nl")] == list(narrator._sentences)

@@ -146,6 +146,22 @@ async def test_calls_that_ended_with_our_process_are_made_again(tmp_path: Path, 
     assert 29.9 <= trunk.handed[2].at - restarted_at < 31.0
 
 
+async def test_a_keyed_carrier_is_asked_again_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """It knows the attempt, and rings nobody twice for it: nothing is waited for but the grace."""
+    trunk = Exchange(call(40.0, Proof(35.0, by="attempt")), keyed=True)
+    world = world_of(tmp_path, autojump_clock, trunk, outlives=False, speaker=FakeSpeaker())
+    async with world.running():
+        alert = (await world.send()).id
+        await trio.sleep(3)
+    async with world.running():
+        restarted_at = trio.current_time()
+        status = await world.over(alert)
+        assert (1, 0) == (status.reached, status.possible_duplicates)
+    assert [0, 1] == [one.seen_before for one in trunk.handed]
+    assert trunk.handed[1].at - restarted_at < GRACE_S + 1.0
+    assert 1 == len(trunk.copies)
+
+
 async def test_a_call_whose_end_is_never_told_is_given_up(tmp_path: Path, autojump_clock: MockClock) -> None:
     """Its line is free again when it must be over, and the alert ends."""
     forgotten = Deed(proofs=(Proof(5.0, by="attempt"),), course=((2.0, "answered", 2.0),))

@@ -158,10 +158,17 @@ def _line(status: Mapping[str, Any]) -> str:
 def _lines(status: Mapping[str, Any]) -> list[str]:
     head = f"{status['id']} {status['class']} {status['mode']}, accepted {status['accepted_at']}"
     channels = [
-        f"  {name}: {one['handed_over']} handed over, {one['reached']} reached, {one['failed']} failed"
+        f"  {name}: {one['handed_over']} handed over, {one['reached']} reached, {one['failed']} failed{_calls(one)}"
         for name, one in status["channels"].items()
     ]
     return [head, _line(status), *channels]
+
+
+def _calls(channel: Mapping[str, Any]) -> str:
+    calls = channel.get("calls")
+    if not calls:
+        return ""
+    return f"; {calls['ringing']} ringing, {calls['talking']} talking, {calls['answered']} answered"
 
 
 def _body(file: Path) -> bytes:

@@ -4,7 +4,7 @@ Law: pure words, in the alert's language; where a text holds several languages i
 nothing is spoken then but the text (R10).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from klaroen.core.model import Alert, Language, Zone
@@ -25,6 +25,12 @@ REPLIES: Final[Mapping[Language, str]] = {
     "mul": "Iets te melden? Bel {number}. Quelque chose à signaler ? Appelez le {number}. Meldungen an {number}.",
 }
 """For a zone without a sentence of its own."""
+
+
+def usual_sentences() -> Iterator[tuple[str, Language]]:
+    """Yield what most calls say besides their message, so that it is read before the first of them."""
+    yield from ((text, language) for language, text in PROMPTS.items())
+    yield from ((text.format(number="101"), language) for language, text in REPLIES.items())
 
 
 def prompt_of(alert: Alert, language: Language) -> str | None:

@@ -11,6 +11,7 @@ from typing import Final
 from klaroen.core.call_rows import is_lost, quiet_from, restless_calls
 from klaroen.core.expand import Route
 from klaroen.core.model import CarrierName, Instant, Step
+from klaroen.core.phases import Waits
 from klaroen.core.sheet import Sheet
 from klaroen.core.state import ENDED, HANDED_OVER, MOVED, NETWORK, NONE, REFUSED, UNKNOWN, UNSENT
 from klaroen.core.verdict import Again, Attempt, NextStep, Verdict, Wait, judge
@@ -82,13 +83,15 @@ def _restless(page: Page, now: Instant) -> tuple[list[int], Instant | None]:
     """Return whom a verdict is due for, and when one will be for the first of the others (None without any)."""
     opened = page.opened
     if page.is_call:
-        due, earliest = restless_calls(
-            page.sheet, opened.ms(now), opened.call_waits(page.batch), grounded=page.grounded
-        )
+        due, earliest = restless_calls(page.sheet, opened.ms(now), _call_waits(page), grounded=page.grounded)
         return due, None if earliest is None else opened.at(earliest)
     wait_ms = int(page.batch.wait_s * 1000)
     due, earliest = page.sheet.restless(opened.ms(now) - wait_ms, grounded=page.grounded)
     return due, None if earliest is None else opened.at(earliest + wait_ms)
+
+
+def _call_waits(page: Page) -> Waits:
+    return page.opened.call_waits(page.batch, keyed=page.station is not None and page.station.keyed)
 
 
 def _others(desk: Desk, page: Page) -> list[CarrierName]:
@@ -119,7 +122,7 @@ def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], 
         address_fault=state == REFUSED and not sheet.codes.get(index, "").startswith("carrier"),
         retry_after_s=why.retry_after_s,
         throttled=why.throttled,
-        quiet_at=opened.at(quiet_from(sheet, index, opened.call_waits(batch))) if page.is_call else None,
+        quiet_at=opened.at(quiet_from(sheet, index, _call_waits(page))) if page.is_call else None,
     )
     carrier = sheet.carrier
     assert carrier is not None, "an attempt that no carrier was offered"

@@ -16,6 +16,7 @@ from msgspec import Struct
 from klaroen.core.errors import UnspeakableError
 from klaroen.core.model import CLASSES, AlertClass, ClipId, Language
 from klaroen.core.ports import Clip, Speaker
+from klaroen.core.sentences import usual_sentences
 from klaroen.dispatch.bell import Bell
 
 log = structlog.get_logger()
@@ -79,6 +80,11 @@ class Narrator:
     def kept(self) -> list[ClipId]:
         """Return the clips that are remembered here: whoever forgets old ones must leave these."""
         return [spoken.id for spoken in self._sentences.values() if isinstance(spoken, Clip)]
+
+    def rehearse(self) -> None:
+        """Have what most calls say besides their message read before the first of them."""
+        for text, language in usual_sentences():
+            self.sentence(Line(text, language))
 
     def _want(self, lane: int, kind: int, line: Line, tell: Tell) -> None:
         self._serial += 1

@@ -126,14 +126,15 @@ class OpenAlert:
             )
         return content
 
-    def call_waits(self, batch: Batch) -> Waits:
-        """Return how long a call of this batch is waited for."""
+    def call_waits(self, batch: Batch, *, keyed: bool = False) -> Waits:
+        """Return how long a call of this batch is waited for; a `keyed` carrier rings nobody a second time."""
         steps, clip_s = self.steps, 0.0
+        ring_s = 0.0 if keyed else steps.ring_s
         found = self.played(batch.step.channel, batch.language)
         if isinstance(found, Clip | Recorded):
             clip_s = found.duration_s
         held_s = hold_s(steps.ring_s, steps.plays, clip_s, PROMPT_S if self.alert.confirm else 0.0)
-        return Waits(*(int(1000 * seconds) for seconds in (batch.wait_s, steps.grace_s, steps.ring_s, held_s)))
+        return Waits(*(int(1000 * seconds) for seconds in (batch.wait_s, steps.grace_s, ring_s, held_s)))
 
     @property
     def usual_call_s(self) -> float:

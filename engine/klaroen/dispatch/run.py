@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from klaroen.core.intake import LIFE_S_MAX
-from klaroen.core.model import Language
+from klaroen.core.model import CALL_CHANNELS, Language
 from klaroen.dispatch import counting
 from klaroen.dispatch.central import open_central
 from klaroen.dispatch.clock import SystemClock
@@ -87,6 +87,8 @@ async def serve(settings: Settings, store: WritableStore) -> None:
     build_fleet(desk, EmitFor(desk))
     open_central(desk, speaker, recordings)
     recover(desk, standing)
+    if CALL_CHANNELS & desk.channels(drill=False):
+        desk.narrator.rehearse()
     gc.freeze()  # the register stays: no collection need walk it
     counter = Counter(desk)
     listener = await open_socket(trio.Path(run_dir(settings.data_dir) / SOCKET))

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from tests.unit.core.batches import make_alert
 
 from klaroen.core.model import LANGUAGES, AlertClass, Language, Zone, ZoneId
-from klaroen.core.sentences import PROMPTS, REPLIES, prompt_of, reply_of
+from klaroen.core.sentences import PROMPTS, REPLIES, prompt_of, reply_of, usual_sentences
 
 ZONE = Zone(ZoneId("Z1"), "Zone", call_number="053 12 34 56", reply={"nl": "Bel de zone.", "fr": ""})
 
@@ -38,3 +38,10 @@ def test_every_language_has_its_words() -> None:
     for words in (PROMPTS, REPLIES):
         assert set(LANGUAGES) == set(words)
         assert all("1" in text or "{number}" in text for text in words.values())
+
+
+def test_the_usual_sentences_are_what_an_alert_without_a_zones_own_words_says() -> None:
+    alert = replace(make_alert(), confirm=True)
+    usual = set(usual_sentences())
+    for language in LANGUAGES:
+        assert {(prompt_of(alert, language), language), (reply_of(alert, None, language), language)} <= usual
