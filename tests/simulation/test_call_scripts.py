@@ -30,7 +30,7 @@ from klaroen.core.model import (
     Zone,
     ZoneId,
 )
-from klaroen.core.ports import Script
+from klaroen.core.ports import Clip, Script
 from klaroen.core.sentences import PROMPTS, REPLIES
 from klaroen.dispatch.narrator import RENDER_S, Line, Narrator, Unspoken
 from klaroen.dispatch.open_alert import OpenAlert
