@@ -37,6 +37,7 @@ class Deed(Struct, frozen=True, omit_defaults=True, rename={"alert_class": "clas
     networks: tuple[NetworkId, ...] = ()
     refused: tuple[NetworkId, ...] = ()
     supersedes: tuple[AlertId, ...] = ()
+    follows: AlertId | None = None
     members: int | None = None
     texts: Mapping[str, str] = {}
     """Language -> SHA-256 of the text."""
@@ -110,6 +111,7 @@ def accepted(alert: Alert) -> Deed:
         networks=alert.networks,
         refused=tuple(one.network for one in alert.refused),
         supersedes=alert.supersedes,
+        follows=alert.follows,
         members=alert.members,
         texts=text_hashes(alert),
         recordings={language: recorded.id for language, recorded in alert.recording.items()},

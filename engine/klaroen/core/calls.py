@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from klaroen.core.errors import Problem
+from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.intake import AlertRequest, Targets
 from klaroen.core.model import AlertId, CarrierName, Instant, Mode, Token
 from klaroen.core.pins import Pin
@@ -36,6 +37,15 @@ class Submit(Struct, frozen=True, tag=True):
     """Keys of earlier submissions whose place it takes."""
     notes: tuple[str, ...] = ()
     """Warnings of whoever read it, told in the answer."""
+
+
+class FollowUp(Struct, frozen=True, tag=True):
+    """Accept a follow-up of an alert. Told: AcceptedView."""
+
+    alert: AlertId
+    request: FollowUpRequest
+    key: str
+    fingerprint: bytes
 
 
 class Withdraw(Struct, frozen=True, tag=True):
@@ -205,8 +215,8 @@ class ExportRegister(Struct, frozen=True, tag=True):
 
 
 Question = (
-    Submit | Withdraw | ShowAlert | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery | Act | ListNetworks
-    | ShowNetwork | ListCarriers | SwitchCarrier | PutReceipts | PutRecording | CreateToken | ListTokens
+    Submit | FollowUp | Withdraw | ShowAlert | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery | Act
+    | ListNetworks | ShowNetwork | ListCarriers | SwitchCarrier | PutReceipts | PutRecording | CreateToken | ListTokens
     | RevokeToken | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
     | CheckRegister | ExportRegister | VerifyAudit | ExportAudit
 )  # fmt: skip

@@ -171,12 +171,13 @@ def read_alert(body: bytes) -> AlertRequest:
     request = shaped(value, AlertRequest)
     _check_targets(request.targets)
     _check_class(request)
-    _check_languages(request)
+    check_languages(request.content, request.recording)
     return request
 
 
-def _check_languages(request: AlertRequest) -> None:
-    texts, recordings = request.content.by_language(), request.recording.by_language()
+def check_languages(content: Texts, recording: Recordings) -> None:
+    """Raises InputError where nothing is said, or a recording has no text for those who get no call."""
+    texts, recordings = content.by_language(), recording.by_language()
     if not texts and not recordings:
         words = "content must hold a text in one language at least, or recording a recording."
         raise InputError("invalid", words, at="$.content")

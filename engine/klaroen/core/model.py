@@ -271,6 +271,8 @@ class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):
     """What calls play; a language without one has its text spoken (R12)."""
     supersedes: tuple[AlertId, ...] = ()
     """Those that it took the place of, oldest first."""
+    follows: AlertId | None = None
+    """The alert that it is a follow-up of (R18)."""
 
 
 class Step(Struct, frozen=True, gc=False):

@@ -92,4 +92,11 @@ RULES: Final[Mapping[str, Rule]] = {
         de="Die Sprache ist die des Netzes; fehlt sie, seine nächste Sprache oder der erste Text (Lesart).",
         en="The language is the network's; if missing, its next one or the first text supplied (reading).",
     ),
+    "R18": _rule(
+        "art. 9 b",
+        nl="Wie een bericht kreeg, krijgt ook de opvolging ervan, als hij nog lid is.",
+        fr="Qui a reçu un message en reçoit aussi la suite, s’il est toujours membre.",
+        de="Wer eine Nachricht erhielt, erhält auch deren Fortsetzung, solange er Mitglied ist.",
+        en="Who got a message also gets what follows it, while still a member.",
+    ),
 }

@@ -5,22 +5,22 @@ key gets the same answer, also while the first call is still under way.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import trio
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from klaroen.core import audit, policy
+from klaroen.core import audit, follow_up, policy
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience, gather, territories
-from klaroen.core.calls import Submit
+from klaroen.core.calls import FollowUp, Submit
 from klaroen.core.errors import InputError, Problem, StoreUnavailableError
 from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
 from klaroen.core.intake import LIFE_S_MAX, LIFE_S_MIN, AlertRequest
-from klaroen.core.model import Alert, Instant, Language, Recorded, Token
+from klaroen.core.model import Alert, AlertId, Instant, Language, Recorded, Token
 from klaroen.core.plan import make_offer
 from klaroen.core.records import IdempotencyKey
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
@@ -28,7 +28,7 @@ from klaroen.dispatch import succession
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import open_alert
 from klaroen.dispatch.open_alert import OpenAlert, sha256
-from klaroen.dispatch.subjects import Subject
+from klaroen.dispatch.subjects import Subject, find_subject
 
 RETRY_AFTER_S: Final = 2.0
 """A supervised dispatch is back, and a disk has room again, within seconds."""
@@ -36,7 +36,14 @@ RETRY_AFTER_S: Final = 2.0
 _encode = msgspec.msgpack.Encoder().encode
 
 
-async def accept(desk: Desk, token: Token, submit: Submit) -> bytes:
+class Following(NamedTuple):
+    """What a follow-up follows, and the members whom it may go to."""
+
+    alert: AlertId
+    members: frozenset[int]
+
+
+async def accept(desk: Desk, token: Token, submit: Submit | FollowUp) -> bytes:
     """Accept an alert once; return the AcceptedView as msgpack.
 
     Raises InputError: what policy refuses, `nobody`, `key-reused`, `unavailable`.
@@ -54,6 +61,8 @@ async def accept(desk: Desk, token: Token, submit: Submit) -> bytes:
         return answer
     desk.accepting[key] = trio.Event()
     try:
+        if isinstance(submit, FollowUp):
+            return await _follow_up(desk, token, submit)
         return await _accept_new(desk, token, submit)
     except StoreUnavailableError as error:
         raise unavailable("The store cannot write now.") from error
@@ -76,6 +85,15 @@ async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
         return await _accept_beside(desk, token, submit, earlier)
 
 
+async def _follow_up(desk: Desk, token: Token, question: FollowUp) -> bytes:
+    """Whom the earlier alert reached, or did not, as it stands now; who is active no more is left out."""
+    subject = find_subject(desk, token, question.alert)
+    request = follow_up.as_alert(question.request, subject.alert)
+    to = follow_up.choose(question.request.to, subject.audience.members, subject.account.states)
+    submit = Submit(request, question.key, question.fingerprint)
+    return await _accept_beside(desk, token, submit, (), Following(subject.alert.id, to))
+
+
 def check_life(expires_at: Instant | None, now: Instant) -> None:
     """Raises InputError where an instant is not between the shortest and the longest life of an alert."""
     if expires_at is None:
@@ -87,7 +105,9 @@ def check_life(expires_at: Instant | None, now: Instant) -> None:
         raise InputError("invalid", words, at="/alert/info/expires")
 
 
-async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequence[Subject]) -> bytes:
+async def _accept_beside(
+    desk: Desk, token: Token, submit: Submit, earlier: Sequence[Subject], following: Following | None = None
+) -> bytes:
     request, now = submit.request, desk.clock.now()
     recording = find_recordings(desk, token, request)
     admitted = policy.admit(
@@ -101,9 +121,12 @@ async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequ
         narrowed=request.channels,
         carriers=desk.channels(request.mode == "drill"),
     )
+    regions = desk.register.regions_of(admitted.networks)
+    if following is not None:
+        regions = [follow_up.narrowed(region, following.members) for region in regions]
     audience = gather(
         desk.register.regions.kinds,
-        desk.register.regions_of(admitted.networks),
+        regions,
         territories(admitted.networks, desk.register.snapshot.networks, plans),
         request.languages,
         offer,
@@ -119,6 +142,7 @@ async def _accept_beside(desk: Desk, token: Token, submit: Submit, earlier: Sequ
         alert,
         recording=recording,
         supersedes=tuple(one.alert.id for one in earlier),
+        follows=None if following is None else following.alert,
         expires_at=submit.expires_at or alert.expires_at,
         warnings=submit.notes + alert.warnings,
     )

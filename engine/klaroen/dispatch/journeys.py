@@ -166,6 +166,8 @@ class Journeys:
         accepted = rfc3339(self._alert.accepted_at)
         yield why("R1", language, accepted)
         yield why("R10" if self._alert.alert_class == "crisis" else "R8", language, accepted)
+        if self._alert.follows is not None:
+            yield why("R18", language, accepted)
         yield why("R4", language, accepted)
         if len(group.networks) > 1:
             yield why("R5", language, accepted)

@@ -68,7 +68,7 @@ class Office:
         if token is None:
             raise InputError("unauthenticated", "This token was revoked.")
         match question:
-            case calls.Submit():
+            case calls.Submit() | calls.FollowUp():
                 return await accept(desk, token, question)
             case calls.PutReceipts():
                 demand(token, "put_receipts")

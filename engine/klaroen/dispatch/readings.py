@@ -35,7 +35,7 @@ def make_status(alert: Alert, account: Account, state: AlertState, as_of: Instan
         expires_at=rfc3339(alert.expires_at) or "",
         reference=alert.reference,
         supersedes=alert.supersedes[-1] if alert.supersedes else None,
-        follows=None,
+        follows=alert.follows,
         members=alert.members,
         pending=counts[0],
         handed_over=counts[1],

@@ -8,9 +8,10 @@ import hashlib
 import re
 from typing import Final
 
-from klaroen.core.calls import Act, ShowAlert, Submit, Verb
+from klaroen.core.calls import Act, FollowUp, ShowAlert, Submit, Verb
 from klaroen.core.cap import BODY_BYTES_MAX
 from klaroen.core.errors import InputError
+from klaroen.core.follow_up import read_follow_up
 from klaroen.core.intake import read_alert
 from klaroen.core.model import AlertId
 from klaroen.core.views import AcceptedView, ActedView, StatusView
@@ -19,6 +20,7 @@ from klaroen.edge.desk import Desk, as_json
 from klaroen.edge.exchange import Call, Reply
 
 _KEY: Final = re.compile(r"[!-~]{1,128}")
+JSON: Final = "application/json"
 UNBOUNDED: Final = frozenset({"warm", "crisis"})
 
 
@@ -32,16 +34,16 @@ def read_key(call: Call) -> str:
     return key
 
 
-def read_media_type(call: Call) -> tuple[str, bool]:
-    """Return the Content-Type as it was sent, and whether it is CAP's.
+def read_media_type(call: Call, *taken: str) -> tuple[str, str]:
+    """Return the Content-Type as it was sent, and what it says without its parameters.
 
-    Raises InputError (415) where it is none that an alert can have.
+    Raises InputError (415) where it is none of those that are taken.
     """
     sent = call.header(b"content-type") or ""
     essence = sent.partition(";")[0].strip().lower()
-    if essence not in ("application/json", cap.MEDIA):
-        raise InputError("unsupported-media-type", f"an alert is posted as application/json or {cap.MEDIA}")
-    return sent, essence == cap.MEDIA
+    if essence not in taken:
+        raise InputError("unsupported-media-type", f"this is posted as {' or '.join(taken)}")
+    return sent, essence
 
 
 def fingerprint(media_type: str, body: bytes) -> bytes:
@@ -57,8 +59,8 @@ async def post_alert(desk: Desk, call: Call) -> Reply:
     started_s = desk.clock()
     if desk.draining:
         raise InputError("unavailable", "this edge is stopping")
-    media_type, is_cap = read_media_type(call)
-    if is_cap:
+    media_type, essence = read_media_type(call, JSON, cap.MEDIA)
+    if essence == cap.MEDIA:
         body = await call.body(BODY_BYTES_MAX)
         desk.rates.wait_s(call.token.name)  # always warm or crisis
         reply = await cap.post_cap(desk, call, fingerprint(media_type, body), body)
@@ -73,6 +75,25 @@ async def post_alert(desk: Desk, call: Call) -> Reply:
         desk.rates.take(call.token.name)
     accepted = await desk.ask(call.token.name, Submit(request, key, fingerprint(media_type, body)), AcceptedView)
     desk.metrics.accept.observe(desk.clock() - started_s)
+    return Reply(202, as_json(accepted), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),))
+
+
+async def follow_up(desk: Desk, call: Call) -> Reply:
+    """Accept a follow-up: 202 once at least one delivery is durable."""
+    if desk.draining:
+        raise InputError("unavailable", "this edge is stopping")
+    media_type, _ = read_media_type(call, JSON)
+    key = read_key(call)
+    body = await call.body()
+    request = read_follow_up(body)
+    if request.alert_class in UNBOUNDED:
+        desk.rates.wait_s(call.token.name)  # counted, so that other requests make room
+    else:
+        desk.rates.take(call.token.name)
+    alert = AlertId(call.parameters["id"])
+    path = call.path.encode() + b"\0"  # the same words about another alert are another request
+    question = FollowUp(alert, request, key, fingerprint(media_type, path + body))
+    accepted = await desk.ask(call.token.name, question, AcceptedView)
     return Reply(202, as_json(accepted), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),))
 
 

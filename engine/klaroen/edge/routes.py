@@ -9,6 +9,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from klaroen.core.errors import ProblemName
+from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.intake import AlertRequest
 from klaroen.core.views import (
     AcceptedView,
@@ -112,6 +113,11 @@ ROUTES: Final = (
           "How an alert stands, as server-sent events until its end; 204 to a reader that has seen the end",
           media="text/event-stream", headed=False, parameters=ALERT, problems=OF_ALERT,
           headers={"Last-Event-ID": "The last event that the reader has seen"}),
+    Route("POST", "/v1/alerts/{id}/follow-ups", alerts.follow_up,
+          "A further message to those whom the alert was handed over to, reached, or did not reach (R18)", AcceptedView,
+          202, paced=False, parameters=ALERT, body=FollowUpRequest,
+          headers={"Idempotency-Key": "1 to 128 visible ASCII characters; a repeat gets the first answer, for 30 days"},
+          problems=(*OF_ALERT, "idempotency-key-missing", "unsupported-media-type", "invalid", "nobody", "key-reused")),
     Route("POST", "/v1/alerts/{id}/pause", alerts.pause_alert, "Hand nothing over until resumed", ActedView,
           parameters=ALERT, problems=(*OF_ALERT, "state")),
     Route("POST", "/v1/alerts/{id}/resume", alerts.resume_alert, "Hand over again", ActedView,

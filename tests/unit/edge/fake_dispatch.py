@@ -16,6 +16,7 @@ Script = Callable[[Ask], object]
 
 ANSWERS: Mapping[type, object] = {
     calls.Submit: samples.ACCEPTED,
+    calls.FollowUp: samples.ACCEPTED,
     calls.ShowAlert: samples.STATUS,
     calls.ListAlerts: samples.ALERTS,
     calls.CountNetworks: samples.COUNTS,

@@ -9,7 +9,7 @@ from tests.unit.edge.fake_dispatch import SILENCE
 from tests.unit.edge.virtual import in_virtual_time, until
 from tests.unit.edge.world import edge_world
 
-from klaroen.core.calls import Act, Readiness, Seen, ShowAlert, Submit
+from klaroen.core.calls import Act, FollowUp, Readiness, Seen, ShowAlert, Submit
 from klaroen.core.errors import Problem
 
 
@@ -292,3 +292,51 @@ async def test_readiness_is_what_dispatch_says_while_it_is_there() -> None:
         await until(lambda: not world.desk.mirror.connected)
         assert (await world.get("/readyz")).status == 503
         assert (await world.get("/healthz")).status == 200
+
+
+# --- follow-ups -------------------------------------------------------------------------------------------------------
+
+FOLLOW_UP = b'{"to": "reached", "content": {"nl": {"text": "Dank u."}}}'
+
+
+async def post_follow_up(world, body: bytes = FOLLOW_UP, alert: str = "A1", **headers: str):
+    given = {"content-type": "application/json", "idempotency-key": "k1"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    return await world.call("POST", f"/v1/alerts/{alert}/follow-ups", given, body)
+
+
+@in_virtual_time
+async def test_R18_a_follow_up_is_asked_once_and_answered_202() -> None:
+    """With its Location; the same words about another alert are another request."""
+    async with edge_world() as world:
+        answer = await post_follow_up(world)
+        assert (202, "/v1/alerts/A1") == (answer.status, answer.headers["location"])
+        await post_follow_up(world, alert="A2")
+        first, second = world.dispatch.asked(FollowUp)
+        assert ("A1", "reached", "cold", "k1") == (first.alert, first.request.to, first.request.alert_class, first.key)
+        assert first.fingerprint != second.fingerprint
+
+
+@in_virtual_time
+async def test_a_follow_up_that_is_none_is_refused() -> None:
+    async with edge_world() as world:
+        assert (400, "idempotency-key-missing") == (
+            (answer := await post_follow_up(world, idempotency_key="")).status,
+            answer.problem,
+        )
+        assert 415 == (await post_follow_up(world, content_type="application/cap+xml")).status
+        answer = await post_follow_up(world, FOLLOW_UP.replace(b"reached", b"everybody"))
+        assert (422, "$.to") == (answer.status, answer.json["at"])
+        assert [] == world.dispatch.asks
+        world.desk.drain()
+        assert 503 == (await post_follow_up(world)).status
+
+
+@in_virtual_time
+async def test_a_warm_follow_up_is_refused_for_no_rate() -> None:
+    """A cold one is: nothing hangs on its second."""
+    async with edge_world(requests_per_s=1.0) as world:
+        warm = FOLLOW_UP.replace(b'{"to"', b'{"class": "warm", "to"')
+        assert [202] * 3 == [(await post_follow_up(world, warm)).status for _ in range(3)]
+        assert 429 == (await post_follow_up(world)).status

@@ -32,6 +32,10 @@ async def test_each_answer_is_in_the_shape_that_is_described(route: Route) -> No
     async with edge_world() as world:
         if route.path == "/v1/alerts" and route.method == "POST":
             answer = await world.post_alert()
+        elif route.path.endswith("/follow-ups"):
+            headers = {"content-type": "application/json", "idempotency-key": "k"}
+            body = b'{"to": "reached", "content": {"nl": {"text": "Dank u."}}}'
+            answer = await world.call("POST", target(route), headers, body)
         else:
             answer = await world.call(route.method, target(route), body=b"RIFF" if route.method == "POST" else b"")
         assert answer.status == route.success
