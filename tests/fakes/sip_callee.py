@@ -9,7 +9,7 @@ import trio
 from klaroen.testing import Copy, Manner
 
 SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"
-WORDS = {180: "Ringing", 200: "OK", 486: "Busy Here", 487: "Request Terminated"}
+WORDS = {180: "Ringing", 200: "OK", 486: "Busy Here", 487: "Request Terminated", 503: "Service Unavailable"}
 
 
 class SipPeer:
@@ -21,6 +21,10 @@ class SipPeer:
         self.copies: list[Copy] = []
         self.heard = 0
         """Octets of speech, of all calls."""
+        self.options = 200
+        """What it says to OPTIONS; 0 for nothing."""
+        self.sources: set[object] = set()
+        """From where it was asked."""
         self._manner: Manner = "accept"
         self._invites: dict[str, str] = {}
         self._socket: trio.socket.SocketType
@@ -52,6 +56,7 @@ class SipPeer:
                 said = octets.decode()
                 if self._manner == "away" or said.startswith("SIP/2.0"):
                     continue
+                self.sources.add(source)
                 for asked, status in self._decide(said.split(" ", 1)[0], said):
                     await self._socket.sendto(self._answer(asked, status).encode(), source)
 
@@ -59,6 +64,8 @@ class SipPeer:
         call = _header(said, "Call-ID")
         if method == "CANCEL":
             return [(said, 200), (self._invites[call], 487)]
+        if method == "OPTIONS":
+            return [(said, self.options)] if self.options else []
         if method != "INVITE":
             return [] if method == "ACK" else [(said, 200)]
         if self._manner == "silence":
@@ -76,16 +83,19 @@ class SipPeer:
         return [(said, 180), (said, 200)]
 
     def _answer(self, said: str, status: int) -> str:
-        lines = [f"{name}: {_header(said, name)}" for name in ("Via", "From", "To", "Call-ID", "CSeq")]
-        if ";tag=" not in lines[2]:
-            lines[2] += ";tag=callee"
-        body = ""
-        if status == 200 and said.startswith("INVITE"):
-            body = SDP.format(port=self._ear.getsockname()[1])
-            lines.append("Content-Type: application/sdp")
         port = self._socket.getsockname()[1]
-        lines += [f"Contact: <sip:callee@127.0.0.1:{port}>", f"Content-Length: {len(body)}"]
-        return "\r\n".join([f"SIP/2.0 {status} {WORDS[status]}", *lines, "", body])
+        body = SDP.format(port=self._ear.getsockname()[1]) if status == 200 and said.startswith("INVITE") else ""
+        return answer(said, status, f"Contact: <sip:callee@127.0.0.1:{port}>", body=body)
+
+
+def answer(said: str, status: int, *more: str, body: str = "") -> str:
+    """Return an answer to a request."""
+    lines = [f"{name}: {_header(said, name)}" for name in ("Via", "From", "To", "Call-ID", "CSeq")]
+    if ";tag=" not in lines[2]:
+        lines[2] += ";tag=callee"
+    if body:
+        lines.append("Content-Type: application/sdp")
+    return "\r\n".join([f"SIP/2.0 {status} {WORDS[status]}", *lines, *more, f"Content-Length: {len(body)}", "", body])
 
 
 def _header(said: str, name: str) -> str:
