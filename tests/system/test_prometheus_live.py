@@ -16,14 +16,14 @@ from tests.wire.prometheus_peer import (
 )
 
 from klaroen_bench.rig import Rig
-from klaroen_bench.rig_plan import Plan, SmsCarrier
+from klaroen_bench.rig_plan import Plan, SmsCarrier, Trunk
 
 ALERT = {
     "class": "warm",
     "targets": {"all": True},
     "content": {"nl": {"text": "Verdachte bestelwagen in uw buurt. Bel 101."}},
 }
-PROCESSES = ("metrics_edge", "metrics_dispatch")
+PROCESSES = ("metrics_edge", "metrics_dispatch", "metrics_voice")
 NOWHERE = {"networks": ["BIN-0001", "NO-SUCH-NETWORK"]}
 """A refusal, so that refusals are counted."""
 OVER_S = 60.0
@@ -41,10 +41,10 @@ def test_every_panel_and_rule_reads_a_live_system(tmp_path: Path) -> None:
     """While 2,000 members are warned: no query is of a metric that nobody has, and promtool finds no fault."""
     carriers = tuple(SmsCarrier(name, binds=2, window=100, rate_per_s=400.0) for name in ("alpha", "beta"))
     (tmp_path / "prometheus").mkdir()
-    with Rig(tmp_path / "rig", Plan(2_000, 20, 1, carriers=carriers, sms_s=2.0, call_s=10.0)) as rig:
+    with Rig(tmp_path / "rig", Plan(2_000, 20, 1, carriers=carriers, sms_s=2.0, call_s=10.0, trunk=Trunk())) as rig:
         targets = [f"127.0.0.1:{rig.ports()[name]}" for name in PROCESSES]
         with prometheus(tmp_path / "prometheus", targets) as peer:
-            until(peer.scraped, "both processes are scraped")
+            until(peer.scraped, "every process is scraped")
             for key, targeted in (("all", ALERT["targets"]), ("some", NOWHERE)):
                 status, accepted = rig.post("/v1/alerts", ALERT | {"targets": targeted}, key=key)
                 assert status == 202, accepted
