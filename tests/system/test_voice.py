@@ -102,6 +102,25 @@ async def test_a_process_that_is_killed_in_mid_call(tmp_path: Path) -> None:
                     assert Accepted((again,)) == await rig.outcome(again)
 
 
+async def test_a_process_that_is_stuck_counts_as_gone_until_it_goes_on(tmp_path: Path, trunk: CarrierProcess) -> None:
+    """As after SIGSTOP: five seconds of silence; what it told meanwhile comes late, and ends nothing twice."""
+    rig = VoiceRig(tmp_path, trunk.port)
+    script = Script(rig.clips.put(CLIP), 30.0, 1)
+    async with rig.running():
+        attempt = await rig.call("+32470000001", script)
+        await rig.wait(lambda: "answered" in rig.phases(attempt), "an answer")
+        rig.processes[0].send_signal(signal.SIGSTOP)
+        assert [("failed", GONE)] == await rig.ended(attempt)
+        assert rig.link is not None
+        await rig.wait(lambda: rig.link is not None and not rig.link.up, "the link down")
+        rig.processes[0].send_signal(signal.SIGCONT)
+        await rig.wait(lambda: rig.link is not None and rig.link.up, "the link up")
+        await rig.ended(await rig.call("+32470000002", script))
+        await rig.wait(lambda: ("reached", "played 80 %") in rig.receipts(attempt), "what it told meanwhile")
+    assert ["answered", "ended"] == rig.phases(attempt)
+    assert 1 == len(rig.outcomes(attempt))
+
+
 async def test_dispatch_that_starts_again_hears_what_it_missed(tmp_path: Path, trunk: CarrierProcess) -> None:
     """The call goes on meanwhile; an attempt that comes again is not called again."""
     rig = VoiceRig(tmp_path, trunk.port)

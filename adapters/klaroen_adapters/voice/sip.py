@@ -23,6 +23,8 @@ RETRY_S: Final = 0.25
 RETRY_S_MAX: Final = 2.0
 """A voice process that died is back at once, or is started again ever later: it is looked for often."""
 READ_BYTES: Final = 65_536
+SILENCE_S: Final = 5.0
+"""A voice process that says nothing for so long is stuck, and its calls are silent."""
 GONE: Final = "voice process gone"
 
 
@@ -165,11 +167,11 @@ class SipCarrier:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(worker.write_forever, stream)
                 frames = Frames()
-                while received := await stream.receive_some(READ_BYTES):
+                while received := await _receive(stream):
                     for body in frames.feed(received):
                         await self._hear(worker, read_from_voice(body))
                 nursery.cancel_scope.cancel()
-        except* (trio.BrokenResourceError, trio.ClosedResourceError, FrameError):
+        except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, FrameError):
             worker.words = GONE
 
     async def _hear(self, worker: Worker, told: Told) -> None:
@@ -231,6 +233,15 @@ class SipCarrier:
         if link != self._link:
             self._link = link
             await self._emit([link])
+
+
+async def _receive(stream: trio.SocketStream) -> bytes:
+    """Return what comes; nothing at its end.
+
+    Raises trio.TooSlowError for a voice process that is stuck: it says at least every second that it is not.
+    """
+    with trio.fail_after(SILENCE_S):
+        return bytes(await stream.receive_some(READ_BYTES))
 
 
 def dials(envelopes: Sequence[Envelope], now: int) -> Iterator[Dial]:

@@ -174,10 +174,16 @@ class Voice:
         self._clients[name] = scope
 
     async def _tell(self, stream: trio.SocketStream, trunk: Trunk) -> None:
-        """Write how the trunk is, then what comes about; what could not be written waits for the next connection."""
+        """Write how the trunk is, then what comes about, and now and then that there is nothing.
+
+        What could not be written waits for the next connection.
+        """
         await stream.send_all(frame(Told(link=trunk.link)))
         while True:
-            await trunk.told.wait()
+            with trio.move_on_after(BEAT_S) as patience:
+                await trunk.told.wait()
+            if patience.cancelled_caught:
+                await stream.send_all(frame(Told()))
             trunk.told = trio.Event()
             outbox = trunk.outbox
             while outbox:
