@@ -59,7 +59,7 @@ class Trunk(Struct, frozen=True):
     Calls take their time: nothing here is faster than life, but a member rings for seconds, not for half a minute.
     """
 
-    name: str = "belgacom"
+    name: str = "gamma"
     lines: int = 1_500
     """Three quarters of what one core plays [2,000]: the country's 8,000 calls take two minutes so."""
     calls_per_s: float = 200.0

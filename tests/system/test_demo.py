@@ -88,7 +88,7 @@ def test_telephones_rang_and_heard_the_alert(kept: dict[str, Any]) -> None:
         assert counts["answered"] >= kept["channels"][channel]["reached"] > 0
     pressed = sum(counts["confirmed"] for counts in calls.values())
     assert 0 < kept["confirmed"] <= pressed
-    assert kept["accepted"]["belgacom"] == sum(counts["calls"] for counts in calls.values())
+    assert kept["accepted"]["gamma"] == sum(counts["calls"] for counts in calls.values())
     assert kept["handed_over_s"]["tts"] > 0 < kept["handed_over_s"]["voice"]
 
 
@@ -215,8 +215,8 @@ def test_a_corrupt_ledger_of_calls_spoils_it_too(
 ) -> None:
     """One call lost or doubled, one octet altered: exit 1, counted as what it is, and nothing else."""
     directory = shutil.copytree(Path(kept["data_dir"]).parent, tmp_path / "kept", ignore=shutil.ignore_patterns("data"))
-    reader = LedgerReader(directory / "belgacom.ledger")
-    write_ledger(directory / "belgacom.ledger", reader.heading, corrupt(iter(list(reader))))
+    reader = LedgerReader(directory / "gamma.ledger")
+    write_ledger(directory / "gamma.ledger", reader.heading, corrupt(iter(list(reader))))
     code, report = judged_again(directory)
     assert 1 == code
     faults = {name: report[name] for name in ("lost", "duplicates", "altered") if report[name]}

@@ -9,7 +9,7 @@ from klaroen.configuration import load_settings
 from klaroen_bench.rig_config import SECRETS, write_config
 from klaroen_bench.rig_plan import Plan, SmsCarrier, Trunk
 
-PORTS = {"alpha": 2775, "gateway": 8081, "belgacom": 5060}
+PORTS = {"alpha": 2775, "gateway": 8081, "gamma": 5060}
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_the_trunk_is_told_how_its_telephones_behave() -> None:
     """Each share of the plan is an option of the process, and a condition of the report."""
     trunk = Trunk(busy=0.25, ring_s=(0.5, 2.0))
     arguments = trunk.arguments(9)
-    assert {"--busy=0.25", "--ring-s=0.5:2", "--seed=9", "--lines=1500", "--name=belgacom"} <= set(arguments)
+    assert {"--busy=0.25", "--ring-s=0.5:2", "--seed=9", "--lines=1500", "--name=gamma"} <= set(arguments)
     assert {name.replace("-", "_") for name in trunk.view()} >= {
         "busy",
         "ring_s",
