@@ -32,7 +32,7 @@ class Smtp(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="smtp")
     user: Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,200}\Z", description="1 to 200 characters")] | None = None
     password_file: SecretFile | None = None
     hostname: Host | None = None
-    """Who we say we are (EHLO); by default this machine's name."""
+    """Who we say we are (EHLO); by default the sender's host: no name is looked up, and relays want a full one."""
     sender: MailAddress
     sender_name: Annotated[str, Meta(max_length=100, pattern=ONE_LINE)] = ""
     subjects: Mapping[Language, Annotated[str, Meta(min_length=1, max_length=SUBJECT_MAX, pattern=ONE_LINE)]] = {}

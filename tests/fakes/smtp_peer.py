@@ -58,7 +58,8 @@ class SmtpPeer(StreamPeer):
         for _ in range(1 if mechanism == "PLAIN" else 2):
             await stream.send_all(b"334 \r\n")
             self.commands.append(base64.b64decode(await lines.next() or "").decode())
-        await stream.send_all(b"235 2.7.0 Welcome\r\n")
+        known = b"535 5.7.8 Unknown" if self.manner == "refuse" else b"235 2.7.0 Welcome"
+        await stream.send_all(known + b"\r\n")
 
     async def _take(self, stream: trio.abc.Stream, lines: "Lines", to: list[str]) -> bool:
         """Whether the connection goes on."""

@@ -4,7 +4,6 @@ Law: what no connection has taken is certainly unsent; one that is lost answers 
 member stands in any word that is told: an address goes into the relay's connection, and nowhere else.
 """
 
-import socket
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from klaroen.core.ports import Answer, Clock, Emit, Envelope, Link, Receipt, Ref
 from klaroen.setting_mail import Smtp
 from klaroen_adapters.mail.mail_message import Letterhead, Letters
 from klaroen_adapters.mail.smtp_opening import Ending, Terms
-from klaroen_adapters.mail.smtp_session import Mail, Session
+from klaroen_adapters.mail.smtp_session import TOO_SLOW, Mail, Session
 from klaroen_adapters.outlet import Outlet
 from klaroen_adapters.tcp import READ_ERRORS, Connect, ConnectError, Secure, connector, securer, tls_context
 
@@ -218,7 +217,7 @@ class SmtpCarrier:
             late = [mail for mail in self._waiting if mail.deadline_at <= now]
             if late:
                 self._waiting = deque(mail for mail in self._waiting if mail.deadline_at > now)
-                self._outlet.say([Answer(mail.attempt, Unsent("deadline passed in the queue")) for mail in late])
+                self._outlet.say([Answer(mail.attempt, TOO_SLOW) for mail in late])
             self._place()
 
     # --- what all of them use -----------------------------------------------------------------------------------------
@@ -280,7 +279,7 @@ def terms_of(settings: Smtp) -> Terms:
     path = settings.password_file
     password = "" if path is None else Path(path).read_text("utf-8").removesuffix("\n").removesuffix("\r")
     return Terms(
-        settings.hostname or socket.getfqdn(),
+        settings.hostname or settings.sender.rpartition("@")[2],
         settings.tls,
         settings.user,
         password,

@@ -21,6 +21,8 @@ DEPTH: Final = 2
 IDLE_MS: Final = 60_000
 """Then the server is asked whether it is there (NOOP); most close after five minutes."""
 NOOP_MS: Final = 10_000
+TOO_SLOW: Final = Unsent("deadline passed in the queue", throttled=True)
+"""The relay takes longer than we thought: it is offered less, and condemned for nothing."""
 
 State = Literal["opening", "securing", "ready", "quitting", "closed"]
 
@@ -125,7 +127,7 @@ class Session:
         if self.state == "closed":
             return []
         while self._waiting and self._waiting[0].deadline_at <= now:
-            self._answer(self._waiting.popleft(), Unsent("deadline passed in the queue"))
+            self._answer(self._waiting.popleft(), TOO_SLOW)
         asked = bool(self._expected) and self._expected[0][0] == "noop"
         late = any(one.mail.deadline_at <= now for one in self._under_way())
         if late or (asked and now - self._since >= NOOP_MS):

@@ -7,7 +7,7 @@ import pytest
 from klaroen.core.model import AttemptId, Instant
 from klaroen.core.ports import Accepted, Answer, Event, Fault, Outcome, Refused, Unknown, Unsent
 from klaroen_adapters.mail.smtp_opening import Ending, Terms
-from klaroen_adapters.mail.smtp_session import DEPTH, IDLE_MS, NOOP_MS, Mail, Session
+from klaroen_adapters.mail.smtp_session import DEPTH, IDLE_MS, NOOP_MS, TOO_SLOW, Mail, Session
 
 NOW = Instant(1_795_680_000_000)
 OPEN = Terms("bin.test", "none")
@@ -311,7 +311,7 @@ def test_what_waits_too_long_is_unsent_and_costs_nothing() -> None:
     session = offered(mail(1), extensions=())
     late = Mail(mail(2).attempt, "a@b", "c@d", b"", later(5_000))
     session.offer(late)
-    assert [Unsent("deadline passed in the queue")] == outcomes(session.tick(later(5_000)))
+    assert [TOO_SLOW] == outcomes(session.tick(later(5_000)))
     assert "ready" == session.state
 
 
