@@ -162,7 +162,8 @@ class MediaRoom:
                 assert playback is not None, "who turns has answered"
                 try:
                     line.speak(playback)
-                except OSError:  # full, or no way there: telephones bear the loss of a packet
+                except OSError:  # full, or no way there
+                    playback.lose()
                     self.unsent += 1
                 if playback.news:
                     line.said(line)

@@ -2,9 +2,9 @@
 
     lead -> clip -> rest -> clip -> rest ... over        or, with a prompt: clip -> prompt -> wait -> clip ...
 
-Law: pure. The clip counts as heard (`reached`) when four fifths of one play have left. Key 1 confirms what was heard,
-where there is a prompt: at once, or, pressed sooner, when that much was played. The first other key brings the reply
-(R17), and then what was not heard again, else the question; later keys bring nothing.
+Law: pure. The clip counts as heard (`reached`) when four fifths of one play have really left. Key 1 confirms what was
+heard, where there is a prompt: at once, or, pressed sooner, when that much was played. The first other key brings the
+reply (R17), and then what was not heard again, else the question; later keys bring nothing.
 """
 
 import sys
@@ -43,7 +43,19 @@ class Playback:
     """One call's; see the module's law."""
 
     __slots__ = (
-        *("_at", "_heard", "_play", "_pressed", "_proof", "_replied", "_sounds", "_speech", "_stage", "_until"),
+        *(
+            "_at",
+            "_heard",
+            "_lost",
+            "_play",
+            "_pressed",
+            "_proof",
+            "_replied",
+            "_sounds",
+            "_speech",
+            "_stage",
+            "_until",
+        ),
         *("key", "news", "reached"),
     )
 
@@ -52,8 +64,8 @@ class Playback:
         self._sounds = sounds
         self._proof = -(-PROOF_PERCENT * len(sounds.clip) // 100)
         self._play = 1
-        self._heard = 0
-        """Ticks of the clip, in the play that brought most of it."""
+        self._heard = self._lost = 0
+        """Ticks of the clip: in the play that brought most of it, and not sent in this one."""
         self._pressed = self._replied = False
         self.reached = False
         self.key = ""
@@ -69,7 +81,7 @@ class Playback:
     @property
     def heard_percent(self) -> int:
         """How much of the clip one play brought at the most."""
-        playing = self._at if self._stage == "clip" else 0
+        playing = self._at - self._lost if self._stage == "clip" else 0
         return 100 * max(self._heard, playing) // len(self._sounds.clip)
 
     def tick(self) -> bytes | None:
@@ -79,6 +91,12 @@ class Playback:
         at = self._at
         self._at = at + 1
         return self._speech[at] if at < len(self._speech) else None
+
+    def lose(self) -> None:
+        """What the last tick brought could not be sent: it does not count as heard."""
+        if self._stage == "clip":
+            self._lost += 1
+            self._until = min(self._until + 1, len(self._speech))
 
     def press(self, key: str) -> None:
         """The callee pressed a key."""
@@ -99,7 +117,8 @@ class Playback:
         """A stage is at its end, or the clip at the point from which it counts as heard."""
         match self._stage:
             case "clip":
-                self._prove()
+                if self._at - self._lost >= self._proof:
+                    self._prove()
                 if self._at < len(self._speech):
                     self._until = len(self._speech)
                 else:
@@ -117,7 +136,7 @@ class Playback:
                 self._end()
 
     def _say(self) -> None:
-        clip = self._sounds.clip
+        clip, self._lost = self._sounds.clip, 0
         self._begin("clip", clip, len(clip) if self.reached else self._proof)
 
     def _prove(self) -> None:
@@ -143,5 +162,5 @@ class Playback:
 
     def _begin(self, stage: Stage, speech: Payloads, ticks: int = 0) -> None:
         if self._stage == "clip":
-            self._heard = max(self._heard, self._at)
+            self._heard = max(self._heard, self._at - self._lost)
         self._stage, self._speech, self._at, self._until = stage, speech, 0, ticks or len(speech)

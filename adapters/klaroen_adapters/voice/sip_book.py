@@ -22,6 +22,8 @@ REMEMBERED_MS: Final = 180_000
 again what it knows nothing of within another."""
 REMEMBERED_MAX: Final = 20_000
 """What 110 calls a second leave behind in that time; about as many megabytes."""
+NOT_PLAYED: Final = "clip not played"
+"""Of a call that we ended: there was no way to the telephone, or no time left."""
 RECENT_MS: Final = 120_000
 """A supervisor waits 30 s at most before it starts a process again."""
 
@@ -108,7 +110,8 @@ class Book:
         """Return what is told of a call that was answered and is over."""
         entry = self._standing.pop(AttemptId(end.call))
         assert entry.playback is not None, "it was answered"
-        return self._end(entry, None if entry.reached else f"hung up at {entry.playback.heard_percent} %", now)
+        words = f"hung up at {entry.playback.heard_percent} %" if end.by == "peer" else NOT_PLAYED
+        return self._end(entry, None if entry.reached else words, now)
 
     def _end(self, entry: Entry, failure: str | None, now: Instant) -> list[Event]:
         told: list[Event] = []

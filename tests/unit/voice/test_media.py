@@ -88,6 +88,16 @@ async def test_a_clip_leaves_from_the_offered_port_as_it_is() -> None:
         assert ["reached", "over"] == here.news
 
 
+async def test_what_cannot_be_sent_proves_nothing() -> None:
+    """No way leads from our address to the callee's."""
+    async with world() as here:
+        playback = Playback(Sounds(SOUNDS.clip, 1))
+        here.line.answer(Media("::1", 9, "PCMA", 8, 20, None), playback)
+        here.room.start(here.line)
+        await here.wait(lambda: "over" in here.news)
+        assert (["over"], 0, len(SOUNDS.clip)) == (here.news, playback.heard_percent, here.room.unsent)
+
+
 @pytest.mark.parametrize("events", [None, 101, 97])
 async def test_keys_are_heard_by_our_payload_type_and_by_the_callees(events: int | None) -> None:
     """Whichever it uses."""

@@ -121,6 +121,32 @@ def test_how_much_was_heard_is_the_most_that_one_play_brought() -> None:
     assert not playback.reached
 
 
+def test_what_could_not_be_sent_was_not_heard() -> None:
+    """Two of ten may be lost, three not; the second play counts anew, and a lost prompt costs nothing."""
+    for lost, news in (
+        ({1, 2}, ["reached", "over"]),
+        ({1, 2, 3}, ["over"]),
+        ({9}, ["reached", "over"]),
+        ({1, 2, 3, 10, 11}, ["over"]),
+    ):
+        playback = Playback(Sounds(CLIP, 1, PROMPT))
+        run(playback, LEAD_TICKS)
+        for tick in range(len(CLIP + PROMPT)):
+            playback.tick()
+            if tick in lost:
+                playback.lose()
+        heard = 100 - 10 * len([one for one in lost if one < len(CLIP)])
+        assert heard == playback.heard_percent
+        assert news == run(playback)[1]
+    playback = Playback(PLAIN)
+    run(playback, LEAD_TICKS)
+    for _ in CLIP:
+        playback.tick()
+        playback.lose()
+    assert 0 == playback.heard_percent
+    assert ["reached", "over"] == run(playback)[1]
+
+
 @given(
     st.integers(1, 40),
     st.integers(1, 3),

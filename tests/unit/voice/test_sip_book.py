@@ -78,6 +78,14 @@ def test_who_hangs_up_too_soon_was_not_reached() -> None:
     assert expected == book.end(Ended("A", "peer"), at(4000))
 
 
+def test_what_we_end_before_it_was_heard_was_not_played() -> None:
+    """For want of a way, or of time."""
+    book = rung()
+    book.answer(A, heard(7), at(2000))
+    expected = [Receipt("failed", "clip not played", at=at(4000), attempt=A), Call(A, "ended", 2.0)]
+    assert expected == book.end(Ended("A", "us"), at(4000))
+
+
 def test_a_key_that_is_no_confirmation_is_told_with_its_name() -> None:
     """R17: it proves nothing."""
     book, playback = rung(), heard(3)
