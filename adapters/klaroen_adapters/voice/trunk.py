@@ -266,6 +266,8 @@ class Trunk:
 
     def _opened(self, local: Address) -> None:
         self._agent.move(local)
+        if not self._settings.probe:
+            self._say_link(True, "not asked")
         self._flush()
 
     def _lost(self) -> None:
@@ -294,7 +296,8 @@ class Trunk:
     async def _probe(self) -> None:
         """Ask for signs of life, until there have been none for too long and no call stands."""
         if not self._settings.probe:
-            self._say_link(True, "not asked")
+            if isinstance(self._way, UdpWay):
+                self._say_link(True, "not asked")
             await trio.sleep_forever()
         up_at = trio.current_time()
         while self.link.up or self._callers or trio.current_time() - up_at < ANEW_S:

@@ -234,6 +234,21 @@ async def test_tcp_is_tried_again_until_it_connects(tmp_path: Path, autojump_clo
         nursery.cancel_scope.cancel()
 
 
+async def test_a_tcp_trunk_that_is_not_asked_is_up_while_it_is_connected(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """And no longer."""
+    async with trio.open_nursery() as nursery:
+        server = TcpTrunk(nursery)
+        async with world(tmp_path, replace(SIP, transport="tcp", probe=False), connect=server.connect) as here:
+            assert not here.trunk.link.up
+            assert Link(True, 3, "not asked") == await here.up()
+            await server.stream.aclose()
+            assert Link(False, 0, "connection lost") == await here.up(False)
+            await here.up()
+        nursery.cancel_scope.cancel()
+
+
 class TcpTrunk:
     """Answers OPTIONS, and nothing else; its first connection is refused."""
 
