@@ -54,6 +54,13 @@ def find_voices(settings: Speech) -> dict[Language, tuple[Voice, ...]]:
     return {language: _voices(language, settings) for language in SPOKEN}
 
 
+def find_lacking(settings: Speech) -> str | None:
+    """Return what an operator has configured and not installed, in words."""
+    if settings.piper and not _installed("piper-tts"):
+        return "speech.piper names voices, but piper-tts is not installed: other voices read in their place"
+    return None
+
+
 def _voices(language: Tongue, settings: Speech) -> tuple[Voice, ...]:
     voices = []
     if (path := settings.piper.get(language)) and (piper := _installed("piper-tts")):

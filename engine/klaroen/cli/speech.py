@@ -77,14 +77,15 @@ def say(
 def check(*, context: Here) -> int:
     """Let every voice of every language read a sentence, and tell which of them alerts are read by.
 
-    Exit code 1 where a language has no voice that works.
+    Exit code 1 where a language has no voice that works, or what is configured is not installed.
     """
     import trio
 
     from klaroen_adapters.speech.trial import try_voices
-    from klaroen_adapters.speech.voices import find_voices
+    from klaroen_adapters.speech.voices import find_lacking, find_voices
 
-    tried = trio.run(try_voices, context.settings().speech, find_voices(context.settings().speech), SAMPLES)
+    settings = context.settings().speech
+    tried = trio.run(try_voices, settings, find_voices(settings), SAMPLES)
     first = {one.language: one.engine for one in reversed(tried) if one.fault is None}
     machine = {
         "engines": first,
@@ -100,7 +101,10 @@ def check(*, context: Here) -> int:
     context.table(machine, ("language", "voice", "took", ""), rows)
     if first.get("nl") in WEAK:
         context.say(DUTCH)
-    return DONE if set(SAMPLES) <= set(first) else FAILED
+    lacking = find_lacking(settings)
+    if lacking is not None:
+        context.say(f"{lacking}.")
+    return DONE if set(SAMPLES) <= set(first) and lacking is None else FAILED
 
 
 WEAK: Final = ("espeak-pico", "espeak-ng")

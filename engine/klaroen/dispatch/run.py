@@ -40,7 +40,7 @@ from klaroen.telemetry.vitals import BEAT_S
 from klaroen_adapters.local import open_socket
 from klaroen_adapters.speech import build_recorder, build_speaker
 from klaroen_adapters.speech.cascade import CascadeSpeaker
-from klaroen_adapters.speech.voices import SPOKEN
+from klaroen_adapters.speech.voices import SPOKEN, find_lacking
 
 log = structlog.get_logger()
 
@@ -80,7 +80,7 @@ async def serve(settings: Settings, store: WritableStore) -> None:
     recordings = Recordings(settings.data_dir)
     speaker, recorder = build_speaker(settings.speech, recordings.clips), build_recorder(recordings)
     desk = Desk(settings, store, writer, clock, metrics, owner(), address_key(Path(settings.data_dir)), speaker)
-    tell_voices(speaker.heard, metrics)
+    tell_voices(speaker.heard, find_lacking(settings.speech), metrics)
     load_register(desk)
     load_tokens(desk)
     desk.recorder = recorder
@@ -128,9 +128,11 @@ def start_work(nursery: trio.Nursery, desk: Desk, counter: Counter) -> None:
     nursery.start_soon(counter.push_forever)
 
 
-def tell_voices(heard: Mapping[Language, str], metrics: DispatchMetrics) -> None:
+def tell_voices(heard: Mapping[Language, str], lacking: str | None, metrics: DispatchMetrics) -> None:
     """Show who reads texts aloud, and warn where it is the voice that is hardly understood, or nobody."""
     metrics.registry.register(SpeechEngines(heard))
+    if lacking is not None:
+        log.warning(lacking)
     for language in SPOKEN:
         if language not in heard:
             log.warning("no voice reads a language: calls in it need a recording", language=language)

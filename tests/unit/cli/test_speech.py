@@ -53,3 +53,14 @@ def test_a_language_that_nobody_reads_is_a_failure(
     monkeypatch.setattr(voices, "which", lambda _: None)
     assert 1 == cli.main(("speech", "check", "--json"))
     assert {"engines": {}, "voices": []} == json.loads(capsys.readouterr().out)
+
+
+def test_a_voice_that_is_configured_and_not_installed_is_a_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, config = tmp_path / "nl.onnx", tmp_path / "k.toml"
+    model.touch()
+    config.write_text(f'data_dir = "{tmp_path}"\n[speech]\npiper = {{nl = "{model}"}}\n')
+    monkeypatch.setattr(voices, "_installed", lambda _: None)
+    assert 1 == cli.main(("speech", "check", "--config", str(config)))
+    assert "speech.piper names voices, but piper-tts is not installed" in capsys.readouterr().err

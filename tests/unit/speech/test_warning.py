@@ -20,9 +20,18 @@ from klaroen.telemetry import Depths, DispatchMetrics
 def test_what_is_amiss_is_told_at_the_start(heard: dict[Language, str], expected: list[str]) -> None:
     metrics = DispatchMetrics(Settings(), Depths)
     with capture_logs() as told:
-        tell_voices(heard, metrics)
+        tell_voices(heard, None, metrics)
     assert expected == [line["event"][: len(words)] for line, words in zip(told, expected, strict=True)]
     assert {"warning"} >= {line["log_level"] for line in told}
     for language, engine in heard.items():
         labels = {"language": language, "engine": engine}
         assert 1.0 == metrics.registry.get_sample_value("klaroen_speech_engine", labels)
+
+
+def test_what_is_configured_and_not_installed_is_told() -> None:
+    """Silence would let an operator believe that Dutch is read by the voice that was chosen for it."""
+    with capture_logs() as told:
+        tell_voices(
+            {"nl": "pico", "fr": "pico", "de": "pico", "en": "pico"}, "no piper", DispatchMetrics(Settings(), Depths)
+        )
+    assert ["no piper"] == [line["event"] for line in told]
