@@ -16,7 +16,7 @@ from klaroen_bench.rig import Rig
 from klaroen_bench.rig_plan import Plan, Trunk
 
 WAIT_S = 120.0
-FATES = ("busy", "no_answer", "rejected", "invalid", "fault", "key", "other_key", "hang_up")
+FATES = ("busy", "no_answer", "rejected", "invalid", "fault", "key", "other_key", "hang_up", "mu_law")
 TRUNK = Trunk(ring_s=(0.1, 0.5), **dict.fromkeys(FATES, 0.0))
 """Everybody answers, and hears it to its end."""
 
