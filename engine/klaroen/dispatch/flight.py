@@ -227,7 +227,7 @@ def _envelopes(
     numbers = desk.register.snapshot.addresses[ADDRESS_KINDS.index(batch.step.address)]
     content = opened.content(batch.step.channel, batch.language)
     deadline = Instant(now + ANSWER_MS)
-    in_flight, reference = station.in_flight, page.reference
+    in_flight, reference, is_call = station.in_flight, page.reference, page.is_call
     for index, (attempt, delivery) in enumerate(
         zip(attempt_ids(batch, station.name, deliveries), deliveries, strict=True), first
     ):
@@ -236,7 +236,8 @@ def _envelopes(
             page.withdraw(index, ms, "reached before" if reached[delivery] else "no address any more", ENDED)
             continue
         in_flight[attempt] = (page, index)
-        if page.is_call:
+        script = None
+        if is_call:
             lines.dial(desk, station, attempt, page, index)
-        script = script_of(desk, page, delivery) if page.is_call else None
+            script = script_of(desk, page, delivery)
         yield Envelope(attempt, address, content, deadline, (reference + index) & 0xFFFF, script)

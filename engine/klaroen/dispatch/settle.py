@@ -83,7 +83,7 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
     now = desk.clock.now()
     segments = troubled = strays = 0
     taken: dict[Page, tuple[list[int], list[str]]] = {}
-    in_flight = station.in_flight
+    in_flight, keyed = station.in_flight, station.keyed
     for answer in answers:
         flown = in_flight.pop(answer.attempt, None)
         if flown is None:
@@ -98,7 +98,7 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
                 rows = taken[page] = ([], [])
             rows[0].append(index)
             rows[1].append(refs[0] if len(refs) == 1 else REF_JOINT.join(refs))
-            if station.knows(page):
+            if keyed or page.is_call:
                 station.attempts[answer.attempt] = flown
         else:
             troubled += page.parts * _settle(desk, station, page, index, answer, now)
