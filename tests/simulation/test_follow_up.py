@@ -126,3 +126,42 @@ async def test_R08_a_follow_up_needs_what_any_message_needs(autojump_clock, worl
         with pytest.raises(InputError) as caught:
             await follow(world, first.id, "reached", principal="operator")
         assert ("not-allowed", "R8") == (caught.value.problem.name, caught.value.problem.rule)
+
+
+# --- extends ----------------------------------------------------------------------------------------------------------
+
+
+async def test_an_extension_leaves_out_who_was_handed_the_alert(autojump_clock, world_of) -> None:
+    """A wider area: the newcomers get it, and those for whom the first one was stopped, and nobody twice."""
+    alpha = FarEnd("alpha")
+    country = register([network(1, TEXT_ONLY), network(2, TEXT_ONLY)], 200)
+    async with world_of(alpha, country=country, carriers={"alpha": {"rate_per_s": 50.0}}).running() as world:
+        first = await world.send(targets={"networks": ["BIN-0001"]})
+        await trio.sleep(2)
+        await world.act(first.id, "cancel")
+        await world.over(first.id)
+        handed = warned(alpha)
+        assert 50 < len(handed) < 150
+        second = await world.send(extends=first.id, content={"nl": {"text": WORDS}})
+        assert (400 - len(handed), 2) == (second.members, second.networks)
+        assert "done" == (await world.over(second.id)).state
+        assert not handed & told(alpha)
+        assert 400 == len(handed | told(alpha))
+        row = world.desk.store.alert(AlertId(second.id))
+        assert row is not None
+        assert (first.id, None) == (row.alert.extends, row.alert.follows)
+
+
+async def test_an_extension_that_adds_nobody_is_refused(autojump_clock, world_of) -> None:
+    async with world_of(FarEnd("alpha"), networks=[network(1, TEXT_ONLY)], members=5).running() as world:
+        first = await world.send()
+        await world.over(first.id)
+        for changes, name, at in (
+            ({"extends": first.id}, "nobody", None),
+            ({"extends": "nowhere"}, "invalid", "$.extends"),
+            ({"extends": first.id, "mode": "drill"}, "invalid", "$.extends"),
+        ):
+            with pytest.raises(InputError) as caught:
+                await world.send(**changes)
+            problem = caught.value.problem
+            assert (name, at) == (problem.name, problem.at if at else None)

@@ -38,6 +38,7 @@ class Deed(Struct, frozen=True, omit_defaults=True, rename={"alert_class": "clas
     refused: tuple[NetworkId, ...] = ()
     supersedes: tuple[AlertId, ...] = ()
     follows: AlertId | None = None
+    extends: AlertId | None = None
     members: int | None = None
     texts: Mapping[str, str] = {}
     """Language -> SHA-256 of the text."""
@@ -112,6 +113,7 @@ def accepted(alert: Alert) -> Deed:
         refused=tuple(one.network for one in alert.refused),
         supersedes=alert.supersedes,
         follows=alert.follows,
+        extends=alert.extends,
         members=alert.members,
         texts=text_hashes(alert),
         recordings={language: recorded.id for language, recorded in alert.recording.items()},

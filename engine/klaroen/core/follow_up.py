@@ -77,14 +77,14 @@ def choose(to: To, members: Sequence[int], states: Iterable[int]) -> frozenset[i
     return frozenset(member for member, state in zip(members, states, strict=True) if state in wanted)
 
 
-def narrowed(region: Region, to: frozenset[int]) -> Region:
-    """Return the region with these people alone; it may have none."""
+def narrowed(region: Region, people: frozenset[int], *, without: bool = False) -> Region:
+    """Return the region with these people alone, or without them; it may have none."""
     members = array("I", region.members)
     kept = array("I")
     kinds, counts = [], []
     start = 0
     for kind, count in zip(region.kinds, region.counts, strict=True):
-        some = [member for member in members[start : start + count] if member in to]
+        some = [member for member in members[start : start + count] if (member in people) is not without]
         start += count
         if some:
             kinds.append(kind)

@@ -35,10 +35,6 @@ EXPIRES_IN_S: Final[Mapping[AlertClass, int]] = {
     "cold": 259_200,
 }
 """How long an alert lives if its sender does not say."""
-NOT_YET: Final = {
-    "extends": "This version cannot extend an alert: send a new one to the networks that it left out.",
-}
-"""Fields that have a name and a place in the interface, but no code in this version."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=40, pattern=ONE_LINE)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
@@ -140,6 +136,8 @@ class AlertRequest(
     author: Words | None = None
     supersedes: Id | None = None
     """An alert that this one corrects: what it has not handed over is stopped, and both audiences are warned."""
+    extends: Id | None = None
+    """An alert that this one carries on: whoever has been handed that one does not get this one."""
 
     @property
     def languages(self) -> tuple[Language, ...]:
@@ -163,12 +161,7 @@ def read_alert(body: bytes) -> AlertRequest:
 
     Raises InputError: `malformed` where the body cannot be read, `invalid` where a field breaks a rule.
     """
-    value = read_json(body)
-    if isinstance(value, dict):
-        for field, words in NOT_YET.items():
-            if field in value:
-                raise InputError("invalid", words, at=f"$.{field}")
-    request = shaped(value, AlertRequest)
+    request = shaped(read_json(body), AlertRequest)
     _check_targets(request.targets)
     _check_class(request)
     check_languages(request.content, request.recording)
@@ -218,6 +211,9 @@ def _check_class(request: AlertRequest) -> None:
         if "whatsapp" in (request.channels or ()):
             at = f"$.channels[{(request.channels or ()).index('whatsapp')}]"
             raise InputError("invalid", "A crisis message never goes by whatsapp (R10).", at=at, rule="R10")
+    if request.supersedes is not None and request.extends is not None:
+        words = "An alert takes the place of another one or extends one: supersedes and extends exclude each other."
+        raise InputError("invalid", words, at="$.extends")
     if request.urgent is not None and request.alert_class != "public_interest":
         words = f"urgent is for class public_interest: the channels of {request.alert_class} are fixed."
         raise InputError("invalid", words, at="$.urgent")

@@ -273,6 +273,8 @@ class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):
     """Those that it took the place of, oldest first."""
     follows: AlertId | None = None
     """The alert that it is a follow-up of (R18)."""
+    extends: AlertId | None = None
+    """The alert that it carries on: whoever had been handed that one is left out."""
 
 
 class Step(Struct, frozen=True, gc=False):

@@ -37,10 +37,11 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Following(NamedTuple):
-    """What a follow-up follows, and the members whom it may go to."""
+    """What an alert follows or extends, and the members whom it alone goes to, or whom it leaves out."""
 
     alert: AlertId
     members: frozenset[int]
+    extends: bool = False
 
 
 async def accept(desk: Desk, token: Token, submit: Submit | FollowUp) -> bytes:
@@ -77,6 +78,8 @@ def unavailable(words: str) -> InputError:
 async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
     request = submit.request
     check_life(submit.expires_at, desk.clock.now())
+    if request.extends is not None:
+        return await _accept_beside(desk, token, submit, (), _extended(desk, token, request))
     if request.supersedes is None and not submit.references:
         return await _accept_beside(desk, token, submit, ())
     async with desk.succession:
@@ -92,6 +95,20 @@ async def _follow_up(desk: Desk, token: Token, question: FollowUp) -> bytes:
     to = follow_up.choose(question.request.to, subject.audience.members, subject.account.states)
     submit = Submit(request, question.key, question.fingerprint)
     return await _accept_beside(desk, token, submit, (), Following(subject.alert.id, to))
+
+
+def _extended(desk: Desk, token: Token, request: AlertRequest) -> Following:
+    """Return who has been handed the alert that this one extends. Raises InputError."""
+    assert request.extends is not None, "asked for what extends nothing"
+    try:
+        subject = find_subject(desk, token, AlertId(request.extends))
+    except InputError:
+        raise InputError("invalid", "It names an alert that is not known here.", at="$.extends") from None
+    if subject.alert.mode != request.mode:
+        words = f"An alert of mode {request.mode} cannot extend one of mode {subject.alert.mode}."
+        raise InputError("invalid", words, at="$.extends")
+    handed = follow_up.choose("handed_over", subject.audience.members, subject.account.states)
+    return Following(subject.alert.id, handed, extends=True)
 
 
 def check_life(expires_at: Instant | None, now: Instant) -> None:
@@ -123,7 +140,8 @@ async def _accept_beside(
     )
     regions = desk.register.regions_of(admitted.networks)
     if following is not None:
-        regions = [follow_up.narrowed(region, following.members) for region in regions]
+        without = following.extends
+        regions = [follow_up.narrowed(region, following.members, without=without) for region in regions]
     audience = gather(
         desk.register.regions.kinds,
         regions,
@@ -142,7 +160,8 @@ async def _accept_beside(
         alert,
         recording=recording,
         supersedes=tuple(one.alert.id for one in earlier),
-        follows=None if following is None else following.alert,
+        follows=following.alert if following is not None and not following.extends else None,
+        extends=following.alert if following is not None and following.extends else None,
         expires_at=submit.expires_at or alert.expires_at,
         warnings=submit.notes + alert.warnings,
     )

@@ -66,3 +66,5 @@ def test_a_narrowed_region_has_exactly_these_people(cohorts: list[int], to: froz
     ]
     assert 0 not in less.counts
     assert region.networks == less.networks
+    others = array("I", narrowed(region, to, without=True).members).tolist()
+    assert sorted(kept + others) == members.tolist()

@@ -181,7 +181,8 @@ def test_a_body_that_is_json_but_no_alert_is_invalid(body: bytes) -> None:
         ({"content": {}, "recording": {}}, "$.content"),
         ({"supersedes": ""}, "$.supersedes"),
         ({"supersedes": "a" * 41}, "$.supersedes"),
-        ({"extends": None}, "$.extends"),
+        ({"extends": ""}, "$.extends"),
+        ({"extends": "A1", "supersedes": "A2"}, "$.extends"),
     ],
 )  # fmt: skip
 def test_each_fault_is_told_with_its_path(changes: dict[str, Any], at: str) -> None:
