@@ -207,7 +207,7 @@ def main() -> int:
     deliveries = [json.loads(line) for line in options.deliveries.read_text().splitlines() if line.strip()]
     trunks = {ledger: read_trunk(ledger) for ledger in options.ledgers if is_trunk_ledger(ledger)}
     heard = chain.from_iterable(map(first_heard, trunks.values()))
-    spoken = read_spoken(options.clips, alert, status, deliveries, heard) if options.clips else SILENT
+    spoken = read_spoken(options.clips, alert, deliveries, heard) if options.clips else SILENT
     copies: list[Copy] = []
     for ledger in options.ledgers:
         trunk = trunks.get(ledger)

@@ -6,6 +6,7 @@ Run `python -m klaroen_bench.demo DIRECTORY` to judge a kept demonstration again
 
 import http.client
 import json
+import os
 import shutil
 import signal
 import sys
@@ -25,7 +26,8 @@ from klaroen_bench.demo_face import Cast, Face, make_face
 from klaroen_bench.gauge import Gauge
 from klaroen_bench.processes import ProcessError
 from klaroen_bench.report import Files, Measured, Register, judge
-from klaroen_bench.rig import Plan, Rig, RigError, Trunk
+from klaroen_bench.rig import Plan, Rig, RigError
+from klaroen_bench.rig_plan import trunk_for
 from klaroen_bench.sight import FINAL, Event, Kind, Sight, call_counts, events_between
 from klaroen_bench.storm import BLACKOUT_S, BLACKOUT_SHARE, KILL_SHARE, Storm
 
@@ -81,7 +83,7 @@ def run_demo(options: Options) -> int:
     Raises CommandFault where the system did not start, or stands still; what it wrote is kept then.
     """
     directory = make_directory()
-    plan = Plan(options.members, options.networks, options.seed, trunk=Trunk())
+    plan = Plan(options.members, options.networks, options.seed, trunk=trunk_for(len(os.sched_getaffinity(0))))
     face = make_face(Cast(plan.members, plan.networks, plan.seed, options.storm, plan.view()), options.json)
     keep = options.keep
     try:

@@ -113,7 +113,7 @@ def judge(directory: Path) -> tuple[dict[str, Any], bool]:
     measured = msgspec.json.decode(files.measured.read_bytes(), type=Measured)
     deliveries = list(files.read_deliveries())
     trunks = [read_trunk(ledger) for ledger in files.ledgers if is_trunk_ledger(ledger)]
-    spoken = read_spoken(files.clips, alert, status, deliveries, chain.from_iterable(map(first_heard, trunks)))
+    spoken = read_spoken(files.clips, alert, deliveries, chain.from_iterable(map(first_heard, trunks)))
     copies = [copy for trunk in trunks for copy in call_copies(trunk, spoken)]
     for ledger in files.ledgers:
         if not is_trunk_ledger(ledger):

@@ -6,6 +6,7 @@ Law: the defaults are the contract's; what a demonstration or a benchmark change
 from typing import Any
 
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 
 class Conditions(Struct, frozen=True):
@@ -100,6 +101,13 @@ class Trunk(Struct, frozen=True):
         del view["name"], view["cost_eur"]
         view["ring_s"] = list(self.ring_s)
         return view
+
+
+def trunk_for(cores: int) -> Trunk:
+    """Return a trunk that so many cores can play to, hear, and have room beside: its telephones are here as well."""
+    usual = Trunk()
+    share = min(cores, 2) / 2
+    return replace(usual, lines=round(usual.lines * share), calls_per_s=usual.calls_per_s * share)
 
 
 class Plan(Struct, frozen=True):

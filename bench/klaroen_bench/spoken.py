@@ -51,13 +51,12 @@ class FirstHeard(Struct, frozen=True):
 def read_spoken(
     directory: Path,
     alert: Mapping[str, Any],
-    status: Mapping[str, Any],
     deliveries: Sequence[Mapping[str, Any]],
     heard: Iterable[FirstHeard] = (),
 ) -> Spoken:
     """Return what calls of this alert may play, by a clip store. Raises AuditError."""
     store = dict(_read_clips(directory))
-    named = _named(status, deliveries) or _heard_by_most(store, deliveries, heard)
+    named = _named(deliveries) or _heard_by_most(store, deliveries, heard)
     texts: dict[str, str] = {}
     for language, clip in sorted(named):
         text = alert.get("content", {}).get(language, {}).get("text")
@@ -70,13 +69,14 @@ def read_spoken(
     return Spoken(texts, {clip: store[clip] for clip in texts}, others)
 
 
-def _named(status: Mapping[str, Any], deliveries: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
-    """Return (language, clip) wherever Klaroen names one: with the alert, and with each attempt."""
-    named = set((status.get("clip_sha256") or {}).items())
+def _named(deliveries: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Return (language, clip) wherever Klaroen names one: with each call."""
+    named = set()
     for delivery in deliveries:
         for attempt in delivery["attempts"]:
-            if attempt.get("clip_sha256"):
-                named.add((delivery["language"], attempt["clip_sha256"]))
+            clip = (attempt.get("call") or {}).get("clip_sha256")
+            if clip:
+                named.add((delivery["language"], clip))
     return named
 
 

@@ -19,7 +19,7 @@ from tests.unit.bench.test_demo_report import CONTRACT
 
 from klaroen_bench.carriers.call import Record
 from klaroen_bench.carriers.ledger import CALL, HANDSET, SOUND, Entry, LedgerReader, write_ledger
-from klaroen_bench.rig_plan import Trunk
+from klaroen_bench.rig_plan import trunk_for
 
 ENDED_S = 420.0
 """A demonstration takes a minute, since calls take their time; two busy cores make that more."""
@@ -70,7 +70,10 @@ def test_a_small_country_is_warned_soundly(kept: dict[str, Any]) -> None:
     assert CONTRACT == tuple(kept)[: len(CONTRACT)]
     assert 60 == kept["networks"]
     conditions = {"latency_ms": 20, "receipts_missing": 0.02, "refused": 0.01, "repeated": 0.01, "late": 0.05}
-    assert conditions | {"drain_per_s": None, "calls": Trunk().view(), "storm": None} == kept["conditions"]
+    assert (
+        conditions | {"drain_per_s": None, "calls": trunk_for(len(os.sched_getaffinity(0))).view(), "storm": None}
+        == kept["conditions"]
+    )
     assert {"edge", "dispatch", "voice"} == set(kept["peak_rss_mb"])
     assert None not in kept["peak_rss_mb"].values()
     assert kept["accept_ms"] < 1_000 * kept["handed_over_s"]["sms"] < 1_000 * kept["settled_s"]

@@ -314,17 +314,18 @@ def cut_short(calls: list, sounds: list[bytes]) -> None:
     ids=["faultless", "a call is gone", "heard in part", "a call too many", "another octet"],
 )
 def test_a_corrupted_ledger_of_calls_is_found_out(tmp_path, monkeypatch, capsysbinary, corrupt, expected) -> None:
-    """From raw RTP octets to exit 1, by the name of the clip that the status tells."""
+    """From raw RTP octets to exit 1, by the name of the clip that the delivery tells."""
     register_of(tmp_path, MEMBERS[:1], NETWORKS)
     clip = speech(3)
     calls, sounds = [("32470000001", record("A1", len(clip), at_ms=AT_MS))], [clip]
     if corrupt is not None:
         corrupt(calls, sounds)
     write_trunk(tmp_path / "trunk.ledger", sounds, calls)
-    status = STATUS | {"clip_sha256": {"nl": put_clip(tmp_path / "clips", clip)}}
+    calls_view = {"clip_sha256": put_clip(tmp_path / "clips", clip)}
+    row = delivery(1, attempts=[attempt("A1", "tts", call=calls_view)]) | {"language": "nl"}
     (tmp_path / "alert.json").write_text(json.dumps(ALERT))
-    (tmp_path / "status.json").write_text(json.dumps(status))
-    (tmp_path / "deliveries.jsonl").write_text(json.dumps(delivery(1, attempts=[attempt("A1", "tts")])) + "\n")
+    (tmp_path / "status.json").write_text(json.dumps(STATUS))
+    (tmp_path / "deliveries.jsonl").write_text(json.dumps(row) + "\n")
     files = [f"--register={tmp_path}", f"--alert={tmp_path / 'alert.json'}", f"--status={tmp_path / 'status.json'}"]
     files += [f"--deliveries={tmp_path / 'deliveries.jsonl'}", f"--clips={tmp_path / 'clips'}"]
     monkeypatch.setattr("sys.argv", ["audit", *files, str(tmp_path / "trunk.ledger")])

@@ -7,7 +7,7 @@ import pytest
 
 from klaroen.configuration import load_settings
 from klaroen_bench.rig_config import SECRETS, write_config
-from klaroen_bench.rig_plan import Plan, SmsCarrier, Trunk
+from klaroen_bench.rig_plan import Plan, SmsCarrier, Trunk, trunk_for
 
 PORTS = {"alpha": 2775, "gateway": 8081, "gamma": 5060}
 
@@ -54,3 +54,10 @@ def test_the_trunk_is_told_how_its_telephones_behave() -> None:
         "plays",
         "key",
     }
+
+
+@pytest.mark.parametrize(("cores", "lines", "calls_per_s"), [(1, 750, 100.0), (2, 1_500, 200.0), (64, 1_500, 200.0)])
+def test_one_core_has_half_the_lines(cores: int, lines: int, calls_per_s: float) -> None:
+    """Players, telephones and SMS share it."""
+    trunk = trunk_for(cores)
+    assert (lines, calls_per_s) == (trunk.lines, trunk.calls_per_s)
