@@ -254,7 +254,7 @@ def test_a_voice_process_runs_once_and_says_what_it_cannot_have(tmp_path: Path) 
     config.write_text(f'data_dir = "{tmp_path}"\n[metrics]\nvoice = "127.0.0.1:0"\n')
     with subprocess.Popen(line) as first:
         try:
-            until(lambda: read_pids(tmp_path, "voice"), bool)
+            until(lambda: read_pids(tmp_path, "voice"), lambda pids: pids == [first.pid])
             ended = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
             assert (1, f"klaroen: voice-0 runs on {tmp_path} already.\n") == (ended.returncode, ended.stderr)
             first.terminate()

@@ -199,9 +199,10 @@ async def serve(settings: Settings, worker: int) -> None:
     path = trio.Path(voice_socket(settings.data_dir, worker))
     listener = await open_socket(path)
     gc.freeze()
-    join_pids(settings.data_dir, "voice")
     name = f"metrics_voice{f'_{worker}' if worker else ''}"
-    write_port(settings.data_dir, name, serve_metrics(voice.metrics.registry, metrics_listen(settings, worker)))
+    port = serve_metrics(voice.metrics.registry, metrics_listen(settings, worker))
+    join_pids(settings.data_dir, "voice")
+    write_port(settings.data_dir, name, port)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(voice.run, listener)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
