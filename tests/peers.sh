@@ -36,6 +36,15 @@ mirror_of_debian() {
   apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^Debian //p' | head -1
 }
 
+# Older releases have modules, libraries and loader in several folders: all are found in the newer ones' one, too.
+in_one_place() {
+  local libraries file
+  libraries=$(echo "$1"/usr/lib/*-linux-gnu)
+  for file in "$1"/usr/lib/asterisk "$1"/usr/lib/libasterisk* "$1"/lib/*-linux-gnu/*; do
+    [ ! -e "$file" ] || [ -e "$libraries/${file##*/}" ] || ln -rs "$file" "$libraries/"
+  done
+}
+
 install_asterisk() {
   command -v mmdebstrap >/dev/null || install mmdebstrap
   local mirror
@@ -51,7 +60,7 @@ install_asterisk() {
       --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
       --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Check-Date "false"' \
       --aptopt='Acquire::Retries "3"' "$suite" "$asterisk.part" "$mirror" </dev/null &&
-      chmod 755 "$asterisk.part" && rm -rf "$asterisk" && mv "$asterisk.part" "$asterisk" && return
+      chmod 755 "$asterisk.part" && in_one_place "$asterisk.part" && rm -rf "$asterisk" && mv "$asterisk.part" "$asterisk" && return
   done
 }
 

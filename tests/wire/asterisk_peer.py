@@ -31,8 +31,9 @@ TRIES = 3
 """A port that was free may be taken before Asterisk has it."""
 USER = "klaroen"
 
+INSTALLED = any(ROOT.glob("usr/lib/*/asterisk/modules/chan_pjsip.so"))
 needs_asterisk = pytest.mark.skipif(
-    not any(ROOT.glob("usr/lib/*/asterisk/modules/chan_pjsip.so")),
+    not INSTALLED,
     reason="peer not installed: asterisk (tests/peers.sh)",
 )
 
@@ -235,6 +236,14 @@ def program() -> list[str | Path]:
     libraries = modules.parents[1]
     (loader,) = libraries.glob("ld-linux*.so.*")
     return [loader, "--library-path", libraries, ROOT / "usr/sbin/asterisk"]
+
+
+def tells_statuses() -> bool:
+    """Whether it says with which SIP status a call ended, as version 22 does."""
+    if not INSTALLED:
+        return False
+    said = subprocess.run([*program(), "-V"], capture_output=True, text=True, check=True).stdout
+    return int(said.removeprefix("Asterisk ").partition(".")[0]) >= 22
 
 
 @asynccontextmanager

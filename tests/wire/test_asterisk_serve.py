@@ -22,7 +22,7 @@ from tests.wire.asterisk_peer import asterisk, needs_asterisk
 from klaroen.clips import RATE
 from klaroen_adapters.speech.alaw import TABLE
 
-pytestmark = [pytest.mark.peer, needs_asterisk]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, needs_asterisk]
 
 WAIT_S = 60.0
 TEXT = "Dringend bericht van de politie: verdachte witte bestelwagen in de Kerkstraat. Bel 101."
