@@ -83,7 +83,7 @@ def test_our_clients_are_raced_against_others() -> None:
 def test_calls_are_measured_with_a_trunk_sipp_and_asterisk() -> None:
     """Who is not installed is null. Nothing is lost of so few, and of too few no percentile is told."""
     known = {"clip_s", "plays", "lines", "calls_per_s", "seconds", "pinned"}
-    report = bench("voice", "--concurrent", "30", "--seconds", "3", "--runs", "1", conditions=known)
+    report = bench("voice", "--concurrent", "30", "--seconds", "6", "--runs", "1", conditions=known)
     for row in filter(None, (report, report["sipp"], report["asterisk"])):
         assert row["concurrent"] == 30 < row["calls"]
         assert row["setup_ms"] == {"p50": None, "p99": None}
