@@ -36,10 +36,18 @@ def confine() -> tuple[BinaryIO, BinaryIO]:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, FILE_BYTES_MAX))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    limit(resource.RLIMIT_CORE, 0, 0)
+    limit(resource.RLIMIT_FSIZE, 0, FILE_BYTES_MAX)
+    limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX, MEMORY_BYTES_MAX)
     return asks, tells
+
+
+def limit(kind: int, soft: int, hard: int) -> None:
+    """Set a limit, and the one up to which it may be raised again: never above what the machine allows us."""
+    _, allowed = resource.getrlimit(kind)
+    if allowed != resource.RLIM_INFINITY:
+        soft, hard = min(soft, allowed), min(hard, allowed)
+    resource.setrlimit(kind, (soft, hard))
 
 
 def answer(asked: Say, engines: dict[tuple[str, str], Engine]) -> Said | Failed:
@@ -58,13 +66,13 @@ def decoded(asked: Decode) -> Decoded | Failed:
     from klaroen_adapters.speech.decode import MEMORY_BYTES_MAX as LESS
     from klaroen_adapters.speech.decode import decode
 
-    resource.setrlimit(resource.RLIMIT_AS, (LESS, MEMORY_BYTES_MAX))
+    limit(resource.RLIMIT_AS, LESS, MEMORY_BYTES_MAX)
     try:
         return decode(asked.path)
     except MemoryError:
         return Failed("garbage")
     finally:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+        limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX, MEMORY_BYTES_MAX)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """The real engines, in the real worker."""
 
+import resource
+from types import SimpleNamespace
+
 import pytest
 
 from klaroen_adapters.speech.engines import load
 from klaroen_adapters.speech.frames import EngineName, Failed, Said, Say
-from klaroen_adapters.speech.worker import answer
+from klaroen_adapters.speech.worker import answer, limit
 from klaroen_adapters.speech.workers import Workers
 
 
@@ -42,3 +45,22 @@ def test_markup_is_read_and_not_obeyed() -> None:
 def test_what_goes_wrong_is_told_without_the_text() -> None:
     assert Failed("OSError") == answer(Say("espeak-ng", "zz", "geheim", 1.0), {})
     assert Failed("ValueError") == answer(Say("pico", "nl-NL", "geheim", 1.0), {})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [(resource.RLIM_INFINITY, (5, 10)), (100, (5, 10)), (8, (5, 8)), (3, (3, 3))],
+)
+def test_no_limit_is_above_what_the_machine_allows(
+    allowed: int, expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a machine that allows less would have no voice at all."""
+    told: list[tuple[int, tuple[int, int]]] = []
+    machine = SimpleNamespace(
+        RLIM_INFINITY=resource.RLIM_INFINITY,
+        getrlimit=lambda _: (0, allowed),
+        setrlimit=lambda kind, limits: told.append((kind, limits)),
+    )
+    monkeypatch.setattr("klaroen_adapters.speech.worker.resource", machine)
+    limit(7, 5, 10)
+    assert [(7, expected)] == told
