@@ -234,6 +234,11 @@ async def test_R19_an_officer_speaks_and_members_hear_it(tmp_path: Path) -> None
     async with system(tmp_path) as one:
         made = await trio.to_thread.run_sync(lambda: one.run("officer", "pin", "4711"))
         assert ("4711", 6) == (made["code"], len(made["pin"]))
+
+        async def speaks() -> bool:
+            return "central number can be called" in one.log()
+
+        await one.until(speaks, "the prompts are spoken")
         await one.calls_central("officer", made["pin"])
 
         async def warned() -> Any:

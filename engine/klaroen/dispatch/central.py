@@ -75,6 +75,7 @@ class CentralDesk:
             made[prompt] = clip.id
         for clip_id in made.values():
             self._recordings.clips.touch(clip_id)
+        log.info("central number can be called", language=language)
         return made
 
     # --- who calls --------------------------------------------------------------------------------------------------
