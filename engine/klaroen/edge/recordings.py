@@ -8,9 +8,11 @@ import asyncio
 import hashlib
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from klaroen.clips import remove_older
 from klaroen.core import policy
 from klaroen.core.calls import PutRecording
 from klaroen.core.errors import InputError, Problem
@@ -25,6 +27,8 @@ WRITE_BYTES: Final = 256 * 1024
 ASK_S: Final = 60.0
 """For dispatch to make the clips: a file may wait for others."""
 RETRY_AFTER_S: Final = 5.0
+LEFT_S: Final = 600.0
+"""A file comes in within two minutes, and its clips are made within one."""
 MEDIA: Final = ("audio/wav", "audio/flac", "audio/mpeg", "audio/ogg", "application/octet-stream")
 """What is documented; what a file is, its octets tell."""
 
@@ -83,6 +87,5 @@ def write(file: BinaryIO, digest: "hashlib._Hash", octets: bytes) -> None:
 
 
 def clear_spool(directory: Path) -> None:
-    """Remove what an earlier edge left half written."""
-    for left in directory.glob("*"):
-        left.unlink(missing_ok=True)
+    """Remove what an earlier edge left half written; what is younger may be somebody's who is at work (R19)."""
+    remove_older(directory, time.time() - LEFT_S)

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from klaroen.core.views import RecordingView
 from klaroen.edge import recordings
 from klaroen.edge.desk import UPLOADS_MAX
 from klaroen.edge.door import MESSAGE_BYTES_MAX, REQUEST_S_MAX, Door
-from klaroen.edge.recordings import RECORDING_BYTES_MAX, clear_spool
+from klaroen.edge.recordings import LEFT_S, RECORDING_BYTES_MAX, clear_spool
 
 WAVE = b"RIFF" + bytes(range(256)) * 4_000
 
@@ -171,7 +173,11 @@ async def test_the_door_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_an_earlier_edge_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "half").write_bytes(b"RIFF")
+    """But not what somebody else is at work with: an officer's recording goes the same way (R19)."""
+    for name, age_s in (("half", LEFT_S + 60), ("officer", 10.0)):
+        (tmp_path / name).write_bytes(b"RIFF")
+        at = time.time() - age_s
+        os.utime(tmp_path / name, (at, at))
     clear_spool(tmp_path)
     clear_spool(tmp_path / "none")
-    assert [] == list(tmp_path.iterdir())
+    assert ["officer"] == [path.name for path in tmp_path.iterdir()]
