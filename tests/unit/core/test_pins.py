@@ -15,6 +15,7 @@ from klaroen.core.pins import (
     is_locked,
     make_pin,
     matches,
+    officer_of,
 )
 
 NOW = Instant(1_795_302_930_000)
@@ -62,6 +63,11 @@ def test_after_a_day_counting_begins_anew() -> None:
     assert (1, 1) == (tries.wrong, tries.locks)
     later = Instant(NOW + FORGET_MS)
     assert Tries(1, 0, later) == after_wrong(tries, CALLER_TRIES, later)
+
+
+def test_an_officers_tries_are_not_a_callers() -> None:
+    """Both stand in one table, under names that never meet."""
+    assert "officer caller x" == officer_of("caller x")
 
 
 def test_who_knows_a_number_alone_is_locked_before_its_officer_is() -> None:
