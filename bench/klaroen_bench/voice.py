@@ -30,9 +30,10 @@ from klaroen_bench.voice_rig import (
     write_config,
 )
 
-CLIP_S: Final = 1.94
-"""With the second and a half around it a call stands for 3.4 s: a thousand lines begin nearly 300 calls a second."""
 PER_S: Final = 300.0
+CLIP_S_MIN: Final = 1.94
+AROUND_S: Final = 1.5
+"""Before and after the clip: together a call stands for 3.4 s, so that a thousand lines begin nearly 300 a second."""
 VOICE_CORE: Final = 0
 OTHERS_CORE: Final = 1
 LATE: Final = re.compile(r'^klaroen_voice_late_seconds_bucket\{le="([^"]+)"\} ([0-9.e+]+)$', re.MULTILINE)
@@ -56,7 +57,7 @@ def run_voice(options: VoiceOptions) -> int:
     report: Report = {
         **machine(),
         "conditions": {
-            "clip_s": CLIP_S,
+            "clip_s": clip_s(options.concurrent),
             "plays": 1,
             "lines": options.concurrent,
             "calls_per_s": PER_S,
@@ -76,10 +77,15 @@ def run_voice(options: VoiceOptions) -> int:
     return 0
 
 
+def clip_s(concurrent: int) -> float:
+    """Return how long a clip keeps so many lines in use at `PER_S`."""
+    return max(CLIP_S_MIN, round(concurrent / PER_S + 0.11 - AROUND_S, 2))
+
+
 def _by_trunk(directory: Path, options: VoiceOptions) -> Report:
     """Call telephones of a simulated trunk, whose ledger says what they heard."""
     directory.mkdir(parents=True)
-    clip = put_clip(directory / "data", CLIP_S)
+    clip = put_clip(directory / "data", clip_s(options.concurrent))
     with (
         simulated_trunk(directory, 2 * options.concurrent) as trunk,
         voice_process(directory, sip_carrier("trunk", trunk.port, options.concurrent)) as voice,
@@ -97,7 +103,7 @@ def _by_sipp(directory: Path, options: VoiceOptions) -> Report | None:
     if not has_sipp():
         return None
     directory.mkdir(parents=True)
-    clip = put_clip(directory / "data", CLIP_S)
+    clip = put_clip(directory / "data", clip_s(options.concurrent))
     with (
         sipp_callee(directory) as (port, sipp),
         voice_process(directory, sip_carrier("sipp", port, options.concurrent, probe=False)) as voice,
@@ -114,7 +120,7 @@ def _by_asterisk(directory: Path, options: VoiceOptions) -> Report | None:
     if found is None:
         return None
     directory.mkdir(parents=True)
-    clip = put_clip(directory / "data", CLIP_S)
+    clip = put_clip(directory / "data", clip_s(options.concurrent))
     with (
         simulated_trunk(directory, 2 * options.concurrent) as trunk,
         running(found, directory / "asterisk", trunk.port) as asterisk,

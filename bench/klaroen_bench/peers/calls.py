@@ -86,9 +86,12 @@ class Caller:
         self.talk_s = 0.0
 
     async def emit(self, events: Sequence[Event]) -> None:
+        """Note what is told; who was given up as never ended is told of in vain."""
         now_s = trio.current_time()
         for event in events:
             match event:
+                case Answer(attempt) | Call(attempt) if attempt not in self._standing:
+                    pass
                 case Link(True):
                     self.up.set()
                 case Answer(attempt, Accepted()):

@@ -15,7 +15,7 @@ from klaroen_bench import asterisk
 from klaroen_bench.asterisk import Asterisk, find_asterisk
 from klaroen_bench.peers.calls import Caller, Load
 from klaroen_bench.spoken import _read_clips
-from klaroen_bench.voice import bound_ms
+from klaroen_bench.voice import bound_ms, clip_s
 from klaroen_bench.voice_rig import asterisk_carrier, put_clip, sip_carrier, write_config
 
 CALL_S = 2.0
@@ -118,6 +118,14 @@ def test_what_fails_is_told_in_its_words(clock) -> None:
     assert caller.unsent == caller.outcomes["number invalid"] + caller.outcomes["voice process late"]
 
 
+def test_a_call_that_never_ends_is_given_up_and_told_so(clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its carrier says of it later is of no interest."""
+    monkeypatch.setattr("tests.unit.bench.test_voice_bench.CALL_S", 500.0)
+    caller, carrier, _ = run(Load(3, 300.0, 1.0), clock)
+    assert {"never ended": 3} == dict(caller.outcomes)
+    assert (3, 0, 0) == (caller.answered, caller.reached, carrier.standing)
+
+
 def test_a_carrier_that_is_down_takes_nothing(clock) -> None:
     caller, _, _ = run(Load(2, 5.0, 1.0), clock, down=True)
     assert {"carrier down": caller.calls} == dict(caller.outcomes)
@@ -150,6 +158,13 @@ def test_the_engine_takes_the_configuration(tmp_path: Path) -> None:
     carriers = sip_carrier("trunk", 5060, 7) + sip_carrier("sipp", 5062, 8, probe=False)
     settings = load_settings(write_config(tmp_path, carriers + asterisk_carrier("pbx", pbx, 9)), {})
     assert [("trunk", 7), ("sipp", 8), ("pbx", 9)] == [(one.name, one.lines) for one in settings.carrier]
+
+
+@pytest.mark.parametrize(("concurrent", "expected"), [(10, 1.94), (1_000, 1.94), (2_000, 5.28)])
+def test_more_lines_need_longer_clips_to_be_in_use_at_once(concurrent: int, expected: float) -> None:
+    """With 1.5 s around the clip, 300 calls a second fill them, and some wait."""
+    assert expected == clip_s(concurrent)
+    assert concurrent <= 300 * (clip_s(concurrent) + 1.5)
 
 
 METRICS = """
