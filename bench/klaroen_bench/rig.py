@@ -29,6 +29,8 @@ PARENT: Final = "KLAROEN_SUPERVISOR"
 """In the environment of `klaroen serve`: the pid that it must not outlive."""
 READY_S: Final = 30.0
 """The contract's: ready within 30 s of `serve`."""
+VOICES: Final = b"voices are ready"
+"""In the log of `klaroen serve`, seconds after its start: a system that warns people has long been warm."""
 STOP_S: Final = 90.0
 POLL_S: Final = 0.05
 IDLE_S: Final = 10.0
@@ -162,7 +164,7 @@ class Rig:
             env={**os.environ, PARENT: str(os.getpid())},
         )
         until = time.monotonic() + READY_S
-        while not self.is_ready():
+        while not (self.is_ready() and self.is_warm()):
             if self.serve.poll() is not None or time.monotonic() > until:
                 raise RigError(f"serve is not ready; see {self.directory / 'serve.log'}")
             time.sleep(POLL_S)
@@ -172,6 +174,10 @@ class Rig:
             return self.get("/readyz", None)[0] == 200
         except (OSError, http.client.HTTPException, KeyError):
             return False
+
+    def is_warm(self) -> bool:
+        """Whether those who read texts aloud have started, where there are telephones to hear them."""
+        return self.plan.trunk is None or VOICES in (self.directory / "serve.log").read_bytes()
 
     # --- stopping ---------------------------------------------------------------------------------------------------
 

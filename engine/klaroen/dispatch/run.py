@@ -145,6 +145,7 @@ async def warm_voices(desk: Desk, speaker: CascadeSpeaker) -> None:
     if any(not {"voice", "tts"}.isdisjoint(station.channels) for station in desk.stations.values()):
         await trio.sleep(WARM_S)
         await speaker.warm_up()
+        log.info("voices are ready")
 
 
 async def keep_time(desk: Desk) -> None:
