@@ -8,6 +8,7 @@ import ctypes
 import resource
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from klaroen_adapters.speech.dutch import is_whole, spell
@@ -58,8 +59,9 @@ def _piper(voice: str) -> Engine:
     return say
 
 
+@cache
 def _library() -> tuple[ctypes.CDLL, int]:
-    """Start espeak-ng; return it with its rate."""
+    """Start espeak-ng, once a process; return it with its rate."""
     import espeakng_loader
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())

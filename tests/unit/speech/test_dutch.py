@@ -1,9 +1,13 @@
 """Dutch in the phonemes of a German voice."""
 
+from collections.abc import Mapping
+
 import pytest
+from tests.unit.speech.apart import read
 
 from klaroen_adapters.speech.dutch import PHONEMES, is_whole, spell
-from klaroen_adapters.speech.engines import load
+
+SOUNDS = sorted(set(PHONEMES.values()) - {'"', "%"})
 
 
 @pytest.mark.parametrize(
@@ -22,18 +26,23 @@ def test_words_are_spelt_in_sounds(clauses: list[str], expected: list[str]) -> N
     assert expected == spell(clauses)
 
 
-@pytest.mark.parametrize("sound", sorted(set(PHONEMES.values()) - {'"', "%"}))
-def test_the_voice_has_each_sound(sound: str) -> None:
+@pytest.fixture(scope="module")
+def lengths() -> Mapping[str, int]:
+    """A word with each sound in it, and with none, as octets."""
+    words = {"": "m a: m a:", **{sound: f"m a: {sound} m a:" for sound in SOUNDS}}
+    heard = read([("pico", "de-DE", f"<phoneme ph='{word}'/>.") for word in words.values()])
+    return {sound: len(samples) for sound, (samples, _) in zip(words, heard, strict=True)}
+
+
+@pytest.mark.parametrize("sound", SOUNDS)
+def test_the_voice_has_each_sound(sound: str, lengths: Mapping[str, int]) -> None:
     """Pico drops in silence what it does not know: with the sound, a word is longer than without."""
-    pico = load("pico", "de-DE")
-    without, within = (len(pico(f"<phoneme ph='{word}'/>.")[0]) for word in ("m a: m a:", f"m a: {sound} m a:"))
-    assert without < within
+    assert lengths[""] < lengths[sound]
 
 
 def test_dutch_is_read_and_never_obeyed() -> None:
-    say = load("espeak-pico", "nl de-DE")
-    plain, _ = say("Bel de politie.")
-    tagged, rate = say("Bel <break time='60s'/> de politie.")
+    texts = ("Bel de politie.", "Bel <break time='60s'/> de politie.")
+    (plain, _), (tagged, rate) = read([("espeak-pico", "nl de-DE", text) for text in texts])
     assert 1.0 < len(plain) / 2 / rate < 3.0
     assert len(plain) < len(tagged) < len(plain) + 2 * rate * 10
 
@@ -52,10 +61,10 @@ def test_lost_words_are_noticed(text: str, clauses: list[str], expected: bool) -
 
 def test_a_text_that_loses_words_is_left_to_another_voice() -> None:
     with pytest.raises(ValueError, match="lost words"):
-        load("espeak-pico", "nl de-DE")("x " * 900)
+        read([("espeak-pico", "nl de-DE", "x " * 900)])
 
 
 def test_a_long_text_comes_to_its_end() -> None:
     """Of a sentence of 180 words Pico never comes to the end."""
-    samples, rate = load("espeak-pico", "nl de-DE")("Er is brand " * 160)
+    ((samples, rate),) = read([("espeak-pico", "nl de-DE", "Er is brand " * 160)])
     assert 80 < len(samples) / 2 / rate < 150

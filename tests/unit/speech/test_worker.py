@@ -4,8 +4,8 @@ import resource
 from types import SimpleNamespace
 
 import pytest
+from tests.unit.speech.apart import apart, read
 
-from klaroen_adapters.speech.engines import load
 from klaroen_adapters.speech.frames import EngineName, Failed, Said, Say
 from klaroen_adapters.speech.worker import answer, limit
 from klaroen_adapters.speech.workers import Workers
@@ -24,27 +24,25 @@ async def test_an_engine_says_the_text(engine: EngineName, voice: str) -> None:
 
 def test_one_process_reads_several_languages() -> None:
     """The library has one voice and one callback for all."""
-    dutch, french = load("espeak-ng", "nl"), load("espeak-ng", "fr")
-    first, other, again = (len(say("goedendag")[0]) for say in (dutch, french, dutch))
+    heard = read([("espeak-ng", language, "goedendag") for language in ("nl", "fr", "nl")])
+    first, other, again = (len(samples) for samples, _ in heard)
     assert first == pytest.approx(again, rel=0.01)
     assert first != pytest.approx(other, rel=0.05)
 
 
 def test_markup_is_read_and_not_obeyed() -> None:
     """What looks like a pause, a slower voice or phonemes is read aloud, sign by sign."""
-    espeak = load("espeak-ng", "en")
-    plain, paused, slowed, spelt = (
-        len(espeak(text)[0]) / 2 / 22_050
-        for text in ("hello you", 'hello <break time="60s"/> you', "<prosody rate='10%'>hello you", "hello [[ju:]]")
-    )
+    texts = ("hello you", 'hello <break time="60s"/> you', "<prosody rate='10%'>hello you", "hello [[ju:]]")
+    heard = read([("espeak-ng", "en", text) for text in texts])
+    plain, paused, slowed, spelt = (len(samples) / 2 / rate for samples, rate in heard)
     assert plain + 2 < paused < plain + 10
     assert plain + 1 < slowed < plain + 6
     assert plain < spelt
 
 
 def test_what_goes_wrong_is_told_without_the_text() -> None:
-    assert Failed("OSError") == answer(Say("espeak-ng", "zz", "geheim", 1.0), {})
-    assert Failed("ValueError") == answer(Say("pico", "nl-NL", "geheim", 1.0), {})
+    assert Failed("OSError") == apart(answer, Say("espeak-ng", "zz", "geheim", 1.0), {})
+    assert Failed("ValueError") == apart(answer, Say("pico", "nl-NL", "geheim", 1.0), {})
 
 
 @pytest.mark.parametrize(
