@@ -40,7 +40,7 @@ class _Line:
     def __init__(self) -> None:
         self.session: Session | None = None
         self.renewing = False
-        """We ended the last session after so many mails, and the next one is being opened."""
+        """We ended the last session after so many mails, and the next one is on its way."""
         self.life = trio.CancelScope()
         self.writer = trio.lowlevel.ParkingLot()
 
@@ -162,6 +162,7 @@ class SmtpCarrier:
             session.quit()
             farewell = session.take()
             self._outlet.say(session.lose(words))
+            line.renewing = was_ready and session.is_spent
             await _part(stream, farewell)
         assert session.ending is not None, "a lost session knows why"
         return was_ready, session.ending
@@ -230,7 +231,8 @@ class SmtpCarrier:
 
     def _alive(self) -> bool:
         """Whether what is queued will find a connection."""
-        return bool(self._ready()) or any(line.renewing for line in self._lines)
+        spent = any(session.is_spent for session in self._sessions())
+        return spent or bool(self._ready()) or any(line.renewing for line in self._lines)
 
     def _place(self) -> None:
         """Give what waits to the connections with the least to do, and rouse their writers."""

@@ -128,7 +128,7 @@ class Session:
             return []
         while self._waiting and self._waiting[0].deadline_at <= now:
             self._answer(self._waiting.popleft(), TOO_SLOW)
-        asked = bool(self._expected) and self._expected[0][0] == "noop"
+        asked = self.state == "quitting" or (bool(self._expected) and self._expected[0][0] == "noop")
         late = any(one.mail.deadline_at <= now for one in self._under_way())
         if late or (asked and now - self._since >= NOOP_MS):
             self._close("no answer in time")
@@ -148,6 +148,11 @@ class Session:
         if self.state == "ready" and not self._expected:
             self._write(b"QUIT")
             self.state = "quitting"
+
+    @property
+    def is_spent(self) -> bool:
+        """It has carried as many mails as it may, and the next one follows."""
+        return self.state == "quitting" or (self.ending is not None and self.ending.retry == "at_once")
 
     def _heard(self, reply: Reply) -> None:
         if self.state == "ready":

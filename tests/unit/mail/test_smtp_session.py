@@ -346,9 +346,19 @@ def test_a_connection_ends_after_so_many_messages() -> None:
     assert 0 == session.room
     said(session, b"250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n")
     assert session.take().endswith(b".\r\nQUIT\r\n")
+    assert session.is_spent
     assert [] == session.tick(later(1))
     session.receive(b"221 bye\r\n", NOW)
     assert Ending("enough mails on one connection", "at_once") == session.ending
+    assert session.is_spent
+
+
+def test_a_farewell_without_an_answer_ends_all_the_same() -> None:
+    session = ready("PIPELINING")
+    session.quit()
+    session.tick(later(NOOP_MS))
+    assert Ending("no answer in time") == session.ending
+    assert not session.is_spent
 
 
 def test_a_busy_connection_is_not_bidden_farewell() -> None:
