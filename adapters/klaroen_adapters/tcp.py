@@ -7,6 +7,7 @@ give another `Connect`. Nagle's algorithm is off: trio's sockets come with TCP_N
 import os
 import socket
 import ssl
+from contextlib import suppress
 from typing import Final, Protocol
 
 import trio
@@ -14,6 +15,8 @@ import trio
 CONNECT_S: Final = 10.0
 """Name, TCP handshake and TLS handshake together; a live peer answers in a tenth of it even from far."""
 
+FAREWELL_S: Final = 0.5
+"""For the last octets of a conversation: the peer's farewell answered, or our own said."""
 READ_ERRORS: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
 """What reading and writing an open stream may raise."""
 
@@ -106,3 +109,11 @@ def _reason(error: BaseException | None) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return "cannot connect"
+
+
+async def part(stream: trio.abc.Stream, octets: bytes) -> None:
+    """Write the last octets, if the peer still takes them; then close."""
+    with trio.CancelScope(shield=True):
+        with trio.move_on_after(FAREWELL_S), suppress(*READ_ERRORS, trio.BusyResourceError):
+            await stream.send_all(octets)
+        await trio.aclose_forcefully(stream)

@@ -63,8 +63,8 @@ class Trunk(Struct, frozen=True):
     name: str = "gamma"
     lines: int = 1_500
     """Three quarters of what one core plays [2,000]: the country's 8,000 calls take two minutes so."""
-    calls_per_s: float = 100.0
-    """More would wait for lines [75 calls end in a second], and take the machine from the SMS of the same alert."""
+    calls_per_s: float = 200.0
+    """As many as leave the SMS of the same alert the machine [with 100 the whole took 233 s instead of 181]."""
     ring_s: tuple[float, float] = (1.0, 4.0)
     """Until somebody answers, or declines."""
     no_answer_after_s: float = 12.0

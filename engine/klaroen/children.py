@@ -5,7 +5,6 @@ is still there, since it may have died before the asking.
 """
 
 import ctypes
-import fcntl
 import os
 import select
 import signal
@@ -18,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from klaroen.rundir import run_dir
+from klaroen.rundir import HeldError, hold
 
 PARENT: Final = "KLAROEN_SUPERVISOR"
 """In a child's environment: the pid that it must not outlive."""
@@ -70,15 +69,11 @@ def only_one(data_dir: str | Path) -> Iterator[None]:
 
     Raises AlreadyRunningError.
     """
-    descriptor = os.open(run_dir(data_dir) / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunningError(f"{data_dir} is served by another process already") from None
-        yield
-    finally:
-        os.close(descriptor)
+        with hold(data_dir, "serve"):
+            yield
+    except HeldError:
+        raise AlreadyRunningError(f"{data_dir} is served by another process already") from None
 
 
 class ProcessSignals:

@@ -17,9 +17,9 @@ from tests.fakes.voice_rig import VoiceRig
 
 from klaroen.core.errors import CarrierDownError
 from klaroen.core.model import ClipId
+from klaroen.core.phases import VOICE_GONE
 from klaroen.core.ports import Accepted, Link, Refused, Script, Unknown, Unsent
 from klaroen.rundir import read_pid, read_pids, read_ports
-from klaroen_adapters.voice.sip import GONE
 from klaroen_bench.carriers.call import Record
 from klaroen_bench.carriers.ledger import CALL, SOUND, LedgerReader
 from klaroen_bench.processes import CarrierProcess, start_trunk
@@ -87,10 +87,10 @@ async def test_a_process_that_is_killed_in_mid_call(tmp_path: Path) -> None:
                     await rig.wait(lambda rig=rig, attempt=attempt: bool(rig.receipts(attempt)), "proof")
                 rig.processes[0].kill()
                 if accepted:
-                    assert [("reached", "played 80 %"), ("failed", GONE)] == await rig.ended(attempt)
+                    assert [("reached", "played 80 %"), ("failed", VOICE_GONE)] == await rig.ended(attempt)
                     assert ["answered", "ended"] == rig.phases(attempt)
                 else:
-                    assert Unknown(GONE) == await rig.outcome(attempt)
+                    assert Unknown(VOICE_GONE) == await rig.outcome(attempt)
                 assert 1 == len(rig.outcomes(attempt))
                 await rig.wait(lambda rig=rig: rig.link is not None and not rig.link.up, "the link down")
                 with pytest.raises(CarrierDownError):
@@ -110,7 +110,7 @@ async def test_a_process_that_is_stuck_counts_as_gone_until_it_goes_on(tmp_path:
         attempt = await rig.call("+32470000001", script)
         await rig.wait(lambda: "answered" in rig.phases(attempt), "an answer")
         rig.processes[0].send_signal(signal.SIGSTOP)
-        assert [("failed", GONE)] == await rig.ended(attempt)
+        assert [("failed", VOICE_GONE)] == await rig.ended(attempt)
         assert rig.link is not None
         await rig.wait(lambda: rig.link is not None and not rig.link.up, "the link down")
         rig.processes[0].send_signal(signal.SIGCONT)

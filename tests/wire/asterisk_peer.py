@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 import trio
+from tests.wire.ports import free_port
 
 ROOT = Path(os.environ.get("KLAROEN_PEERS", "/var/cache/klaroen-peers"), "asterisk")
 WAIT_S = 60.0
@@ -323,10 +324,3 @@ def ari_request(peer: Asterisk, method: str, path: str, variables: dict[str, str
     with urllib.request.urlopen(request, body, timeout=WAIT_S) as answer:
         octets = answer.read()
     return json.loads(octets) if octets else None
-
-
-def free_port(kind: int) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

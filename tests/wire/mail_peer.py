@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 import trio
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from tests.wire.ports import free_port
 
 from klaroen.core.model import AttemptId, CarrierName, Content, Instant
 from klaroen.core.ports import Clock, Emit
@@ -130,13 +130,6 @@ def aiosmtpd(directory: Path) -> Iterator[tuple[int, Keeper]]:
         yield controller.port, keeper
     finally:
         controller.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 # --- Exim -------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from tests.wire.ports import free_port
 
 PCAP = Path("/usr/share/sip-tester/dtmf_2833_1.pcap")
 WAIT_S = 60.0
@@ -90,7 +91,7 @@ async def sipp(directory: Path, *steps: str, calls: int = 1, options: tuple[str,
     scenario = directory / "callee.xml"
     all_steps = wait_for("INVITE", action=kept) + "".join(steps)
     scenario.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="callee">\n{all_steps}</scenario>\n')
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     line = [
         *("sipp", "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-m", str(calls)),
         *("-nostdin", "-timeout", f"{WAIT_S:.0f}s", "-timeout_error", "-trace_err", "-trace_msg", *options),
@@ -112,10 +113,3 @@ async def sipp(directory: Path, *steps: str, calls: int = 1, options: tuple[str,
 def said(directory: Path) -> str:
     errors = "".join(path.read_text(errors="replace") for path in directory.glob("*errors.log"))
     return f"{errors[-3000:]}\n{(directory / 'sipp.log').read_text(errors='replace')[-1500:]}"
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -16,7 +16,8 @@ from typing import Literal
 import pytest
 import trio
 from tests.wire.asterisk_peer import Asterisk as Peer
-from tests.wire.asterisk_peer import asterisk, free_port, needs_asterisk, tells_statuses
+from tests.wire.asterisk_peer import asterisk, needs_asterisk, tells_statuses
+from tests.wire.ports import free_port
 
 from klaroen.clips import RATE, ClipStore
 from klaroen.core.model import AttemptId, CarrierName, Content, Instant

@@ -1,7 +1,6 @@
 """The profile `kannel` against Kannel itself: bearerbox and smsbox, by SMPP to an SMSC of ours that reads raw PDUs."""
 
 import shutil
-import socket
 import struct
 import subprocess
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ import trio
 from msgspec.structs import replace
 from tests.fakes.carrier_peers import GSM, GSM_EXTENDED, SmscPeer
 from tests.fakes.http_peer import read_request
+from tests.wire.ports import free_port
 
 from klaroen.core.model import CarrierName, Instant
 from klaroen.core.ports import Accepted, Clock, Emit, Envelope, Receipt, Refused, Unknown
@@ -124,13 +124,6 @@ class Kannel:
             return SmsHttpCarrier(settings, account, emit, clock)
 
         return CarrierRig(make, self.smsc, "sms")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def port_of(listeners: list[trio.SocketListener]) -> int:

@@ -6,7 +6,6 @@ member stands in any word that is told: an address goes into the relay's connect
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +18,17 @@ from klaroen_adapters.mail.mail_message import Letterhead, Letters
 from klaroen_adapters.mail.smtp_opening import Ending, Terms
 from klaroen_adapters.mail.smtp_session import TOO_SLOW, Mail, Session
 from klaroen_adapters.outlet import Outlet
-from klaroen_adapters.tcp import READ_ERRORS, Connect, ConnectError, Secure, connector, securer, tls_context
+from klaroen_adapters.tcp import (
+    FAREWELL_S,
+    READ_ERRORS,
+    Connect,
+    ConnectError,
+    Secure,
+    connector,
+    part,
+    securer,
+    tls_context,
+)
 
 READ_BYTES: Final = 16 * 1024
 WAITING_EACH: Final = 8
@@ -29,7 +38,6 @@ BACK_OFF_S: Final = 0.5
 BACK_OFF_S_MAX: Final = 30.0
 REFUSED_S: Final = 300.0
 """After a refused password every connection waits: relays lock accounts that insist."""
-FAREWELL_S: Final = 0.5
 OPENING_S: Final = 30.0
 """From the greeting to the last of AUTH; a relay that looks up who calls takes some seconds."""
 
@@ -163,7 +171,7 @@ class SmtpCarrier:
             farewell = session.take()
             self._outlet.say(session.lose(words))
             line.renewing = was_ready and session.is_spent
-            await _part(stream, farewell)
+            await part(stream, farewell)
         assert session.ending is not None, "a lost session knows why"
         return was_ready, session.ending
 
@@ -259,15 +267,6 @@ class SmtpCarrier:
         if up != self._link.up or told != self._link.words:
             self._link = Link(up=up, window=self._window if up else 0, words=told)
             self._outlet.say([self._link])
-
-
-async def _part(stream: trio.abc.Stream, octets: bytes) -> None:
-    """Say farewell, if the relay still listens; then close."""
-    with trio.CancelScope(shield=True):
-        with trio.move_on_after(FAREWELL_S), suppress(*READ_ERRORS, trio.BusyResourceError):
-            if octets:
-                await stream.send_all(octets)
-        await trio.aclose_forcefully(stream)
 
 
 def letterhead(settings: Smtp) -> Letterhead:

@@ -6,7 +6,6 @@ what it held at once. Reading never waits for writing, so that the peer's questi
 
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +19,7 @@ from klaroen_adapters.sms.smpp_content import Concatenations, Contents
 from klaroen_adapters.sms.smpp_session import Session, Ticket
 from klaroen_adapters.sms.smpp_spread import Spread
 from klaroen_adapters.sms.smpp_terms import Ending, make_terms
-from klaroen_adapters.tcp import READ_ERRORS, Connect, ConnectError, connector, tls_context
+from klaroen_adapters.tcp import FAREWELL_S, READ_ERRORS, Connect, ConnectError, connector, part, tls_context
 
 READ_BYTES: Final = 256 * 1024
 """One read takes what thousands of answers need; a checkpoint costs as much as parsing five of them."""
@@ -39,8 +38,6 @@ GHOST_S: Final = 30.0
 """The SMSC still holds our former session (ESME_RALYBND): it needs its own time-out to see that."""
 REFUSED_S: Final = 300.0
 """After a refused password every bind waits: SMSCs lock accounts that insist."""
-FAREWELL_S: Final = 0.5
-"""For the last octets of a session that ends: the peer's unbind answered, or our own said."""
 
 
 class Bind:
@@ -170,7 +167,7 @@ class SmppCarrier:
             octets = b"" if bind.is_writing else session.take()  # behind a PDU cut in two nothing can follow
             bind.is_writing = False
             ending = self._bury(bind, session)
-            await _part(stream, octets)
+            await part(stream, octets)
         return ending
 
     def _bury(self, bind: Bind, session: Session) -> Ending:
@@ -282,14 +279,6 @@ class SmppCarrier:
         if (bool(bound), window) != (was.up, was.window) or (not bound and words != was.words):
             self._link = Link(up=bool(bound), window=window, words=words)
             self._outlet.say([self._link])
-
-
-async def _part(stream: trio.abc.Stream, octets: bytes) -> None:
-    """Write the last octets, if the peer still takes them; then close."""
-    with trio.CancelScope(shield=True):
-        with trio.move_on_after(FAREWELL_S), suppress(*READ_ERRORS):  # it may be gone already
-            await stream.send_all(octets)
-        await trio.aclose_forcefully(stream)
 
 
 def build(settings: Smpp, emit: Emit, clock: Clock) -> SmppCarrier:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from klaroen.core.model import AttemptId, ClipId, Instant
+from klaroen.core.phases import CONNECTION_LOST
 from klaroen.core.ports import Accepted, Answer, Call, Event, Outcome, Receipt, Script, Unknown
 from klaroen_adapters.voice import ari_cause, ari_wire
 from klaroen_adapters.voice.ari_talk import Act, HangUp, Play, Proved, Stop, Talk, Wait
@@ -27,8 +28,6 @@ CALL_MS_MAX: Final = 1_800_000
 ENTER_MS_MAX: Final = 45_000
 """From the answer until the channel is ours to play to: detection takes five seconds at most (amd.conf), and the dial
 plan may wait half a minute for a machine's greeting to end."""
-LOST: Final = "connection lost"
-"""Dispatch knows by these words that a call failed on our side, and has it made again."""
 
 Phase = Literal["ordered", "ringing", "detecting", "talking", "over"]
 
@@ -214,12 +213,12 @@ class OneCall:
     def lost(self) -> None:
         """Nobody hears of the channel for now: what has no answer may ring all the same."""
         if self._open:
-            self._settle(Unknown(LOST))
+            self._settle(Unknown(CONNECTION_LOST))
 
     def vanished(self, now: Instant) -> None:
         """The channel ended while nobody listened; what had been heard by `now` is all that is known."""
         if self._ending:
-            self._end(now, LOST, LOST)
+            self._end(now, CONNECTION_LOST, CONNECTION_LOST)
         self._forget()
 
     def stands(self, now: Instant) -> None:

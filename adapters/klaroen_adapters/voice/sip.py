@@ -15,6 +15,7 @@ from msgspec import Struct
 from klaroen.core.calls import FrameError, Frames
 from klaroen.core.errors import CarrierDownError
 from klaroen.core.model import AttemptId, CarrierName
+from klaroen.core.phases import VOICE_GONE
 from klaroen.core.ports import Accepted, Answer, Call, Clock, Emit, Envelope, Event, Link, Receipt, Refused, Unknown
 from klaroen.settings import Sip
 from klaroen_adapters.voice.voice_frames import CALLS_MAX, Dial, Hello, Place, Told, frame, read_from_voice, unpack
@@ -25,7 +26,6 @@ RETRY_S_MAX: Final = 2.0
 READ_BYTES: Final = 65_536
 SILENCE_S: Final = 5.0
 """A voice process that says nothing for so long is stuck, and its calls are silent."""
-GONE: Final = "voice process gone"
 
 
 class Standing(Struct):
@@ -172,7 +172,7 @@ class SipCarrier:
                         await self._hear(worker, read_from_voice(body))
                 nursery.cancel_scope.cancel()
         except* (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, FrameError):
-            worker.words = GONE
+            worker.words = VOICE_GONE
 
     async def _hear(self, worker: Worker, told: Told) -> None:
         if told.link is not None:
@@ -220,9 +220,9 @@ class SipCarrier:
         now = self._clock.now()
         for attempt in list(worker.standing):
             if self._calls[attempt].accepted:
-                events += [Receipt("failed", GONE, at=now, attempt=attempt), Call(attempt, "ended", 0.0)]
+                events += [Receipt("failed", VOICE_GONE, at=now, attempt=attempt), Call(attempt, "ended", 0.0)]
             else:
-                events.append(Answer(attempt, Unknown(GONE)))
+                events.append(Answer(attempt, Unknown(VOICE_GONE)))
             self._forget(attempt)
         return events
 

@@ -8,6 +8,7 @@ Source: RFC 3261, 8.1.3, 9.1, 13.2.2, 15.1, 17.1.1; RFC 6026.
 from typing import Final, Literal
 
 from klaroen.core.model import Instant
+from klaroen.core.phases import CONNECTION_LOST
 from klaroen_adapters.voice import sip_sdp
 from klaroen_adapters.voice.sip_asks import Asks
 from klaroen_adapters.voice.sip_call import LEGS_MAX, Ask, Call, Invite, Leg, make_leg
@@ -84,7 +85,7 @@ class Calls:
         """The connection is gone: nobody knows of unanswered calls; what was asked is asked again on the next."""
         for call in list(self._calls.values()):
             if call.state in _UNANSWERED:
-                self._finish(call, Lost(call.name, "connection lost", call.rang), now)
+                self._finish(call, Lost(call.name, CONNECTION_LOST, call.rang), now)
         self.asks.send_again()
 
     # --- what time brings ---

@@ -15,6 +15,7 @@ from msgspec import Struct
 from klaroen.clips import RATE, ClipStore
 from klaroen.core.errors import CarrierDownError, InputError
 from klaroen.core.model import AttemptId, CarrierName
+from klaroen.core.phases import FORGOTTEN
 from klaroen.core.ports import (
     Accepted,
     Answer,
@@ -241,7 +242,7 @@ class TwilioCarrier:
             events += self._learn(standing, found)
         if trio.current_time() - standing.handed_at > CALL_S_MAX + PATIENCE_S:  # the carrier itself ends calls before
             attempt = standing.mark.attempt
-            events += [Receipt("failed", "the carrier knows nothing of it", ref=standing.sid, attempt=attempt)]
+            events += [Receipt("failed", FORGOTTEN, ref=standing.sid, attempt=attempt)]
             events += self._follow(standing, Call(attempt, "ended", 0.0))
         await self._emit(events)
         self._changed.unpark_all()

@@ -21,8 +21,11 @@ NOTES_MAX: Final = 8
 """Of one call: ringing, the kind of who answered, keys; whoever presses more keys is not heard of it."""
 NOTE_CHARS_MAX: Final = 40
 
-LOST_WORDS: Final = frozenset({"voice process gone", "connection lost", "the carrier knows nothing of it"})
-"""Of a call that failed because our side of it did: it is made again, as one of which nothing is known."""
+VOICE_GONE: Final = "voice process gone"
+CONNECTION_LOST: Final = "connection lost"
+FORGOTTEN: Final = "the carrier knows nothing of it"
+LOST_WORDS: Final = frozenset({VOICE_GONE, CONNECTION_LOST, FORGOTTEN})
+"""Codes of a call that failed because our side of it did: it is made again, as one of which nothing is known."""
 
 CallOutcome = Literal["reached", "busy", "no_answer", "rejected", "invalid", "hung_up", "machine", "lost", "failed"]
 CALL_OUTCOMES: Final[tuple[CallOutcome, ...]] = get_args(CallOutcome)

@@ -56,7 +56,7 @@ def test_the_trunk_is_told_how_its_telephones_behave() -> None:
     }
 
 
-@pytest.mark.parametrize(("cores", "lines", "calls_per_s"), [(1, 750, 50.0), (2, 1_500, 100.0), (64, 1_500, 100.0)])
+@pytest.mark.parametrize(("cores", "lines", "calls_per_s"), [(1, 750, 100.0), (2, 1_500, 200.0), (64, 1_500, 200.0)])
 def test_one_core_has_half_the_lines(cores: int, lines: int, calls_per_s: float) -> None:
     """Players, telephones and SMS share it."""
     trunk = trunk_for(cores)
