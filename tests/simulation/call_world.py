@@ -5,13 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.speaker import FakeSpeaker
-from tests.simulation.far_end import (
-    HEARD,
-    Deed,
-    FarEnd,
-    Proof,
-    call,
-)
 from tests.simulation.world import World, network, register
 from trio.testing import MockClock
 
@@ -25,6 +18,8 @@ from klaroen.core.model import (
 from klaroen.core.ports import Clip, Envelope
 from klaroen.dispatch.station import Station
 from klaroen.register.model import Register
+from klaroen.testing.deeds import HEARD, Deed, Proof, call
+from klaroen.testing.far_end import FarEnd
 
 CALL_FIRST = (Window("00:00", "24:00", ("tts", "sms")),)
 CALLS_ONLY = (Window("00:00", "24:00", ("tts",)),)

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-pytest.register_assert_rewrite("tests.simulation.audit", "tests.simulation.world")
+from klaroen.testing.far_end import FarEnd
+
+pytest.register_assert_rewrite("tests.simulation.audit")
 
 TMPFS = Path("/dev/shm")
 
-from tests.simulation.far_end import FarEnd  # noqa: E402 - after the rewriting of their assertions
 from tests.simulation.world import World, network, register  # noqa: E402
 
 MakeWorld = Callable[..., World]

@@ -4,7 +4,6 @@ import pytest
 import trio
 from msgspec.structs import replace
 from tests.simulation.audit import audit
-from tests.simulation.far_end import Deed, FarEnd, Proof
 from tests.simulation.world import SMS_S, TOKENS, network, register, token
 
 from klaroen.core import calls
@@ -13,6 +12,8 @@ from klaroen.core.model import AlertId
 from klaroen.core.views import AcceptedView
 from klaroen.register.export import export_register
 from klaroen.register.model import Register
+from klaroen.testing.deeds import Deed, Proof
+from klaroen.testing.far_end import FarEnd
 
 
 async def test_the_same_key_gets_the_same_answer(autojump_clock, world_of) -> None:

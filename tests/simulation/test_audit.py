@@ -5,7 +5,6 @@ import sqlite3
 import pytest
 import trio
 from msgspec import msgpack
-from tests.simulation.far_end import FarEnd, PowerCut
 from tests.simulation.world import TOKENS, World
 
 from klaroen.core import audit
@@ -13,6 +12,8 @@ from klaroen.core.calls import ExportAudit, VerifyAudit
 from klaroen.core.errors import InputError
 from klaroen.core.views import AuditPage, AuditView
 from klaroen.dispatch import trail
+from klaroen.testing.disk import PowerCut
+from klaroen.testing.far_end import FarEnd
 
 SLOW = {"carriers": {"alpha": {"rate_per_s": 50.0}}, "members": 200}
 

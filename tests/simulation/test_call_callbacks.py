@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.simulation.far_end import FarEnd
 from tests.simulation.world import World, network, register
 from trio.testing import MockClock
 
@@ -15,6 +14,7 @@ from klaroen.core.model import AttemptId, CarrierName, Instant
 from klaroen.core.ports import Call, Receipt
 from klaroen.dispatch.station import Station
 from klaroen.settings import Twilio
+from klaroen.testing.far_end import FarEnd
 
 CALL = Call(AttemptId("a1"), "ended", 12.0)
 

@@ -10,14 +10,6 @@ from tests.simulation.call_world import (
     trunk_of,
     world_of,
 )
-from tests.simulation.far_end import (
-    BUSY,
-    HEARD,
-    SILENT,
-    Deed,
-    Proof,
-    call,
-)
 from trio.testing import MockClock
 
 from klaroen.core import calls
@@ -30,6 +22,7 @@ from klaroen.dispatch import lines
 from klaroen.dispatch.fleet import lose
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.settle import take_events
+from klaroen.testing.deeds import BUSY, HEARD, SILENT, Deed, Proof, call
 
 
 async def test_a_line_is_held_until_its_call_has_ended(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -11,15 +11,6 @@ from tests.simulation.call_world import (
     telephones,
     world_of,
 )
-from tests.simulation.far_end import (
-    BUSY,
-    NO_ANSWER,
-    REFUSED_ADDRESS,
-    Deed,
-    Proof,
-    call,
-    no_call,
-)
 from tests.simulation.world import TEXT, gist
 from trio.testing import MockClock
 
@@ -29,6 +20,7 @@ from klaroen.core.model import (
 from klaroen.core.phases import CALL_OUTCOMES
 from klaroen.core.ports import Refused
 from klaroen.dispatch import counting
+from klaroen.testing.deeds import BUSY, NO_ANSWER, REFUSED_ADDRESS, Deed, Proof, call, no_call
 
 
 async def test_each_attempt_tells_what_it_was(tmp_path: Path, autojump_clock: MockClock) -> None:

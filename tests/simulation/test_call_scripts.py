@@ -16,9 +16,6 @@ from tests.simulation.call_world import (
     Exchange,
     world_of,
 )
-from tests.simulation.far_end import (
-    FarEnd,
-)
 from tests.simulation.world import TEXT, network, register
 from tests.unit.core.batches import make_alert
 from trio.testing import MockClock
@@ -35,6 +32,7 @@ from klaroen.core.sentences import PROMPTS, REPLIES
 from klaroen.dispatch.narrator import RENDER_S, Line, Narrator, Unspoken
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.register.model import Register
+from klaroen.testing.far_end import FarEnd
 
 
 def scripts(trunk: FarEnd) -> list[Script]:

@@ -14,16 +14,6 @@ from tests.simulation.call_world import (
     trunk_of,
     world_of,
 )
-from tests.simulation.far_end import (
-    BUSY,
-    HEARD,
-    NO_ANSWER,
-    UNKNOWN,
-    Deed,
-    FarEnd,
-    Proof,
-    call,
-)
 from tests.simulation.world import GRACE_S, network, register
 from trio.testing import MockClock
 
@@ -32,6 +22,8 @@ from klaroen.core.model import (
 )
 from klaroen.dispatch.fleet import lose
 from klaroen.dispatch.run import drain
+from klaroen.testing.deeds import BUSY, HEARD, NO_ANSWER, UNKNOWN, Deed, Proof, call
+from klaroen.testing.far_end import FarEnd
 
 
 async def test_nobody_is_tried_elsewhere_while_he_listens(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -6,7 +6,6 @@ from hashlib import sha256
 import pytest
 import trio
 from msgspec.structs import replace
-from tests.simulation.far_end import FarEnd
 from tests.simulation.world import World, network, register
 from tests.unit.core.cap_samples import area, info, message
 
@@ -15,6 +14,7 @@ from klaroen.core.cap import Posted, Profile, Withdrawn, read_cap
 from klaroen.core.errors import InputError
 from klaroen.core.model import AlertId, Area, Instant
 from klaroen.core.views import AcceptedView, HeardView
+from klaroen.testing.far_end import FarEnd
 
 SLOW = {"alpha": {"rate_per_s": 50.0}}
 PROFILE = Profile(municipalities={"41002": "Aalst"})

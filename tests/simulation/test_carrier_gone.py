@@ -1,11 +1,11 @@
 """A carrier that configuration has taken away while an alert was being cut into batches."""
 
-from tests.simulation.far_end import FarEnd
 from tests.simulation.world import network
 
 from klaroen.core.audience import Audience
 from klaroen.core.model import AlertId
 from klaroen.dispatch.open_alert import make_planner
+from klaroen.testing.far_end import FarEnd
 
 
 async def test_a_planner_after_a_restart_still_knows_what_the_alert_may_go_by(autojump_clock, world_of) -> None:

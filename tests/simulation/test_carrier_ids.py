@@ -3,10 +3,11 @@
 import pytest
 import trio
 from tests.simulation.audit import audit
-from tests.simulation.far_end import Deed, FarEnd, Proof
 from tests.simulation.world import SMS_S, TEXT_ONLY, network
 
 from klaroen.core.ports import Accepted, Receipt
+from klaroen.testing.deeds import Deed, Proof
+from klaroen.testing.far_end import FarEnd
 
 ONE_STEP = {"networks": [network(1, TEXT_ONLY)], "members": 10}
 TWO_PARTS = {"content": {"nl": {"text": "x" * 200}}}

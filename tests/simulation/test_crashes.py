@@ -8,7 +8,10 @@ from hashlib import blake2b
 import pytest
 import trio
 from tests.simulation.audit import audit
-from tests.simulation.far_end import (
+from tests.simulation.world import World, members_counted, network
+
+from klaroen.core.views import AcceptedView
+from klaroen.testing.deeds import (
     LOST_ANSWER,
     PROVED,
     REFUSED_ADDRESS,
@@ -19,14 +22,11 @@ from tests.simulation.far_end import (
     UNPROVED,
     UNSENT,
     Deed,
-    FarEnd,
-    PowerCut,
     Proof,
     Script,
 )
-from tests.simulation.world import World, members_counted, network
-
-from klaroen.core.views import AcceptedView
+from klaroen.testing.disk import PowerCut
+from klaroen.testing.far_end import FarEnd
 
 WORLDS = int(os.environ.get("KLAROEN_WORLDS", "40"))
 MIXED = (

@@ -3,8 +3,10 @@
 from itertools import pairwise
 
 from tests.simulation.audit import audit
-from tests.simulation.far_end import PROVED, SILENT, FarEnd
 from tests.simulation.world import network
+
+from klaroen.testing.deeds import PROVED, SILENT
+from klaroen.testing.far_end import FarEnd
 
 QUICK = {"rate_per_s": 20_000.0}
 """Quick enough to put all that may be in doubt into one carrier's hands."""

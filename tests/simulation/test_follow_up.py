@@ -5,7 +5,6 @@ from hashlib import sha256
 import pytest
 import trio
 from msgspec.structs import replace
-from tests.simulation.far_end import UNPROVED, FarEnd
 from tests.simulation.world import TEXT_ONLY, World, network, register
 
 from klaroen.core.calls import FollowUp, ShowDelivery
@@ -14,6 +13,8 @@ from klaroen.core.follow_up import read_follow_up
 from klaroen.core.model import AlertId
 from klaroen.core.views import AcceptedView, DeliveryWhyView
 from klaroen.register.snapshot import make_snapshot
+from klaroen.testing.deeds import UNPROVED
+from klaroen.testing.far_end import FarEnd
 
 WORDS = "De dader is gevat. Dank u."
 

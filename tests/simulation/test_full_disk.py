@@ -3,7 +3,6 @@
 import pytest
 import trio
 from tests.simulation.audit import audit
-from tests.simulation.far_end import Deed, FarEnd, Proof
 from tests.simulation.world import TEXT_ONLY, network
 
 from klaroen.core import calls
@@ -11,6 +10,8 @@ from klaroen.core.errors import InputError
 from klaroen.core.ports import Receipt
 from klaroen.dispatch.fleet import switch
 from klaroen.dispatch.lifecycle import stop
+from klaroen.testing.deeds import Deed, Proof
+from klaroen.testing.far_end import FarEnd
 
 ONE_STEP = {"networks": [network(1, TEXT_ONLY)], "members": 400, "carriers": {"alpha": {"rate_per_s": 50.0}}}
 

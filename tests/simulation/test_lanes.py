@@ -2,8 +2,9 @@
 
 import trio
 from tests.simulation.audit import audit
-from tests.simulation.far_end import FarEnd
 from tests.simulation.world import network
+
+from klaroen.testing.far_end import FarEnd
 
 RATE = 100.0
 

@@ -5,8 +5,10 @@ from itertools import pairwise
 import pytest
 import trio
 from tests.simulation.audit import audit
-from tests.simulation.far_end import LOST_ANSWER, PROVED, SILENT, UNKNOWN, Deed, FarEnd, Proof
 from tests.simulation.world import GRACE_S, TEXT_ONLY, network
+
+from klaroen.testing.deeds import LOST_ANSWER, PROVED, SILENT, UNKNOWN, Deed, Proof
+from klaroen.testing.far_end import FarEnd
 
 ONE_STEP = [network(1, TEXT_ONLY)]
 SLOW = Deed(answer_s=2.0, proofs=(Proof(60.0),))

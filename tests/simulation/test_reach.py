@@ -2,8 +2,9 @@
 
 import trio
 from tests.simulation.audit import assert_one_at_a_time, audit
-from tests.simulation.far_end import FarEnd
 from tests.simulation.world import members_counted, network
+
+from klaroen.testing.far_end import FarEnd
 
 
 async def test_one_network_is_reached(autojump_clock, world_of) -> None:

@@ -4,12 +4,13 @@ import pytest
 import trio
 from msgspec.structs import replace
 from tests.simulation.audit import audit
-from tests.simulation.far_end import PROVED, UNPROVED, Deed, FarEnd, Proof
 from tests.simulation.world import GRACE_S, SMS_S, TEXT_ONLY, network, sheets
 
 from klaroen.core import calls
 from klaroen.core.ports import Receipt
 from klaroen.core.sheet import NEVER
+from klaroen.testing.deeds import PROVED, UNPROVED, Deed, Proof
+from klaroen.testing.far_end import FarEnd
 
 ONE_STEP = {"networks": [network(1, TEXT_ONLY)], "members": 10}
 TWO_PARTS = {"content": {"nl": {"text": "x" * 200}}}

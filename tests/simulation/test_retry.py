@@ -6,7 +6,10 @@ import pytest
 import trio
 from msgspec.structs import replace
 from tests.simulation.audit import assert_one_at_a_time, audit
-from tests.simulation.far_end import (
+from tests.simulation.world import SMS_S, TEXT_ONLY, network
+
+from klaroen.core.model import Window
+from klaroen.testing.deeds import (
     LOST_ANSWER,
     PROVED,
     REFUSED_ADDRESS,
@@ -15,12 +18,9 @@ from tests.simulation.far_end import (
     THROTTLED,
     UNPROVED,
     UNSENT,
-    FarEnd,
     Proof,
 )
-from tests.simulation.world import SMS_S, TEXT_ONLY, network
-
-from klaroen.core.model import Window
+from klaroen.testing.far_end import FarEnd
 
 SIX = {"members": 6}
 

@@ -2,11 +2,12 @@
 
 import trio
 from tests.simulation.audit import audit
-from tests.simulation.far_end import PROVED, SILENT, UNPROVED, FarEnd
 from tests.simulation.world import TEXT_ONLY, members_counted, network
 
 from klaroen.core import calls
 from klaroen.core.views import AlertPage
+from klaroen.testing.deeds import PROVED, SILENT, UNPROVED
+from klaroen.testing.far_end import FarEnd
 
 LATEST_S = 0.2
 SLOW = {"carriers": {"alpha": {"rate_per_s": 50.0}}, "members": 400}

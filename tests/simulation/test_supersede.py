@@ -3,11 +3,11 @@
 import pytest
 import trio
 from tests.simulation.audit import audit
-from tests.simulation.far_end import FarEnd
 from tests.simulation.world import members_counted, network, register, token
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import AlertId
+from klaroen.testing.far_end import FarEnd
 
 LATEST_S = 0.2
 SLOW = {"carriers": {"alpha": {"rate_per_s": 50.0}}, "members": 400}

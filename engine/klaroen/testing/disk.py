@@ -1,0 +1,50 @@
+"""A disk that takes no time, until it is full, slow or without power.
+
+Law: a commit is whole or has not been; once it is dark nothing is written and nobody is answered.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+
+import trio
+
+from klaroen.core.errors import StoreUnavailableError
+from klaroen.store.trio_writer import InlineWriter
+from klaroen.store.writer import Transactional, transact
+
+if TYPE_CHECKING:
+    from klaroen.testing.world import World
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class PowerCut(BaseException):
+    """The machine stops here: nothing more is written, nothing more leaves."""
+
+
+class Disk(InlineWriter):
+    """Writes at once, unless the power is off or the disk is full; `World.cut_*_commit` count to the power cut."""
+
+    def __init__(self, store: Transactional, world: "World") -> None:
+        super().__init__(store)
+        self._transactional = store
+        self._world = world
+
+    async def write(self, method: Callable[[*Ts], T], *args: *Ts, urgent: bool = False) -> T:  # noqa: ARG002
+        world = self._world
+        if world.dark:
+            raise PowerCut
+        if world.disk_full or world.refuses(method.__name__, args):
+            await trio.lowlevel.checkpoint()
+            raise StoreUnavailableError("disk full")
+        world.commits += 1
+        if world.commits == world.cut_before_commit:
+            world.dark = True
+            raise PowerCut
+        result = transact(self._transactional, lambda: method(*args))
+        if world.commits == world.cut_after_commit:
+            world.dark = True
+            raise PowerCut
+        await trio.lowlevel.checkpoint()
+        return result
