@@ -14,7 +14,8 @@ from typing import Final, Protocol
 
 import structlog
 
-from klaroen.rundir import clear_ports, leave_pids, write_pid, write_port
+from klaroen.rundir import clear_ports, leave_pids, read_pids, write_pid, write_port
+from klaroen.systemd import SILENT, Unit
 
 __all__ = ["BACKOFF_S", "EX_CONFIG", "Child", "Process", "Supervisor", "write_pid", "write_port"]
 
@@ -26,6 +27,8 @@ STEADY_S: Final = 60.0
 """A child that ran for so long is well: its next death is a first one again."""
 CALLS_S: Final = 60.0
 """The contract's: so long, a stopping system waits for calls that are being played."""
+BEAT_S: Final = 1.0
+"""How often systemd hears of this loop, where it listens."""
 MARGIN_S: Final = 10.0
 """Beyond what a child promises, for the last journal on a slow disk; then it is killed, which leases make safe."""
 
@@ -88,10 +91,12 @@ class Supervisor:
         signals: Signals,
         clock: Callable[[], float],
         drain_s: float,
+        unit: Unit = SILENT,
     ) -> None:
         self.children = [Child(role) for role in roles]
         self._data_dir, self._spawn, self._signals, self._clock = data_dir, spawn, signals, clock
         self._patience_s = drain_s + CALLS_S + MARGIN_S
+        self._unit, self._told_ready = unit, False
 
     def run(self) -> int:
         """Return the exit code once told to stop, or 78 once a child cannot use the configuration."""
@@ -101,13 +106,31 @@ class Supervisor:
                 if self._reap(child) == EX_CONFIG:
                     return self._stop(EX_CONFIG)
                 self._start_if_due(child)
-            due = [child.due_at_s for child in self.children if child.due_at_s is not None]
-            self._signals.wait(max(0.0, min(due) - self._clock()) if due else None)
+            self._tell_unit()
+            self._signals.wait(self._until_next())
         return self._stop(0)
 
     def statistics(self) -> Mapping[str, int | None]:
         """The pid of each role that runs."""
         return {child.role: child.process.pid if child.process else None for child in self.children}
+
+    def _until_next(self) -> float | None:
+        """Return the seconds until there is something to do, None where only a signal brings it."""
+        due = [child.due_at_s - self._clock() for child in self.children if child.due_at_s is not None]
+        if self._unit.listening:
+            due.append(BEAT_S)
+        return max(0.0, min(due)) if due else None
+
+    def _tell_unit(self) -> None:
+        """Ready once each child has said that it serves."""
+        self._unit.alive()
+        if self._unit.listening and not self._told_ready and all(self._serves(child) for child in self.children):
+            self._told_ready = True
+            self._unit.ready()
+
+    def _serves(self, child: Child) -> bool:
+        pids = read_pids(self._data_dir, child.role.partition("-")[0])
+        return child.process is not None and child.process.pid in pids
 
     def _start_if_due(self, child: Child) -> None:
         now_s = self._clock()
@@ -126,6 +149,7 @@ class Supervisor:
 
     def _stop(self, code: int) -> int:
         """Tell all to stop, in order, and wait for them together: each drains what it holds while the others can."""
+        self._unit.stopping()
         for child in self.children:
             if child.process is not None:
                 child.process.terminate()
@@ -133,17 +157,19 @@ class Supervisor:
         while any(child.process is not None for child in self.children):
             left_s = deadline_s - self._clock()
             if left_s <= 0:
-                code = code or self._kill()
-            self._signals.wait(left_s if left_s > 0 else MARGIN_S)
+                self._kill()
+                code = code or 1
+            self._unit.alive()
+            patience_s = left_s if left_s > 0 else MARGIN_S
+            self._signals.wait(min(BEAT_S, patience_s) if self._unit.listening else patience_s)
             for child in self.children:
                 # One that was told to stop before it could listen held nothing yet.
                 if self._reap(child) not in (None, 0, -signal.SIGTERM):
                     code = code or 1
         return code
 
-    def _kill(self) -> int:
+    def _kill(self) -> None:
         for child in self.children:
             if child.process is not None:
                 log.error("does not stop, and is killed", role=child.role)
                 child.process.kill()
-        return 1

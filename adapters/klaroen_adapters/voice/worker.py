@@ -23,6 +23,7 @@ from klaroen.core.model import CarrierName, Instant
 from klaroen.core.ports import Clock
 from klaroen.rundir import hold, join_pids, voice_socket, write_port
 from klaroen.settings import Settings, Sip
+from klaroen.systemd import SILENT, Unit
 from klaroen.telemetry import configure_logging, serve_metrics
 from klaroen.telemetry.vitals import BEAT_S
 from klaroen.telemetry.voice import VoiceMetrics
@@ -57,32 +58,32 @@ EVENTS_AT_ONCE: Final = 500
 STEP_S: Final = 0.05
 
 
-def run_voice(settings: Settings, worker: int) -> int:
+def run_voice(settings: Settings, worker: int, unit: Unit = SILENT) -> int:
     """Run until SIGTERM; return the exit status.
 
     Raises: HeldError, where this worker runs already; OSError, where its metrics cannot be listened for.
     """
     configure_logging("voice")
     with hold(settings.data_dir, f"voice-{worker}"):
-        return _run(settings, worker)
+        return _run(settings, worker, unit)
 
 
-def _run(settings: Settings, worker: int) -> int:
+def _run(settings: Settings, worker: int, unit: Unit) -> int:
     sys.setswitchinterval(SWITCH_S)
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))  # a socket a call
     gc.set_threshold(*COLLECT_AFTER)
     with contextlib.suppress(PermissionError):  # who may not is as urgent as everybody else
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
-    trio.run(partial(serve, settings, worker), restrict_keyboard_interrupt_to_checkpoints=True)
+    trio.run(partial(serve, settings, worker, unit), restrict_keyboard_interrupt_to_checkpoints=True)
     return 0
 
 
 class Voice:
     """One process: its trunks, and who listens to each."""
 
-    def __init__(self, settings: Settings, worker: int, shelf: ClipShelf, clock: Clock) -> None:
-        voice = settings.voice
+    def __init__(self, settings: Settings, worker: int, shelf: ClipShelf, clock: Clock, unit: Unit = SILENT) -> None:
+        voice, self._unit = settings.voice, unit
         even = range(voice.rtp_first + voice.rtp_first % 2, voice.rtp_last + 1, 2)
         share = len(even) // voice.workers
         self.room = MediaRoom(MediaPorts(even[worker * share : (worker + 1) * share]))
@@ -129,6 +130,7 @@ class Voice:
     async def _beat(self) -> None:
         while True:
             self.metrics.vitals.beat()
+            self._unit.alive()
             await trio.sleep(BEAT_S)
 
     async def _tidy(self) -> None:
@@ -193,9 +195,9 @@ class Voice:
             await trio.sleep(PAUSE_S)
 
 
-async def serve(settings: Settings, worker: int) -> None:
+async def serve(settings: Settings, worker: int, unit: Unit) -> None:
     """Open everything, then run until told to stop."""
-    voice = Voice(settings, worker, ClipShelf(ClipStore(settings.data_dir)), Elapsed())
+    voice = Voice(settings, worker, ClipShelf(ClipStore(settings.data_dir)), Elapsed(), unit)
     path = trio.Path(voice_socket(settings.data_dir, worker))
     listener = await open_socket(path)
     gc.freeze()
@@ -205,10 +207,12 @@ async def serve(settings: Settings, worker: int) -> None:
     write_port(settings.data_dir, name, port)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(voice.run, listener)
+        unit.ready()
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async for number in signals:
                 log.info("stopping", signal=signal.Signals(number).name)
                 break
+        unit.stopping()
         await voice.drain(CALLS_S)
         nursery.cancel_scope.cancel()
     await path.unlink(missing_ok=True)

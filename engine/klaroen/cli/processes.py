@@ -22,11 +22,13 @@ def serve(*, context: Here) -> int:
     from klaroen.children import AlreadyRunningError, command, listening_to_signals, only_one, spawn, voice_role
     from klaroen.settings import Sip
     from klaroen.supervisor import Supervisor
+    from klaroen.systemd import ADDRESS, Unit
     from klaroen.telemetry import configure_logging
 
     settings = context.settings()
     configure_logging("serve")
     data_dir = Path(settings.data_dir)
+    unheard = {name: value for name, value in context.environ.items() if name != ADDRESS}
     calls = any(isinstance(carrier, Sip) for carrier in settings.carrier)
     voices = [voice_role(worker) for worker in range(settings.voice.workers if calls else 0)]
     try:
@@ -34,10 +36,11 @@ def serve(*, context: Here) -> int:
             return Supervisor(
                 roles=("edge", "dispatch", *voices),
                 data_dir=data_dir,
-                spawn=lambda role: spawn(command(role, context.config), context.environ),
+                spawn=lambda role: spawn(command(role, context.config), unheard),
                 signals=signals,
                 clock=time.monotonic,
                 drain_s=settings.dispatch.drain_s,
+                unit=Unit(context.environ),
             ).run()
     except AlreadyRunningError as error:
         raise CommandFault(f"{error}.") from None
@@ -50,9 +53,10 @@ def edge(*, context: Here) -> int:
     _join(context)
     settings = context.settings()
     from klaroen.edge.serve import run_edge
+    from klaroen.systemd import Unit
 
     try:
-        return run_edge(settings)
+        return run_edge(settings, Unit(context.environ))
     except OSError as error:
         if error.errno not in TAKEN:
             raise
@@ -65,9 +69,10 @@ def dispatch(*, context: Here) -> int:
     settings = context.settings()
     from klaroen.dispatch.run import run_dispatch
     from klaroen.store.errors import SchemaNewerError, StoreBusyError, StoreCorruptError
+    from klaroen.systemd import Unit
 
     try:
-        return run_dispatch(settings)
+        return run_dispatch(settings, Unit(context.environ))
     except (StoreBusyError, SchemaNewerError, StoreCorruptError) as error:
         raise CommandFault(f"{error}.") from None
 
@@ -85,10 +90,11 @@ def voice(*, worker: int = 0, context: Here) -> int:
     if not 0 <= worker < settings.voice.workers:
         raise CommandFault(f"There is no worker {worker}: voice.workers is {settings.voice.workers}.")
     from klaroen.rundir import HeldError
+    from klaroen.systemd import Unit
     from klaroen_adapters.voice.worker import run_voice
 
     try:
-        return run_voice(settings, worker)
+        return run_voice(settings, worker, Unit(context.environ))
     except HeldError as error:
         raise CommandFault(f"{error}.") from None
     except OSError as error:

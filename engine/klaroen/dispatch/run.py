@@ -34,6 +34,7 @@ from klaroen.settings import Settings
 from klaroen.store import open_store
 from klaroen.store.trio_writer import TrioWriter
 from klaroen.store.writer import SWITCH_S, WritableStore, Writer
+from klaroen.systemd import SILENT, Unit
 from klaroen.telemetry import Depths, DispatchMetrics, configure_logging, serve_metrics
 from klaroen.telemetry.speech import SpeechEngines
 from klaroen.telemetry.vitals import BEAT_S
@@ -57,20 +58,20 @@ DEPTHS_S = 0.5
 """How fresh the depths are that a scrape reads."""
 
 
-def run_dispatch(settings: Settings) -> int:
+def run_dispatch(settings: Settings, unit: Unit = SILENT) -> int:
     """Run until SIGTERM; return the exit status."""
     configure_logging("dispatch")
     sys.setswitchinterval(SWITCH_S)
     gc.set_threshold(*COLLECT_AFTER)
     store = open_store(settings.store, Path(settings.data_dir))
     try:
-        trio.run(serve, settings, store)
+        trio.run(serve, settings, store, unit)
     finally:
         store.close_connections()
     return 0
 
 
-async def serve(settings: Settings, store: WritableStore) -> None:
+async def serve(settings: Settings, store: WritableStore, unit: Unit) -> None:
     """Open everything, then run the nursery tree."""
     depths = [Depths()]
     metrics = DispatchMetrics(settings, lambda: depths[0])
@@ -99,10 +100,12 @@ async def serve(settings: Settings, store: WritableStore) -> None:
             start_work(nursery, desk, counter)
             nursery.start_soon(measure_forever, desk, depths)
             nursery.start_soon(counter.serve, listener)
-            nursery.start_soon(beat_forever, metrics)
+            nursery.start_soon(beat_forever, metrics, unit)
             nursery.start_soon(forget_sounds_forever, desk, recordings)
             nursery.start_soon(warm_voices, desk, speaker)
+            unit.ready()
             await wait_for_stop()
+            unit.stopping()
             await drain(desk)
             nursery.cancel_scope.cancel()
     finally:
@@ -176,10 +179,11 @@ async def forget_sounds_forever(desk: Desk, recordings: Recordings) -> None:
         await trio.sleep(SWEEP_S)
 
 
-async def beat_forever(metrics: DispatchMetrics) -> None:
+async def beat_forever(metrics: DispatchMetrics, unit: Unit) -> None:
     """Show that the loop turns."""
     while True:
         metrics.vitals.beat()
+        unit.alive()
         await trio.sleep(BEAT_S)
 
 

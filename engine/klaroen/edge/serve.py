@@ -29,6 +29,7 @@ from klaroen.edge.receipts import read_webhooks
 from klaroen.edge.recordings import clear_spool
 from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
 from klaroen.settings import Settings
+from klaroen.systemd import SILENT, Unit
 from klaroen.telemetry import EdgeMetrics, configure_logging, serve_metrics
 from klaroen.telemetry.vitals import BEAT_S
 
@@ -41,14 +42,14 @@ FINISH_S: Final = 5
 log = structlog.get_logger(__name__)
 
 
-def run_edge(settings: Settings) -> int:
+def run_edge(settings: Settings, unit: Unit = SILENT) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     configure_logging("edge")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings))
+        return runner.run(_run(settings, unit))
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, unit: Unit) -> int:
     stop = stop_signal()
     data_dir = Path(settings.data_dir)
     metrics = EdgeMetrics(certificate_expires_at(settings.edge.tls_certificate))
@@ -61,8 +62,10 @@ async def _run(settings: Settings) -> int:
     with listening(settings.edge.listen) as door:
         write_port(data_dir, "metrics_edge", serve_metrics(metrics.registry, settings.metrics.edge))
         write_port(data_dir, "edge", door.getsockname()[1])
-        async with _beside(link, metrics):
+        async with _beside(link, metrics, unit):
+            unit.ready()  # the door is open: callers queue there until the server takes them
             await serve(server_config(settings, Edge(desk)), desk, door, stop, settings.dispatch.drain_s)
+            unit.stopping()
     log.info("the edge has stopped")
     return 0
 
@@ -139,10 +142,10 @@ async def drain(desk: Desk, drain_s: float) -> None:
 
 
 @asynccontextmanager
-async def _beside(link: Link, metrics: EdgeMetrics) -> AsyncIterator[None]:
+async def _beside(link: Link, metrics: EdgeMetrics, unit: Unit) -> AsyncIterator[None]:
     """Keep the link and the heartbeat while the body runs."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(link.run()), group.create_task(_beat(metrics))]
+        tasks = [group.create_task(link.run()), group.create_task(_beat(metrics, unit))]
         try:
             yield
         finally:
@@ -150,9 +153,10 @@ async def _beside(link: Link, metrics: EdgeMetrics) -> AsyncIterator[None]:
                 task.cancel()
 
 
-async def _beat(metrics: EdgeMetrics) -> None:
+async def _beat(metrics: EdgeMetrics, unit: Unit) -> None:
     while True:
         metrics.vitals.beat()
+        unit.alive()
         await asyncio.sleep(BEAT_S)
 
 

@@ -13,8 +13,10 @@ from klaroen import children, cli, supervisor, telemetry
 from klaroen.children import AlreadyRunningError
 from klaroen.settings import Settings
 from klaroen.store.errors import SchemaNewerError, StoreBusyError, StoreCorruptError
+from klaroen.systemd import Unit
 
-Provide = Callable[[str, str, Callable[[Settings], int]], None]
+Run = Callable[[Settings, Unit], int]
+Provide = Callable[[str, str, Run], None]
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def line(tmp_path: Path) -> list[str]:
 def provide(monkeypatch: pytest.MonkeyPatch) -> Provide:
     """Put a function in the place of a process's own."""
 
-    def put(module: str, name: str, run: Callable[[Settings], int]) -> None:
+    def put(module: str, name: str, run: Run) -> None:
         there = ModuleType(module)
         there.__dict__[name] = run
         monkeypatch.setitem(sys.modules, module, there)
@@ -37,8 +39,8 @@ def provide(monkeypatch: pytest.MonkeyPatch) -> Provide:
     return put
 
 
-def failing(error: Exception) -> Callable[[Settings], int]:
-    def run(_: Settings) -> int:
+def failing(error: Exception) -> Run:
+    def run(_: Settings, _unit: Unit) -> int:
         raise error
 
     return run
@@ -47,8 +49,8 @@ def failing(error: Exception) -> Callable[[Settings], int]:
 def test_a_process_gets_the_settings_and_gives_its_exit_code(line: list[str], provide: Provide, tmp_path: Path) -> None:
     """One function each, given everything."""
     given: list[Settings] = []
-    provide("klaroen.edge.serve", "run_edge", lambda settings: given.append(settings) or 0)
-    provide("klaroen.dispatch.run", "run_dispatch", lambda settings: given.append(settings) or 1)
+    provide("klaroen.edge.serve", "run_edge", lambda settings, _: given.append(settings) or 0)
+    provide("klaroen.dispatch.run", "run_dispatch", lambda settings, _: given.append(settings) or 1)
     assert cli.main(["edge", *line]) == 0
     assert cli.main([*line, "dispatch"]) == 1
     assert [settings.data_dir for settings in given] == [f"{tmp_path}/data"] * 2
