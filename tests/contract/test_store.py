@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from klaroen.core import audit
+from klaroen.core.books import Book, BookRow, Level, Place
 from klaroen.core.model import Alert, AlertId, Batch, BatchId, CarrierName, Instant, Step, Text, Token
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, Entry, IdempotencyKey, Orphan, References
@@ -57,6 +58,11 @@ def batch_of(number: int, alert: str = "A") -> Batch:
         due_at=Instant(1000),
         deliveries=b"\x01\0\0\0\x02\0\0\0",
     )
+
+
+def book_of(alert: str, at: int, level: Level, name: str = "") -> BookRow:
+    book = Book((1, 2, 3, 0, 0, 0, 4), {7: 2, 9: 1}, 1, (5, 4, 3, 2, 1))
+    return BookRow(Place(level, name), Instant(at), alert, "warm", "live", book)
 
 
 class World:
@@ -415,6 +421,47 @@ def test_late_proof_amends_the_account(world: World) -> None:
     assert row is not None
     assert row.final == b"amended"
     assert [tuple(row) for row in world.store.history(AlertId("A"))[1]] == [(1, b"late")]
+
+
+def test_R20_books_are_kept_with_the_closing_and_put_right_by_an_amendment(world: World) -> None:
+    """Read by place or by level, by the instant of acceptance; what another alert follows is known (R18)."""
+    sequence = 0
+    for name, at in (("A", 1000), ("B", 3000)):
+        sequence = world.accept(name, at=at)
+        world.plan(batch_of(sequence, name), alert=name)
+    kept = [book_of("B", 3000, "network", "N1"), book_of("B", 3000, "network", "N2"), book_of("B", 3000, "country")]
+    transact(world.store, lambda: world.store.close(AlertId("B"), "done", b"f", [], Instant(4000), None, kept))
+    earlier = [book_of("A", 1000, "network", "N1")]
+    transact(world.store, lambda: world.store.close(AlertId("A"), "done", b"f", [], Instant(4001), None, earlier))
+    world.reopen()
+    books = world.store.books
+    assert [*earlier, *kept[:2]] == list(books.rows("network", Instant(1000), Instant(3001)))
+    assert kept[:2] == list(books.rows("network", Instant(1001), Instant(3001)))
+    assert earlier == list(books.rows("network", Instant(0), Instant(3000), "N1"))
+    assert kept[2:] == list(books.rows("country", Instant(0), Instant(9999), ""))
+    changed = replace(kept[0], book=kept[0].book.plus(kept[0].book))
+    amend = partial(world.store.amend, AlertId("B"), b"g", BatchId(sequence), b"late", Instant(5000))
+    transact(world.store, lambda: amend([changed]))
+    assert changed == books.book(Place("network", "N1"), Instant(3000), AlertId("B"))
+    assert kept[1] == books.book(Place("network", "N2"), Instant(3000), AlertId("B"))
+    assert None is books.book(Place("network", "N3"), Instant(3000), AlertId("B"))
+
+
+def test_R20_more_books_than_a_page_are_read_to_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("klaroen.store.books.PAGE", 2)
+    world.accept("A")
+    kept = [book_of("A", 1000, "network", f"N{number}") for number in range(6)]
+    transact(world.store, lambda: world.store.close(AlertId("A"), "done", b"f", [], Instant(2000), None, kept))
+    assert kept == list(world.store.books.rows("network", Instant(0), Instant(1001)))
+
+
+def test_R18_an_alert_that_another_one_follows_is_known(world: World) -> None:
+    world.accept("A")
+    later = replace(alert_of("B", at=2000), follows=AlertId("A"))
+    key = IdempotencyKey("zone-1", "follow", b"f")
+    transact(world.store, lambda: world.store.accept(later, b"", b"", key))
+    world.reopen()
+    assert {"A"} == world.store.books.followed(["A", "B", "C"])
 
 
 def test_alerts_are_listed_newest_first(world: World) -> None:

@@ -4,7 +4,6 @@ Law: an account is derived from the alert's audience and the sheets of its batch
 happen equals what `rebuild` derives, and the seven counts always sum to the audience.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Final, get_args
 
@@ -12,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from klaroen.core.audience import Audience
+from klaroen.core.buckets import bucket_of, percentile
 from klaroen.core.call_rows import cost_eur as call_eur
 from klaroen.core.model import Channel
 from klaroen.core.phases import ANSWERED, minutes
@@ -30,10 +30,6 @@ assert (OPEN, MOVED, ENDED, EXPIRED, CANCELLED) == (0, 1, 2, 3, 4)
 
 _HOLDS: Final = bytes(state in (HANDED_OVER, NETWORK) for state in range(8))
 """Attempt states in which a carrier has it and nothing said that it will not arrive."""
-
-BUCKET_GROWTH: Final = 1.1
-"""Latencies are kept in buckets 10 % apart: percentiles are right to within 5 %, in 200 numbers a channel."""
-_BUCKETS: Final = tuple(round(BUCKET_GROWTH**power, 1) for power in range(200))
 
 
 class Tally:
@@ -54,7 +50,7 @@ class Tally:
         self.flown = 0
         self.cost_eur = 0.0
         self.reach_ms: dict[int, int] = {}
-        """Bucket (see `_bucket`) -> count."""
+        """Bucket (see `buckets`) -> count."""
         self.answered = 0
         self.ended = 0
         self.talked = 0
@@ -71,11 +67,11 @@ class Tally:
 
     def percentile(self, share: float) -> float | None:
         """Return the latency in ms below which this share of the proofs came, or None without any."""
-        return _percentile(self.reach_ms, share)
+        return percentile(self.reach_ms, share)
 
     def answer_percentile(self, share: float) -> float | None:
         """Return in how many ms this share of the answered calls was answered, or None without any."""
-        return _percentile(self.answer_ms, share)
+        return percentile(self.answer_ms, share)
 
     @property
     def talking(self) -> int:
@@ -86,19 +82,6 @@ class Tally:
     def ringing(self) -> int:
         """Calls that a carrier has taken and that nobody has answered yet, as far as is known."""
         return max(0, sum(self.states[HANDED_OVER:]) - self.answered - (self.ended - self.talked))
-
-
-def _percentile(buckets: dict[int, int], share: float) -> float | None:
-    rank = share * sum(buckets.values())
-    for bucket in sorted(buckets):
-        rank -= buckets[bucket]
-        if rank <= 0:
-            return _BUCKETS[bucket]
-    return None
-
-
-def _bucket(ms: int) -> int:
-    return min(bisect_left(_BUCKETS, ms), len(_BUCKETS) - 1)
 
 
 class ChannelTotals(Struct, frozen=True, array_like=True):
@@ -212,7 +195,7 @@ class Account:
         """A call was answered, or is over and costs what it lasted."""
         tally = self.tally(sheet.batch.step.channel)
         if phase == ANSWERED:
-            bucket = _bucket(sheet.calls.answers[index].lasted_ms)
+            bucket = bucket_of(sheet.calls.answers[index].lasted_ms)
             tally.answered += 1
             tally.answer_ms[bucket] = tally.answer_ms.get(bucket, 0) + 1
         else:
@@ -222,7 +205,7 @@ class Account:
             tally.cost_eur += call_eur(sheet, index)
 
     def _reach(self, tally: Tally, deliveries: Sequence[int], ms: int) -> None:
-        bucket = _bucket(ms)
+        bucket = bucket_of(ms)
         tally.proved_ms[ms] = tally.proved_ms.get(ms, 0) + len(deliveries)
         tally.reach_ms[bucket] = tally.reach_ms.get(bucket, 0) + len(deliveries)
         reached, network = self.reached, self._network

@@ -4,12 +4,13 @@ Law: every write method runs inside the writer's transaction and commits with it
 writer has answered. The store interprets no blob: journals, snapshots and audiences are values of the core.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from klaroen.core.audit import Deed, Link
+from klaroen.core.books import BookRow, Level, Place
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
 
@@ -107,6 +108,19 @@ class References(Struct, frozen=True, gc=False):
     rows: bytes
 
 
+class Books(Protocol):
+    """What alerts came to, as `close` and `amend` have kept it; read from any thread."""
+
+    def rows(self, level: Level, since: Instant, until: Instant, name: str | None = None) -> Iterator[BookRow]:
+        """Yield the books of alerts accepted in [since, until), by instant: of one place, or of all of the level."""
+        ...
+
+    def book(self, place: Place, at: Instant, alert: AlertId) -> BookRow | None: ...
+    def followed(self, alerts: Sequence[str]) -> frozenset[str]:
+        """Return those of these alerts that another one follows (R18)."""
+        ...
+
+
 class Store(Protocol):
     """Blocking, and bound to no event loop: one writer thread calls the writes, readers have connections of their own.
 
@@ -150,12 +164,15 @@ class Store(Protocol):
         references: Sequence[References],
         now: Instant,
         deed: Deed | None = None,
+        kept: Sequence[BookRow] = (),
     ) -> None:
-        """Record the closing account; carrier ids are kept four days for late receipts."""
+        """Record the closing account and the books; carrier ids are kept four days for late receipts."""
         ...
 
-    def amend(self, alert: AlertId, final: bytes, batch: BatchId, journal: bytes, now: Instant) -> None:
-        """A late receipt changed a closed alert's account."""
+    def amend(
+        self, alert: AlertId, final: bytes, batch: BatchId, journal: bytes, now: Instant, kept: Sequence[BookRow] = ()
+    ) -> None:
+        """A late receipt changed a closed alert's account; `kept` are the books as they are now."""
         ...
 
     def put_token(self, token: Token, deed: Deed | None = None) -> None: ...
@@ -185,6 +202,8 @@ class Store(Protocol):
         ...
 
     # reads
+    @property
+    def books(self) -> Books: ...
     def trail(self, after: int, limit: int) -> Sequence[Link]:
         """Return entries of the audit trail, in order, from number `after` + 1 on."""
         ...

@@ -21,6 +21,7 @@ from klaroen.core.records import References
 from klaroen.core.sheet import WHOLE, Sheet
 from klaroen.core.state import PROOFS
 from klaroen.dispatch import counting, settle
+from klaroen.dispatch.booking import Late, open_ledger
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Kept, Orphan, OrphanRow
 from klaroen.dispatch.open_alert import OpenAlert
@@ -63,7 +64,10 @@ async def close(desk: Desk, opened: OpenAlert) -> None:
     journal does not hold yet is waited for, so that the account never knows more than the journal.
     """
     references: list[References] = []
+    ledger = open_ledger(desk, opened.alert, opened.audience)
     for page in opened.pages.values():
+        if ledger is not None:
+            ledger.add(page.sheet)
         found = references_of(page)
         if found is not None:
             references.append(found)
@@ -76,8 +80,9 @@ async def close(desk: Desk, opened: OpenAlert) -> None:
         await desk.commits.park()
     state = final_state(opened)
     now, account = desk.clock.now(), opened.account
+    books = [] if ledger is None else ledger.close(account.states)
     deed = audit.closed(opened.alert, state, dict(zip(STATES, account.counts, strict=True)), now)
-    await desk.insist(desk.store.close, opened.alert.id, state, account.close(), references, now, deed)
+    await desk.insist(desk.store.close, opened.alert.id, state, account.close(), references, now, deed, books)
     opened.state = state
     opened.closed = True
     counting.deliveries(desk, opened)
@@ -180,7 +185,9 @@ async def amend(desk: Desk, references: References, row: int, orphan: Orphan) ->
             old = sheet.states[index]
             whole = part if sheet.batch.parts > 1 else WHOLE
             if sheet.prove(index, whole, state, ms, kept.code):
-                account = Account.reopen(Audience.decode(desk.store.audience(references.alert)), alert_row.final)
+                audience = Audience.decode(desk.store.audience(references.alert))
+                account = Account.reopen(audience, alert_row.final)
+                late = Late(alert_row.alert, audience, account, sheet, index)
                 account.prove(sheet, index, old)
                 record = journal.Proved(
                     array("H", [index]).tobytes(),
@@ -189,9 +196,11 @@ async def amend(desk: Desk, references: References, row: int, orphan: Orphan) ->
                     array("I", [ms]).tobytes(),
                     (kept.code,),
                 )
+                entry = journal.encode([record])
                 await desk.insist(
-                    desk.store.amend, references.alert, account.close(), references.batch, journal.encode([record]), now
-                )
+                    desk.store.amend, references.alert, account.close(), references.batch, entry, now,
+                    late.books(desk, old, ms),
+                )  # fmt: skip
     orphan.match(desk)
 
 

@@ -61,6 +61,11 @@ TRAIL: Final = (
     "SELECT number, CAST(entry AS BLOB), CAST(digest AS BLOB) FROM audit WHERE number > ? ORDER BY number LIMIT ?"
 )
 
+PUT_BOOKS: Final = """
+INSERT INTO book (level, name, at, alert, class, mode, book) VALUES :rows
+ON CONFLICT (level, name, at, alert) DO UPDATE SET book = excluded.book"""
+FOLLOW: Final = "INSERT INTO follow (follows, alert) VALUES (?, ?)"
+
 FORGET_KEYS: Final = """
 DELETE FROM idempotency WHERE (token, key) IN (SELECT token, key FROM idempotency WHERE at < ? LIMIT ?)"""
 FORGET_REFERENCES: Final = """
@@ -99,6 +104,13 @@ LAST_INSTANT: Final = "SELECT value FROM meta WHERE name = 'last_instant'"
 ANSWER: Final = "SELECT fingerprint, answer FROM idempotency WHERE token = ? AND key = ?"
 REFERENCES_AFTER: Final = """
 SELECT batch, alert, carrier, hashes, positions FROM reference WHERE batch > ? ORDER BY batch LIMIT ?"""
+_BOOKS: Final = """
+SELECT at, name, alert, class, mode, book FROM book
+WHERE level = ? AND at < ? AND (at, name, alert) > (?, ?, ?)"""
+BOOKS_AFTER: Final = f"{_BOOKS} ORDER BY at, name, alert LIMIT ?"
+BOOKS_OF_PLACE_AFTER: Final = f"{_BOOKS} AND name = ? ORDER BY at, alert LIMIT ?"
+BOOK: Final = "SELECT class, mode, book FROM book WHERE level = ? AND name = ? AND at = ? AND alert = ?"
+FOLLOWED: Final = "SELECT 1 FROM follow WHERE follows = ? LIMIT 1"
 TOKENS: Final = "SELECT token FROM token ORDER BY name"
 PINS: Final = "SELECT pin FROM pin ORDER BY officer"
 TRIES: Final = "SELECT tries FROM tries WHERE who = ?"

@@ -13,28 +13,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from klaroen.core.audit import Deed, Link
+from klaroen.core.books import BookRow
 from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, BatchRow, Entry, IdempotencyKey, Orphan, References, Standing
-from klaroen.store import codec, sql, trail
+from klaroen.store import books, codec, sql, trail
 from klaroen.store.connection import Connection, Synchronous
 from klaroen.store.lock import FILE_MODE, DirectoryLock
 from klaroen.store.readers import Readers
 from klaroen.store.schema import MIGRATIONS, migrate
+from klaroen.store.sweep import sweep
 
 FILE: Final = "klaroen.db"
 
-_DAY_MS: Final = 86_400_000
-KEYS_KEPT_MS: Final = 30 * _DAY_MS
-"""The contract's promise for idempotency keys."""
-CARRIER_IDS_KEPT_MS: Final = 4 * _DAY_MS
-"""The longest life of an alert is three days; carriers give up a message, and say so, within the next."""
-TRIES_KEPT_MS: Final = 2 * _DAY_MS
-"""Longer than they count, and than any lock lasts."""
-SWEEP_ROWS_MAX: Final = 2000
-"""Of each table at once, so that no sweep holds up an accept; the next goes on. An hourly sweep forgets 48,000 alerts a
-day, which is more than a country sends."""
 SEQUENCE_MAX: Final = (1 << 63) - 1
 REFERENCES_PAGE: Final = 32
 """Rows of 12 kB a read transaction: 0.4 MB."""
@@ -47,6 +39,7 @@ class SqliteStore:
         self._lock = lock
         self._writing = writing
         self._readers = readers
+        self.books = books.Bookshelf(readers)
         self._journaled: int = writing.row(sql.LAST_JOURNAL)[0]
         """The latest id given to a journal row. An undone transaction leaves a gap, which means nothing."""
         self._written = Instant(writing.row(sql.LAST_INSTANT)[0])
@@ -138,6 +131,7 @@ class SqliteStore:
         writing.run(sql.REMEMBER, (key.token, key.key, at, key.fingerprint, answer))
         for earlier in alert.supersedes:
             writing.run(sql.SUPERSEDE, (at, earlier))
+        books.link(writing, alert)
         trail.enter(self._writing, deed)
         return sequence
 
@@ -207,19 +201,24 @@ class SqliteStore:
         references: Sequence[References],
         now: Instant,
         deed: Deed | None = None,
+        kept: Sequence[BookRow] = (),
     ) -> None:
         changed = self._at(now).run(sql.CLOSE, (state, now, final, alert))
         assert changed == 1, f"no open alert {alert}"
         self._writing.run_rows(
             sql.REFER, [(each.batch, now, each.alert, each.carrier, each.hashes, each.rows) for each in references]
         )
+        books.put(self._writing, kept)
         trail.enter(self._writing, deed)
 
-    def amend(self, alert: AlertId, final: bytes, batch: BatchId, journal: bytes, now: Instant) -> None:
+    def amend(
+        self, alert: AlertId, final: bytes, batch: BatchId, journal: bytes, now: Instant, kept: Sequence[BookRow] = ()
+    ) -> None:
         changed = self._at(now).run(sql.AMEND, (final, alert))
         assert changed == 1, f"no closed alert {alert}"
         self._journaled += 1
         self._writing.run_rows(sql.WRITE, [(self._journaled, batch, journal)])
+        books.put(self._writing, kept)
 
     def put_token(self, token: Token, deed: Deed | None = None) -> None:
         self._at(token.created_at).run(sql.ADMIT, (token.name, codec.encode(token)))
@@ -254,11 +253,7 @@ class SqliteStore:
         trail.enter(self._writing, deed)
 
     def sweep(self, now: Instant) -> None:
-        writing = self._at(now)
-        writing.run(sql.FORGET_KEYS, (now - KEYS_KEPT_MS, SWEEP_ROWS_MAX))
-        writing.run(sql.FORGET_REFERENCES, (now - CARRIER_IDS_KEPT_MS, SWEEP_ROWS_MAX))
-        writing.run(sql.FORGET_ORPHANS, (now - CARRIER_IDS_KEPT_MS, SWEEP_ROWS_MAX))
-        writing.run(sql.FORGET_TRIES, (now - TRIES_KEPT_MS, SWEEP_ROWS_MAX))
+        sweep(self._at(now), now)
         self._swept = True
 
     # --- reads ------------------------------------------------------------------------------------------------------
