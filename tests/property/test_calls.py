@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from klaroen.core.calls import FrameError, Frames, read_from_client, read_from_dispatch
+from klaroen.core.frames import FrameError, Frames, read_from_client, read_from_dispatch
 
 
 @settings(deadline=None)

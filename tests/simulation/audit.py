@@ -4,8 +4,10 @@ from collections import Counter
 
 from tests.simulation.world import World, gist, sheets
 
-from klaroen.core.account import STATES
-from klaroen.core.model import AlertId
+from klaroen.core.account import STATES, Account
+from klaroen.core.books import COUNTRY, Place
+from klaroen.core.model import Alert, AlertId
+from klaroen.core.money import micros
 
 
 def audit(world: World, *alerts: str) -> None:
@@ -25,6 +27,7 @@ def audit(world: World, *alerts: str) -> None:
         assert {} == differing, "the account is not what the journal makes"
         assert account.counts[0] == 0, "somebody is pending"
         assert sum(account.counts) == len(audience)
+        audit_books(world, row.alert, account)
         journeys = world.journeys(alert)
         for delivery, number in enumerate(audience.members):
             view = journeys.view(delivery, account.states[delivery])
@@ -45,6 +48,20 @@ def audit(world: World, *alerts: str) -> None:
     doubled = {one: (count, reported[one]) for one, count in counted.items() if count > reported[one]}
     assert not doubled, f"more copies than were reported: {list(doubled.values())[:5]}"
     assert {one.text for one in world.copies} <= texts, "altered"
+
+
+def audit_books(world: World, alert: Alert, account: Account) -> None:
+    """The books say what the account says, of the whole; drills have none (R20, R21)."""
+    row = world.desk.store.books.book(Place("country", COUNTRY), alert.accepted_at, alert.id)
+    if alert.mode == "drill":
+        assert row is None, "a drill in the books"
+        return
+    assert row is not None, "nothing in the books"
+    assert row.book.counts == tuple(account.counts)
+    assert sum(row.book.reach_ms.values()) == account.count("reached")
+    assert row.book.confirmed <= account.confirmed
+    spent = sum(micros(tally.cost_eur) for tally in account.tallies.values())
+    assert abs(sum(row.book.costs) - spent) <= len(account.tallies), "money without an owner"
 
 
 def assert_one_at_a_time(world: World) -> None:

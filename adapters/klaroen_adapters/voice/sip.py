@@ -12,8 +12,8 @@ from zlib import crc32
 import trio
 from msgspec import Struct
 
-from klaroen.core.calls import FrameError, Frames
 from klaroen.core.errors import CarrierDownError
+from klaroen.core.frames import FrameError, Frames
 from klaroen.core.model import AttemptId, CarrierName
 from klaroen.core.phases import VOICE_GONE
 from klaroen.core.ports import Accepted, Answer, Call, Clock, Emit, Envelope, Event, Link, Receipt, Refused, Unknown

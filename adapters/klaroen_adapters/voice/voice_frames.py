@@ -11,7 +11,7 @@ from typing import Final, assert_never
 import msgspec
 from msgspec import Struct, field
 
-from klaroen.core.calls import FRAME_BYTES_MAX, UNREADABLE, FrameError
+from klaroen.core.frames import FRAME_BYTES_MAX, UNREADABLE, FrameError
 from klaroen.core.model import AttemptId, CarrierName
 from klaroen.core.ports import Answer, Call, Event, Fault, Link, Receipt, Script
 

@@ -18,7 +18,7 @@ import structlog
 import trio
 
 from klaroen.clips import ClipStore
-from klaroen.core.calls import FrameError, Frames
+from klaroen.core.frames import FrameError, Frames
 from klaroen.core.model import CarrierName, Instant
 from klaroen.core.ports import Clock
 from klaroen.rundir import hold, join_pids, voice_socket, write_port

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from klaroen.cli.alerts import alert
 from klaroen.cli.audit import audit
 from klaroen.cli.context import DONE, FAILED, USAGE, CommandFault, Context
+from klaroen.cli.evaluate import evaluate
 from klaroen.cli.laboratory import bench, demo
 from klaroen.cli.officers import officer
 from klaroen.cli.processes import config, dispatch, edge, serve, voice
@@ -31,7 +32,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     version=lambda: version("klaroen"),
 )
-for command in (serve, edge, dispatch, voice, demo):
+for command in (serve, edge, dispatch, voice, demo, evaluate):
     app.command(command)
 for group in (alert, register, token, officer, audit, speech, config, bench):
     app.command(group)

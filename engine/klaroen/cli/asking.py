@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from klaroen.cli.context import CommandFault, Context
-from klaroen.core.calls import Ask, FrameError, Frames, Greet, Question, Told, frame, read_from_dispatch
+from klaroen.core.calls import Ask, Greet, Question, Told
+from klaroen.core.frames import FrameError, Frames, frame, read_from_dispatch
 from klaroen.rundir import RUN, SOCKET
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 """What the edge and the command line may ask of dispatch over its Unix socket, and what it tells them unasked.
 
-Law: a frame is a 4-byte big-endian length and that many bytes of msgpack; longer than `FRAME_BYTES_MAX` ends the
-connection. Each `Ask` gets exactly one `Told` with its number; pushes come between them at any time.
+Law: each message is one frame (`core/frames`). Each `Ask` gets exactly one `Told` with its number; pushes come between
+them at any time.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -16,9 +16,6 @@ from klaroen.core.model import AlertId, CarrierName, Instant, Mode, Token
 from klaroen.core.pins import Pin
 from klaroen.core.ports import Call, Receipt
 from klaroen.core.views import StatusView
-
-FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
-"""A body of 1 MiB, or a page of 1,000 deliveries, many times over."""
 
 Verb = Literal["pause", "resume", "cancel"]
 
@@ -196,6 +193,17 @@ class CheckRegister(Struct, frozen=True, tag=True):
     """From the command line only. Told: [finding as words]."""
 
 
+class Evaluate(Struct, frozen=True, tag=True):
+    """Told: EvaluationPage. A token asks for one network of its scope; the command line for any, or for everything.
+
+    `since` and `until` are days of Brussels, "2026-12-31", both included.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    networks: tuple[str, ...] = ()
+
+
 class VerifyAudit(Struct, frozen=True, tag=True):
     """From the command line only. `head`: "NUMBER:HASH" as it was noted earlier. Told: AuditView."""
 
@@ -218,7 +226,7 @@ Question = (
     Submit | FollowUp | Withdraw | ShowAlert | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery | Act
     | ListNetworks | ShowNetwork | ListCarriers | SwitchCarrier | PutReceipts | PutRecording | CreateToken | ListTokens
     | RevokeToken | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
-    | CheckRegister | ExportRegister | VerifyAudit | ExportAudit
+    | CheckRegister | ExportRegister | Evaluate | VerifyAudit | ExportAudit
 )  # fmt: skip
 
 
@@ -283,64 +291,3 @@ class Readiness(Struct, frozen=True, tag="readiness"):
 
 FromClient = Greet | Ask
 FromDispatch = Told | Tokens | Alerts | Readiness
-
-_from_client: msgspec.msgpack.Decoder[FromClient] = msgspec.msgpack.Decoder(FromClient)
-_from_dispatch: msgspec.msgpack.Decoder[FromDispatch] = msgspec.msgpack.Decoder(FromDispatch)
-_encoder = msgspec.msgpack.Encoder()
-
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What a decoder raises at bytes that are not MessagePack, not UTF-8, or nested without end."""
-
-
-def frame(message: FromClient | FromDispatch) -> bytes:
-    """Return the message as one frame."""
-    body = _encoder.encode(message)
-    assert len(body) <= FRAME_BYTES_MAX, f"a frame of {len(body)} bytes"
-    return len(body).to_bytes(4, "big") + body
-
-
-class FrameError(Exception):
-    """The other side sent a frame that is too long or that says nothing: the connection ends."""
-
-
-class Frames:
-    """Cuts a byte stream into frames."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, received: bytes) -> list[bytes]:
-        """Return the bodies that are complete now.
-
-        Raises FrameError at a length over `FRAME_BYTES_MAX`, before any of it is kept.
-        """
-        buffer = self._buffer
-        buffer += received
-        bodies = []
-        start = 0
-        while len(buffer) - start >= 4:
-            size = int.from_bytes(buffer[start : start + 4], "big")
-            if size > FRAME_BYTES_MAX:
-                raise FrameError(f"a frame of {size} bytes")
-            if len(buffer) - start - 4 < size:
-                break
-            bodies.append(bytes(buffer[start + 4 : start + 4 + size]))
-            start += 4 + size
-        del buffer[:start]
-        return bodies
-
-
-def read_from_client(body: bytes) -> FromClient:
-    """Raises FrameError."""
-    try:
-        return _from_client.decode(body)
-    except UNREADABLE as error:
-        raise FrameError(str(error)) from error
-
-
-def read_from_dispatch(body: bytes) -> FromDispatch:
-    """Raises FrameError."""
-    try:
-        return _from_dispatch.decode(body)
-    except UNREADABLE as error:
-        raise FrameError(str(error)) from error

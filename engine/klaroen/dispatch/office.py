@@ -13,7 +13,8 @@ import trio
 from klaroen.core import calls, policy
 from klaroen.core.audience import Audience
 from klaroen.core.errors import InputError, StoreUnavailableError
-from klaroen.core.model import Alert, AlertId, Token
+from klaroen.core.evaluation import EvaluationView
+from klaroen.core.model import Alert, AlertId, NetworkId, Token
 from klaroen.core.ports import CallListener
 from klaroen.core.views import (
     AlertPage,
@@ -22,12 +23,15 @@ from klaroen.core.views import (
     DeliveryPage,
     DeliveryView,
     DeliveryWhyView,
+    NetworkPage,
+    NetworkView,
     RecordingView,
     StatusView,
 )
 from klaroen.dispatch import acting, fleet, readings, rolls
 from klaroen.dispatch.accept import accept, unavailable
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.evaluating import evaluate_places
 from klaroen.dispatch.journeys import Journeys, read_journeys
 from klaroen.dispatch.kept import Backlog, write_kept
 from klaroen.dispatch.settle import keep
@@ -90,9 +94,8 @@ class Office:
                 return _encode(await self._read_deliveries(token, question))
             case calls.ListCarriers() | calls.SwitchCarrier():
                 return _encode(self._carriers(token, question))
-            case calls.ListNetworks() | calls.ShowNetwork():
-                demand(token, "see_networks")
-                return _encode(rolls.networks(desk, token, question))
+            case calls.ListNetworks() | calls.ShowNetwork() | calls.Evaluate():
+                return _encode(await self._networks(token, question))
         raise InputError("not-allowed", "Only the command line on this machine may ask that.")
 
     # --- one alert --------------------------------------------------------------------------------------------------
@@ -187,6 +190,24 @@ class Office:
         journeys = await self._read(subject.alert, subject.audience)
         view = journeys.view(delivery, subject.account.states[delivery])
         return journeys.why(delivery, view, question.language)
+
+    # --- networks ---------------------------------------------------------------------------------------------------
+
+    async def _networks(
+        self, token: Token, question: calls.ListNetworks | calls.ShowNetwork | calls.Evaluate
+    ) -> NetworkPage | NetworkView | EvaluationView:
+        desk, snapshot = self._desk, self._desk.register.snapshot
+        if not isinstance(question, calls.Evaluate):
+            demand(token, "see_networks")
+            return rolls.networks(desk, token, question)
+        demand(token, "see_evaluation")
+        (name,) = question.networks
+        network = snapshot.networks.get(NetworkId(name))
+        if network is None or not policy.scope_of(token)(network):
+            raise InputError("not-found", "There is no such network.")
+        async with self._reading:
+            page = await trio.to_thread.run_sync(evaluate_places, desk.store, snapshot, question, desk.clock.now())
+        return page.items[0]
 
     # --- carriers ---------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from klaroen.core.views import NetworkPage, NetworkView, TokenView, rfc3339
 from klaroen.dispatch import officers, trail
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.evaluating import evaluate_places
 from klaroen.dispatch.officers import Writes
 from klaroen.register.check import check_register
 from klaroen.register.export import export_register
@@ -73,6 +74,14 @@ def prepare_import(store: Store, question: calls.ImportRegister) -> Prepared:
 def current_register(store: Store) -> Register | None:
     documents = store.register_documents(None)
     return None if documents is None else read_register(*documents)
+
+
+def snapshot_in_force(store: Store) -> Snapshot:
+    """Raises InputError where there is none."""
+    found = store.register()
+    if found is None:
+        raise InputError("not-found", "No register has been imported.")
+    return snapshot_from(found[1])
 
 
 def findings(store: Store, now: Instant) -> list[str]:
@@ -145,6 +154,9 @@ async def serve(store: Store, write: Writes, now: Instant, question: calls.Quest
             return await trio.to_thread.run_sync(trail.verify, store, question)
         case calls.ExportAudit():
             return await trio.to_thread.run_sync(trail.export, store, question)
+        case calls.Evaluate():
+            found = desk.register.snapshot if desk is not None else snapshot_in_force(store)
+            return await trio.to_thread.run_sync(evaluate_places, store, found, question, now)
         case calls.ExportRegister(directory):
             await trio.to_thread.run_sync(write_export, store, directory)
             return None

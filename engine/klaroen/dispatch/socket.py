@@ -11,22 +11,9 @@ import msgspec
 import structlog
 import trio
 
-from klaroen.core.calls import (
-    FRAME_BYTES_MAX,
-    Alerts,
-    Ask,
-    FrameError,
-    Frames,
-    FromDispatch,
-    Greet,
-    Readiness,
-    Seen,
-    Tokens,
-    Told,
-    frame,
-    read_from_client,
-)  # fmt: skip
+from klaroen.core.calls import Alerts, Ask, FromDispatch, Greet, Readiness, Seen, Tokens, Told
 from klaroen.core.errors import InputError
+from klaroen.core.frames import FRAME_BYTES_MAX, FrameError, Frames, frame, read_from_client
 from klaroen.core.policy import may_see
 from klaroen.dispatch import readings
 from klaroen.dispatch.desk import Desk

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from msgspec import Meta, Struct, structs
 
 from klaroen.core.errors import InputError, Problem
+from klaroen.core.evaluation import DAY_FORM
 from klaroen.core.intake import Id, Name
 from klaroen.core.model import AlertClass, AlertState, Channel
 from klaroen.core.posted import shaped
@@ -55,6 +56,14 @@ class NetworksQuery(Query, frozen=True):
     street: Name | None = None
     municipality: Name | None = None
     near: Annotated[str, Meta(description="lon,lat,metres", extra_json_schema={"pattern": NEAR})] | None = None
+
+
+Day = Annotated[str, Meta(pattern=DAY_FORM, description="A day of Brussels, such as 2026-12-31")]
+
+
+class PeriodQuery(Query, frozen=True, rename={"since": "from", "until": "to"}):
+    since: Day | None = None
+    until: Day | None = None
 
 
 class ClipQuery(Query, frozen=True):

@@ -5,6 +5,7 @@ Law: the edge adds bounds and takes nothing away: what the token may see is disp
 
 from klaroen.core.calls import (
     CountNetworks,
+    Evaluate,
     ListAlerts,
     ListCarriers,
     ListDeliveries,
@@ -13,6 +14,7 @@ from klaroen.core.calls import (
     ShowNetwork,
     SwitchCarrier,
 )
+from klaroen.core.evaluation import EvaluationView
 from klaroen.core.model import AlertId
 from klaroen.core.views import (
     AlertPage,
@@ -30,6 +32,7 @@ from klaroen.edge.queries import (
     AlertsQuery,
     DeliveriesQuery,
     NetworksQuery,
+    PeriodQuery,
     read_language,
     read_near,
     read_query,
@@ -66,6 +69,11 @@ async def list_networks(desk: Desk, call: Call) -> Reply:
 
 async def show_network(desk: Desk, call: Call) -> Reply:
     return await desk.show(call, ShowNetwork(call.parameters["id"]), NetworkView)
+
+
+async def show_evaluation(desk: Desk, call: Call) -> Reply:
+    query = read_query(call.query, PeriodQuery)
+    return await desk.show(call, Evaluate(query.since, query.until, (call.parameters["id"],)), EvaluationView)
 
 
 async def list_carriers(desk: Desk, call: Call) -> Reply:

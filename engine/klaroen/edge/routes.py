@@ -9,6 +9,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from klaroen.core.errors import ProblemName
+from klaroen.core.evaluation import EvaluationView
 from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.intake import AlertRequest
 from klaroen.core.views import (
@@ -30,7 +31,7 @@ from klaroen.edge import alerts, events, reads, receipts, recordings, telephony,
 from klaroen.edge.desk import Desk
 from klaroen.edge.exchange import Call, Reply, Stream
 from klaroen.edge.problems import ProblemKind
-from klaroen.edge.queries import AlertsQuery, ClipQuery, DeliveriesQuery, NetworksQuery, NoQuery, Query
+from klaroen.edge.queries import AlertsQuery, ClipQuery, DeliveriesQuery, NetworksQuery, NoQuery, PeriodQuery, Query
 
 Endpoint = Callable[[Desk, Call], Awaitable[Reply | Stream]]
 
@@ -132,6 +133,9 @@ ROUTES: Final = (
           query=NetworksQuery, problems=("not-allowed", "invalid")),
     Route("GET", "/v1/networks/{id}", reads.show_network, "One network", NetworkView, parameters=NETWORK,
           problems=OF_ALERT),
+    Route("GET", "/v1/networks/{id}/evaluation", reads.show_evaluation,
+          "What the messages of a period (else of the last year) came to, and who carries what they cost (R20, R21)",
+          EvaluationView, parameters=NETWORK, query=PeriodQuery, problems=(*OF_ALERT, "invalid")),
     Route("GET", "/v1/carriers", reads.list_carriers, "Carriers: health, rate, breaker", CarrierPage,
           problems=("not-allowed",)),
     Route("POST", "/v1/carriers/{name}/avoid", reads.avoid_carrier, "Use this carrier for nothing new", CarrierView,

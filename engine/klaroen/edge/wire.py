@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from klaroen.core.calls import Ask, FrameError, Frames, FromDispatch, Greet, Question, frame, read_from_dispatch
+from klaroen.core.calls import Ask, FromDispatch, Greet, Question
+from klaroen.core.frames import FrameError, Frames, frame, read_from_dispatch
 
 UNSENT_BYTES_MAX: Final = 4 * 1024 * 1024
 """Written and not yet taken by dispatch: four of the largest alerts; beyond it questions wait at the door."""

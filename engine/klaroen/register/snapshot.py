@@ -6,6 +6,7 @@ Members whom no rule can tell apart are one cohort, so that an alert is judged c
 
 import struct
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -20,6 +21,15 @@ NOBODY: Final = MemberId("")
 _Key = tuple[tuple[NetworkId, ...], tuple[Channel, ...], int, Language | None]
 
 _DECODER: Final = msgspec.msgpack.Decoder(Snapshot)
+
+
+class _Cohorts(msgspec.Struct, frozen=True):
+    """Of a snapshot nothing but who is in which network: a hundredth of its objects."""
+
+    cohorts: tuple[Cohort, ...]
+
+
+_COHORTS: Final = msgspec.msgpack.Decoder(_Cohorts)
 
 
 def make_snapshot(version: int, register: Register, given: int = 0) -> Snapshot:
@@ -94,3 +104,12 @@ def snapshot_from(content: bytes) -> Snapshot:
     snapshot = _DECODER.decode(content)
     mobiles, landlines, emails, whatsapps = snapshot.addresses
     return msgspec.structs.replace(snapshot, addresses=(mobiles, landlines, emails, _shared(mobiles, whatsapps)))
+
+
+def read_headcounts(content: bytes, place_of: Callable[[NetworkId], str | None]) -> dict[str, int]:
+    """Return how many members were active by place, each once in each, of what `snapshot_bytes` wrote."""
+    counts: defaultdict[str, int] = defaultdict(int)
+    for cohort in _COHORTS.decode(content).cohorts:
+        for place in {place_of(name) for name in cohort.networks} - {None}:
+            counts[str(place)] += cohort.count
+    return counts

@@ -334,6 +334,10 @@ class SqliteStore:
         )
         return row
 
+    def snapshot_at(self, at: Instant) -> bytes | None:
+        row = self._row(sql.SNAPSHOT_AT, (at,))
+        return None if row is None else row[0]
+
     def register_snapshot(self, version: int) -> bytes | None:
         row = self._row(sql.REGISTER_SNAPSHOT, (version,))
         return None if row is None else row[0]

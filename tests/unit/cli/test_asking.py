@@ -13,20 +13,9 @@ import pytest
 
 from klaroen.cli import asking
 from klaroen.cli.context import CommandFault, Context
-from klaroen.core.calls import (
-    Ask,
-    Frames,
-    Greet,
-    ImportedView,
-    ListTokens,
-    Question,
-    Readiness,
-    RevokeToken,
-    Told,
-    frame,
-    read_from_client,
-)
+from klaroen.core.calls import Ask, Greet, ImportedView, ListTokens, Question, Readiness, RevokeToken, Told
 from klaroen.core.errors import Problem, StoreUnavailableError
+from klaroen.core.frames import Frames, frame, read_from_client
 from klaroen.rundir import run_dir
 from klaroen.settings import Settings
 from klaroen.store.errors import SchemaNewerError, StoreBusyError, StoreCorruptError

@@ -3,23 +3,10 @@
 import msgspec
 import pytest
 
-from klaroen.core import calls
-from klaroen.core.calls import (
-    FRAME_BYTES_MAX,
-    Act,
-    Ask,
-    FrameError,
-    Frames,
-    Greet,
-    Readiness,
-    ShowAlert,
-    Tokens,
-    Told,
-    frame,
-    read_from_client,
-    read_from_dispatch,
-)
+from klaroen.core import frames
+from klaroen.core.calls import Act, Ask, Greet, Readiness, ShowAlert, Tokens, Told
 from klaroen.core.errors import Problem
+from klaroen.core.frames import FRAME_BYTES_MAX, FrameError, Frames, frame, read_from_client, read_from_dispatch
 from klaroen.core.model import AlertId, Token
 
 ASK = Ask(7, "zone", Act(AlertId("A"), "pause"))
@@ -74,7 +61,7 @@ def test_a_frame_that_is_too_long_ends_the_connection_at_once(size: int) -> None
 
 
 def test_we_never_write_a_frame_that_we_would_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "FRAME_BYTES_MAX", 8)
+    monkeypatch.setattr(frames, "FRAME_BYTES_MAX", 8)
     with pytest.raises(AssertionError):
         frame(ASK)
 

@@ -1,4 +1,4 @@
-"""Dispatch as the edge sees it: a Unix socket that speaks the frames of `core.calls`, with scripted answers."""
+"""Dispatch as the edge sees it: a Unix socket that speaks the frames of `core.frames`, with scripted answers."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from tests.unit.edge import samples
 
-from klaroen.core import calls
+from klaroen.core import calls, frames
 from klaroen.core.calls import Alerts, Ask, Greet, Readiness, Seen, Tokens, Told
 from klaroen.core.errors import Problem
 
@@ -25,6 +25,7 @@ ANSWERS: Mapping[type, object] = {
     calls.Act: samples.ACTED,
     calls.ListNetworks: samples.NETWORKS,
     calls.ShowNetwork: samples.NETWORK,
+    calls.Evaluate: samples.EVALUATION,
     calls.ListCarriers: samples.CARRIERS,
     calls.SwitchCarrier: samples.CARRIER,
     calls.PutReceipts: None,
@@ -72,7 +73,7 @@ class FakeDispatch:
 
     def push(self, message: Tokens | Alerts | Readiness) -> None:
         for writer in self._pushing:
-            writer.write(calls.frame(message))
+            writer.write(frames.frame(message))
 
     def show(self, *seen: Seen) -> None:
         """Push alerts as they now stand, and to every later greeting those that are open."""
@@ -81,7 +82,7 @@ class FakeDispatch:
         self.push(Alerts(seen))
 
     def tell(self, ask: Ask, answer: object) -> None:
-        self._writers[id(ask)].write(calls.frame(told(ask.number, answer)))
+        self._writers[id(ask)].write(frames.frame(told(ask.number, answer)))
 
     def asked(self, kind: type) -> list[Any]:
         return [ask.question for ask in self.asks if isinstance(ask.question, kind)]
@@ -92,10 +93,10 @@ class FakeDispatch:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
-        frames = calls.Frames()
+        buffer = frames.Frames()
         try:
             while received := await reader.read(1 << 16):
-                messages = [calls.read_from_client(body) for body in frames.feed(received)]
+                messages = [frames.read_from_client(body) for body in buffer.feed(received)]
                 self.writes.append(sum(isinstance(message, Ask) for message in messages))
                 for message in messages:
                     self._take(message, writer)
@@ -113,7 +114,7 @@ class FakeDispatch:
             if message.pushes:
                 self._pushing.append(writer)
                 for push in (self.tokens, Alerts(tuple(self.open.values())), self.readiness):
-                    writer.write(calls.frame(push))
+                    writer.write(frames.frame(push))
             return
         self.asks.append(message)
         self._writers[id(message)] = writer

@@ -4,6 +4,7 @@ from hashlib import sha256
 
 from msgspec import structs
 
+from klaroen.core.evaluation import Period, Subject, evaluate
 from klaroen.core.model import AlertState, CarrierName, Instant, Role, Token
 from klaroen.core.views import (
     AcceptedView,
@@ -162,3 +163,7 @@ ALERT_BODY = (
     b' "content": {"nl": {"text": "Inbraak bezig in de Kerkstraat."}}}'
 )
 COLD_BODY = ALERT_BODY.replace(b'"warm"', b'"cold"')
+
+EVALUATION = evaluate(
+    (), [Subject("network", "BIN-0001", "Kerkwijk", 90, 95, 12)], (), Period("2026-01-01", "2026-12-31", NOW, NOW)
+).items[0]

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from klaroen.core.calls import FrameError, Frames
+from klaroen.core.frames import FrameError, Frames
 from klaroen.core.model import AttemptId, CarrierName, ClipId
 from klaroen.core.ports import Accepted, Answer, Call, Fault, Link, Receipt, Script, Unsent
 from klaroen_adapters.voice.voice_frames import (
