@@ -271,6 +271,7 @@ ALLOWED: dict[Action, set[Role]] = {
     "see_counts": {"police", "dispatch_centre", "crisis_authority", "coordinator", "operator"},
     "see_deliveries": {"police"},
     "see_members": {"police"},
+    "see_evaluation": {"police", "coordinator"},
     "see_networks": {"police", "dispatch_centre", "crisis_authority", "coordinator", "operator"},
     "pause": {"police", "dispatch_centre", "crisis_authority", "operator"},
     "resume": {"police", "dispatch_centre", "crisis_authority", "operator"},
