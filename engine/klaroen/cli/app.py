@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from klaroen.cli.alerts import alert
 from klaroen.cli.audit import audit
+from klaroen.cli.backups import backup, restore
 from klaroen.cli.context import DONE, FAILED, USAGE, CommandFault, Context
 from klaroen.cli.evaluate import evaluate
 from klaroen.cli.laboratory import bench, demo
@@ -32,7 +33,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     version=lambda: version("klaroen"),
 )
-for command in (serve, edge, dispatch, voice, demo, evaluate):
+for command in (serve, edge, dispatch, voice, backup, restore, demo, evaluate):
     app.command(command)
 for group in (alert, register, token, officer, audit, speech, config, bench):
     app.command(group)

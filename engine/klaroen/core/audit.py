@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Instant, Mode, NetworkId, Role, Token
 
-What = Literal["accepted", "changed", "closed", "register", "token", "token_revoked"]
+What = Literal["accepted", "changed", "closed", "register", "token", "token_revoked", "restored"]
 COMMAND_LINE: Final = "command line"
 """Who acts there is whoever owns the data directory on that machine."""
 ORIGIN: Final = bytes(32)
@@ -47,7 +47,7 @@ class Deed(Struct, frozen=True, omit_defaults=True, rename={"alert_class": "clas
     outcome: Mapping[str, int] = {}
     register_version: int | None = None
     documents: tuple[str, ...] = ()
-    """SHA-256 of zones, networks and members."""
+    """SHA-256 of zones, networks and members; of a backup, that of its manifest."""
     token: str | None = None
     scope: tuple[str, ...] = ()
 
@@ -147,3 +147,7 @@ def token_made(token: Token) -> Deed:
 
 def token_revoked(name: str, at: Instant) -> Deed:
     return Deed("token_revoked", at, COMMAND_LINE, token=name)
+
+
+def restored(manifest: bytes, at: Instant) -> Deed:
+    return Deed("restored", at, COMMAND_LINE, documents=(sha256(manifest).hexdigest(),))

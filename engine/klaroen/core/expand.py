@@ -63,6 +63,8 @@ class Cargo(Struct, frozen=True):
     waits: Mapping[Channel, float]
     parts: Mapping[Language, int]
     """Segments of each language's text by SMS."""
+    restored: bool = False
+    """It comes from a backup: what is not known to have left may have, so that all of it may be a second copy."""
 
     def batch(self, number: BatchId, route: Route, deliveries: "array[int]") -> Batch:
         sms = route.step.channel == "sms"
@@ -81,7 +83,7 @@ class Cargo(Struct, frozen=True):
             tried=route.tried,
             passed=route.passed,
             only=route.only,
-            possible_duplicate=route.possible_duplicate,
+            possible_duplicate=route.possible_duplicate or self.restored,
             deferrals=route.deferrals,
             parts=self.parts[route.language] if sms else 1,
         )

@@ -96,6 +96,8 @@ class Standing(Struct, frozen=True):
     last_batch: BatchId
     last_instant: Instant
     """The latest instant ever written: the clock never says less (law 9)."""
+    restored: int = 0
+    """The latest alert, by sequence, that came from a backup; 0 where none did."""
 
 
 class References(Struct, frozen=True, gc=False):

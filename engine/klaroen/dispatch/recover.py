@@ -7,6 +7,7 @@ not. Both are said in the journal, like everything else that happens, before any
 from collections import defaultdict
 
 import structlog
+from msgspec.structs import replace
 
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
@@ -55,7 +56,7 @@ def recover(desk: Desk, standing: Standing) -> None:
     for row in standing.batches:
         rows[row.batch.alert].append(row)
     for alert_row in standing.alerts:
-        _reopen(desk, alert_row, rows[alert_row.alert.id], tails)
+        _reopen(desk, alert_row, rows[alert_row.alert.id], tails, alert_row.sequence <= standing.restored)
     for inbox in standing.inbox:
         station = desk.stations.get(inbox.carrier) or desk.drills.get(inbox.carrier)
         if station is None:
@@ -71,7 +72,9 @@ def recover(desk: Desk, standing: Standing) -> None:
     log.info("recovered", alerts=len(standing.alerts), batches=len(standing.batches), inbox=len(standing.inbox))
 
 
-def _reopen(desk: Desk, row: AlertRow, batches: list[BatchRow], tails: dict[BatchId, list[bytes]]) -> None:
+def _reopen(
+    desk: Desk, row: AlertRow, batches: list[BatchRow], tails: dict[BatchId, list[bytes]], restored: bool
+) -> None:
     alert = row.alert
     audience = Audience.decode(desk.store.audience(alert.id))
     planner = make_planner(alert, _snapshot_of(desk, alert), desk.channels(alert.mode == "drill"))
@@ -80,6 +83,8 @@ def _reopen(desk: Desk, row: AlertRow, batches: list[BatchRow], tails: dict[Batc
     steps = getattr(desk.settings.steps, alert.alert_class)
     opened = OpenAlert(alert, audience, account, planner, steps, row.state)
     opened.sequence = row.sequence
+    if restored:
+        opened.cargo = replace(opened.cargo, restored=True)
     opened.expanded = row.expanded
     opened.expired = desk.clock.now() >= alert.expires_at
     if opened.state == "accepted" and opened.first_handover_seen:
@@ -121,7 +126,10 @@ def _resume(desk: Desk, page: Page) -> None:
         if page.is_call and not page.closed:
             redial(desk, page.station, page)
     if page.state == "ready":
-        take_in(desk, page)
+        if page.opened.cargo.restored and not page.batch.possible_duplicate and page.opened.ending is None:
+            ground(desk, page)  # it may have flown since the backup: its successors say so
+        else:
+            take_in(desk, page)
     elif page.state == "leased":
         _doubt(desk, page)
         ground(desk, page)

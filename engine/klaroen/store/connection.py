@@ -6,7 +6,7 @@ is not what was written is corrupt; a broken constraint is our own fault; anythi
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -69,10 +69,14 @@ class Connection:
     Raises, from every method: StoreUnavailableError, StoreCorruptError, AssertionError for a broken constraint.
     """
 
-    def __init__(self, path: Path, *, synchronous: Synchronous = "FULL", read_only: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, synchronous: Synchronous = "FULL", read_only: bool = False, immutable: bool = False
+    ) -> None:
+        """`immutable`: to read a file that nobody writes, and leave nothing beside it."""
+        mode = "ro&immutable=1" if immutable else "ro" if read_only else "rw"
         try:
             self._sqlite = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rw'}",
+                f"{path.resolve().as_uri()}?mode={mode}",
                 uri=True,
                 timeout=BUSY_TIMEOUT_S,
                 isolation_level=None,
@@ -82,7 +86,7 @@ class Connection:
         except sqlite3.Error as error:
             raise _named(error) from error
         pragmas = ["trusted_schema = OFF", "cell_size_check = ON", f"cache_size = -{CACHE_KIB}"]
-        if not read_only:
+        if mode == "rw":
             pragmas += [
                 "journal_mode = WAL",
                 f"synchronous = {synchronous}",
@@ -143,6 +147,27 @@ class Connection:
         """Return the first row, or None."""
         found = self.rows(statement, values)
         return found[0] if found else None
+
+    def copy_to(self, target: Path, pages: int, copied: Callable[[], None]) -> None:
+        """Copy the whole database, as it stands now, into a file; `copied` is called after every so many pages.
+
+        A read transaction holds the state from the first page to the last, whatever is committed meanwhile: without it
+        each commit of the writer would begin the copy anew.
+        """
+        self.run("BEGIN")
+        try:
+            self.rows("SELECT COUNT(*) FROM sqlite_schema")
+            copy = sqlite3.connect(target, isolation_level=None)
+            try:
+                copy.execute("PRAGMA journal_mode = OFF")  # a copy that breaks off is thrown away
+                copy.execute("PRAGMA synchronous = OFF")  # whoever copies makes it durable, at a pace of its own
+                self._sqlite.backup(copy, pages=pages, progress=lambda _status, _left, _whole: copied())
+            finally:
+                copy.close()
+        except sqlite3.Error as error:
+            raise _named(error) from error
+        finally:
+            self.run("COMMIT")
 
     def close(self) -> None:
         """Roll back what is open. The last connection of a file checkpoints it."""

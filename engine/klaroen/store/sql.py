@@ -99,6 +99,7 @@ LAST_JOURNAL: Final = "SELECT COALESCE(MAX(id), 0) FROM journal"
 INBOX: Final = "SELECT id, carrier, at, receipts FROM inbox ORDER BY id"
 ORPHANS: Final = "SELECT id, carrier, at, receipts FROM orphan ORDER BY id"
 LAST_BATCH: Final = "SELECT COALESCE(MAX(id), 0) FROM batch"
+LAST_RESTORED: Final = "SELECT value FROM meta WHERE name = 'restored'"
 LAST_INSTANT: Final = "SELECT value FROM meta WHERE name = 'last_instant'"
 
 ANSWER: Final = "SELECT fingerprint, answer FROM idempotency WHERE token = ? AND key = ?"
@@ -129,3 +130,14 @@ def alerts(class_count: int, state_count: int) -> str:
     if state_count:
         filters.append(f"state IN ({', '.join('?' * state_count)})")
     return f"{_ALERT} WHERE {' AND '.join(filters)} ORDER BY alert.sequence DESC LIMIT ?"
+
+
+# --- restoring ------------------------------------------------------------------------------------------------------
+
+RESTORED: Final = """
+INSERT INTO meta (name, value) SELECT 'restored', COALESCE(MAX(sequence), 0) FROM alert WHERE TRUE
+ON CONFLICT (name) DO UPDATE SET value = excluded.value"""
+HOLD: Final = """
+UPDATE alert SET state = 'paused', changed_at = ?
+WHERE final IS NULL AND class = 'cold' AND state IN ('accepted', 'sending')"""
+OPEN_COUNT: Final = "SELECT COUNT(*) FROM alert WHERE final IS NULL"

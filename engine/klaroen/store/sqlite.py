@@ -271,6 +271,7 @@ class SqliteStore:
                 orphans=[codec.orphan_row(row) for row in reading.rows(sql.ORPHANS)],
                 last_batch=reading.row(sql.LAST_BATCH)[0],
                 last_instant=reading.row(sql.LAST_INSTANT)[0],
+                restored=(reading.row(sql.LAST_RESTORED) or (0,))[0],
             )
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
