@@ -634,3 +634,16 @@ def test_a_crash_before_the_commit_keeps_nothing(world: World) -> None:
 def test_a_write_outside_a_transaction_is_our_own_fault(world: World) -> None:
     with pytest.raises(AssertionError):
         world.store.receive(SMSC, b"r", Instant(10))
+
+
+def test_what_the_police_decide_is_kept_until_it_is_repealed(world: World) -> None:
+    """One decree a name, by kind; the audit trail has both ends of it."""
+    store = world.store
+    deed = audit.Deed("stopped", Instant(5), "police")
+    transact(store, lambda: store.decree("halt", "BIN-0001", b"first", Instant(5), deed))
+    transact(store, lambda: store.decree("halt", "BIN-0001", b"second", Instant(6)))
+    transact(store, lambda: store.decree("grant", "BIN-0001/K1", b"grant", Instant(7)))
+    assert ([b"second"], [b"grant"]) == (store.decrees("halt"), store.decrees("grant"))
+    transact(store, lambda: store.decree("halt", "BIN-0001", None, Instant(8), deed))
+    assert ([], [b"grant"]) == (store.decrees("halt"), store.decrees("grant"))
+    assert 2 == len(store.trail(0, 10))

@@ -18,8 +18,9 @@ from tests.unit.core.batches import (
 from klaroen.core.audience import Audience, gather, make_regions
 from klaroen.core.audience import Territory as Targeted
 from klaroen.core.expand import BATCH_MAX, expand
-from klaroen.core.model import CHANNELS, Batch, BatchId, Cohort, NetworkId, Window
+from klaroen.core.model import CHANNELS, Batch, BatchId, NetworkId, Window
 from klaroen.core.plan import Offer
+from klaroen.core.snapshot import Cohort
 
 NETWORKS = [NetworkId(f"BIN-{number}") for number in range(5)]
 PLANNER = make_planner(*[make_plan(Window("00:00", "24:00", ("sms", "tts")))] * len(NETWORKS))

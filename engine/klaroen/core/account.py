@@ -17,16 +17,30 @@ from klaroen.core.model import Channel
 from klaroen.core.phases import ANSWERED, minutes
 from klaroen.core.phases import ENDED as ENDED_CALL
 from klaroen.core.sheet import NEVER, Sheet
-from klaroen.core.state import CANCELLED, ENDED, EXPIRED, HANDED_OVER, MOVED, NETWORK, NONE, OPEN, REACHED, UNSENT
+from klaroen.core.state import (
+    BARRED,
+    CANCELLED,
+    ENDED,
+    EXPIRED,
+    HANDED_OVER,
+    MOVED,
+    NETWORK,
+    NONE,
+    OPEN,
+    REACHED,
+    UNSENT,
+)
 from klaroen.core.views import DeliveryState
 
 STATES: Final[tuple[DeliveryState, ...]] = get_args(DeliveryState)
 PENDING, HANDED, REACHED_STATE, FAILED_STATE, EXPIRED_STATE, CANCELLED_STATE, UNREACHABLE = range(7)
 
 _UNREACHABLE_END: Final = 5
-_END_STATES: Final = bytes((PENDING, PENDING, FAILED_STATE, EXPIRED_STATE, CANCELLED_STATE, UNREACHABLE))
+_END_STATES: Final = bytes(
+    (PENDING, PENDING, FAILED_STATE, EXPIRED_STATE, CANCELLED_STATE, UNREACHABLE, CANCELLED_STATE)
+)
 """Fate -> the delivery's state where no attempt was handed over."""
-assert (OPEN, MOVED, ENDED, EXPIRED, CANCELLED) == (0, 1, 2, 3, 4)
+assert tuple(range(7)) == (OPEN, MOVED, ENDED, EXPIRED, CANCELLED, _UNREACHABLE_END, BARRED)
 
 _HOLDS: Final = bytes(state in (HANDED_OVER, NETWORK) for state in range(8))
 """Attempt states in which a carrier has it and nothing said that it will not arrive."""
@@ -269,7 +283,7 @@ class Account:
             elif state != NONE:
                 self.change(tally, (delivery,), NONE, state, answered, price_eur)
             self.end(tally, delivery, fate)
-            if state == UNSENT and fate == ENDED:  # passed over: it never had an attempt
+            if state == UNSENT and fate in (ENDED, BARRED):  # passed over: it never had an attempt
                 tally.flown -= 1
         tally.flown += sheet.sent
         self.confirmed += len(sheet.confirmed)

@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import accumulate
 from typing import Final, get_args
 
@@ -16,8 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from klaroen.core.language import LanguageChoice, choose_language
-from klaroen.core.model import UNREACHABLE_REASONS, Channel, Cohort, Instant, Language, Network, NetworkId
+from klaroen.core.model import UNREACHABLE_REASONS, Channel, Instant, Language, Network, NetworkId
 from klaroen.core.plan import CompiledPlan, Offer, Order, ladder, local_minute, why_unreachable
+from klaroen.core.snapshot import Cohort
 
 REASONS: Final[tuple[UNREACHABLE_REASONS, ...]] = get_args(UNREACHABLE_REASONS)
 REACHABLE: Final = 0
@@ -142,6 +144,12 @@ class Audience:
                 for index, reason in enumerate(block.reasons, first):
                     if reason != REACHABLE:
                         yield self._starts[index], self._starts[index + 1], REASONS[reason - 1]
+
+    def within(self, networks: AbstractSet[int]) -> Iterator[tuple[int, int]]:
+        """Yield (start, end) of those who are active in no targeted network but these, by index."""
+        for block, first in zip(self._blocks, self._block_firsts, strict=False):
+            if all(index in networks for index in block.networks):
+                yield self._starts[first], self._starts[first + len(block.counts)]
 
     @property
     def unreachable(self) -> Mapping[str, int]:

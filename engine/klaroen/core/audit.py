@@ -12,9 +12,22 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Instant, Mode, NetworkId, Role, Token
+from klaroen.core.mandates import Grant, Halt
+from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Authority, Instant, Mode, NetworkId, Role, Token
 
-What = Literal["accepted", "changed", "closed", "register", "token", "token_revoked", "restored"]
+What = Literal[
+    "accepted",
+    "changed",
+    "closed",
+    "register",
+    "token",
+    "token_revoked",
+    "restored",
+    "granted",
+    "grant_withdrawn",
+    "stopped",
+    "resumed",
+]
 COMMAND_LINE: Final = "command line"
 """Who acts there is whoever owns the data directory on that machine."""
 ORIGIN: Final = bytes(32)
@@ -50,6 +63,12 @@ class Deed(Struct, frozen=True, omit_defaults=True, rename={"alert_class": "clas
     """SHA-256 of zones, networks and members; of a backup, that of its manifest."""
     token: str | None = None
     scope: tuple[str, ...] = ()
+    coordinator: str | None = None
+    classes: tuple[AlertClass, ...] = ()
+    until: Instant | None = None
+    reason: str | None = None
+    agreed_with: str | None = None
+    authority: Authority | None = None
 
 
 class Link(Struct, frozen=True):
@@ -118,6 +137,7 @@ def accepted(alert: Alert) -> Deed:
         texts=text_hashes(alert),
         recordings={language: recorded.id for language, recorded in alert.recording.items()},
         register_version=alert.register_version,
+        authority=alert.authority if alert.authority != "own" else None,
     )
 
 
@@ -133,6 +153,35 @@ def changed(alert: AlertId, state: AlertState, token: Token, at: Instant) -> Dee
 def closed(alert: Alert, state: AlertState, outcome: Mapping[str, int], at: Instant) -> Deed:
     told = {name: count for name, count in outcome.items() if count}
     return Deed("closed", at, alert.token, alert=alert.id, state=state, outcome=told)
+
+
+def granted(grant: Grant, token: Token) -> Deed:
+    return Deed(
+        "granted",
+        grant.given_at,
+        token.name,
+        role=token.role,
+        networks=(grant.network,),
+        coordinator=grant.coordinator,
+        classes=grant.classes,
+        until=grant.ends_at,
+    )
+
+
+def grant_withdrawn(network: NetworkId, coordinator: str, token: Token, at: Instant) -> Deed:
+    return Deed("grant_withdrawn", at, token.name, role=token.role, networks=(network,), coordinator=coordinator)
+
+
+def halted(what: Literal["stopped", "resumed"], halt: Halt, token: Token) -> Deed:
+    return Deed(
+        what,
+        halt.halted_at,
+        token.name,
+        role=token.role,
+        networks=(halt.network,),
+        reason=halt.reason,
+        agreed_with=halt.with_,
+    )
 
 
 def imported(version: int, documents: Sequence[bytes], at: Instant) -> Deed:

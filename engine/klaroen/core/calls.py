@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from klaroen.core.errors import Problem
 from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.intake import AlertRequest, Targets
+from klaroen.core.mandates import Decree
 from klaroen.core.model import AlertId, CarrierName, Instant, Mode, Token
 from klaroen.core.pins import Pin
 from klaroen.core.ports import Call, Receipt
@@ -224,7 +225,8 @@ class ExportRegister(Struct, frozen=True, tag=True):
 
 Question = (
     Submit | FollowUp | Withdraw | ShowAlert | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery | Act
-    | ListNetworks | ShowNetwork | ListCarriers | SwitchCarrier | PutReceipts | PutRecording | CreateToken | ListTokens
+    | ListNetworks | ShowNetwork | Decree | ListCarriers | SwitchCarrier | PutReceipts | PutRecording | CreateToken
+    | ListTokens
     | RevokeToken | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
     | CheckRegister | ExportRegister | Evaluate | VerifyAudit | ExportAudit
 )  # fmt: skip

@@ -28,16 +28,25 @@ class Planner(Struct, frozen=True):
     reserve: frozenset[Channel] = frozenset()
     """What the alert may go by, whether a carrier serves it now or not."""
 
+    shut: frozenset[int] = frozenset()
+    """Networks that permit nothing any more."""
+
     def step(self, group: Group, tried: Sequence[Step], at: Instant) -> Step | None:
         """Return the group's next step at this hour: asked anew whenever one falls due (R14, R15)."""
-        return self._step(group, tried, at, self.offers)
+        return self._step([index for index in group.networks if index not in self.shut], group, tried, at, self.offers)
 
     def first_step(self, group: Group, at: Instant) -> Step | None:
-        """Return the step to begin with; whose carriers are gone since acceptance waits for one, and so has an end."""
-        return self._step(group, (), at, self.offers) or self._step(group, (), at, self.reserve)
+        """Return the step to begin with.
 
-    def _step(self, group: Group, tried: Sequence[Step], at: Instant, offers: frozenset[Channel]) -> Step | None:
-        orders = orders_at([self.plans[index] for index in group.networks], self.urgent, local_minute(at))
+        Whose carriers are gone since acceptance, or whose networks are shut, stands in a batch all the same, and so has
+        an end.
+        """
+        return self.step(group, (), at) or self._step(group.networks, group, (), at, self.reserve)
+
+    def _step(
+        self, networks: Sequence[int], group: Group, tried: Sequence[Step], at: Instant, offers: frozenset[Channel]
+    ) -> Step | None:
+        orders = orders_at([self.plans[index] for index in networks], self.urgent, local_minute(at))
         return first_untried(ladder(orders, group.preference, group.addresses, offers), tried)
 
 

@@ -194,27 +194,6 @@ class Member(Struct, frozen=True, gc=False):
     """(network, status, house rules accepted), sorted by network."""
 
 
-class Cohort(Struct, frozen=True, gc=False):
-    """The members whom no rule can tell apart: same networks, preference, kinds of address and language.
-
-    The unit of planning: a country of 100,000 members is some 10,000 cohorts, so that an alert is judged cohort by
-    cohort and its deliveries are concatenated, not computed.
-    """
-
-    networks: tuple[NetworkId, ...]
-    """Those in which the member is active, sorted (R4)."""
-    preference: tuple[Channel, ...]
-    addresses: int
-    """Bit i set: the member has an address of `ADDRESS_KINDS[i]`."""
-    language: Language | None
-    members: bytes
-    """Member numbers, little-endian u32, ascending."""
-
-    @property
-    def count(self) -> int:
-        return len(self.members) // 4
-
-
 # --- an alert -------------------------------------------------------------------------------------------------------
 
 
@@ -231,6 +210,13 @@ class Recorded(Struct, frozen=True, gc=False):
     id: RecordingId
     clip: ClipId
     duration_s: float
+
+
+Authority = Literal["own", "grant", "consent", "approval"]
+"""On what an alert rests: its sender's own right (R8, R10), a grant (R9), or the word of a second person: of an officer
+(R24), or of a colleague where four eyes are configured."""
+WAITING: Final[frozenset[Authority]] = frozenset({"consent", "approval"})
+Origin = Literal["posted", "copy", "reply"]
 
 
 class Refusal(Struct, frozen=True, gc=False):
@@ -275,6 +261,15 @@ class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):
     """The alert that it is a follow-up of (R18)."""
     extends: AlertId | None = None
     """The alert that it carries on: whoever had been handed that one is left out."""
+    authority: Authority = "own"
+    coordinator: str = ""
+    """Whom the register knows its sender as, where a coordinator sent it."""
+    origin: Origin = "posted"
+
+    @property
+    def begins_as(self) -> AlertState:
+        """What it is from its acceptance on."""
+        return "awaiting_consent" if self.authority in WAITING else "accepted"
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -345,3 +340,9 @@ class Token(Struct, frozen=True, gc=False):
     carrier: CarrierName | None = None
     created_at: Instant = Instant(0)
     expires_at: Instant | None = None
+    coordinator: str | None = None
+    """The id by which the register knows this coordinator, where it is not the name."""
+
+    @property
+    def coordinator_id(self) -> str:
+        return self.coordinator or self.name

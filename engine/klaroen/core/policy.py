@@ -43,6 +43,9 @@ Action = Literal[
     "switch_carriers",
     "put_receipts",
     "put_recordings",
+    "see_grants",
+    "grant",
+    "stop_network",
 ]
 
 EVERY_ZONE: Final = "*"
@@ -82,6 +85,9 @@ ACTIONS: Final = (
     ActionRow("cancel", SENDERS | {"operator"}, "R8", "art. 8 d"),
     ActionRow("see_carriers", frozenset({"operator"}), "R7", "art. 8 b"),
     ActionRow("switch_carriers", frozenset({"operator"}), "R7", "art. 8 b"),
+    ActionRow("see_grants", frozenset({"police"}), "R9", "art. 8 d"),
+    ActionRow("grant", frozenset({"police"}), "R9", "art. 8 d"),
+    ActionRow("stop_network", frozenset({"police"}), "R1", "art. 3"),
     ActionRow("put_recordings", SENDERS, "R8", "art. 8 d"),
     ActionRow("put_receipts", frozenset({"carrier"}), "R15", "art. 9 b"),
 )
@@ -165,6 +171,14 @@ def scope_of(token: Token) -> Callable[[Network], bool]:
 def may(token: Token, action: Action) -> bool:
     """Whether the token's role may do that at all; to which alert or network is asked apart."""
     return token.role in _ACTIONS[action].roles
+
+
+def demand(token: Token, action: Action) -> None:
+    """Raises InputError where the token's role may not do that at all."""
+    if not may(token, action):
+        row = _ACTIONS[action]
+        words = f"The role {token.role} may not do that ({row.rule}, {row.article})."
+        raise InputError("not-allowed", words, rule=row.rule)
 
 
 def may_see(token: Token, alert: Alert, snapshot: Snapshot) -> bool:

@@ -17,6 +17,9 @@ from klaroen.core.pins import Pin, Tries
 BatchState = Literal["ready", "leased", "proving", "done"]
 
 
+DecreeKind = Literal["grant", "halt"]
+
+
 class IdempotencyKey(Struct, frozen=True, gc=False):
     """Scope: the token. `fingerprint` is SHA-256 of content type and raw body."""
 
@@ -188,6 +191,10 @@ class Store(Protocol):
         """Keep how wrong tries stand; None forgets them."""
         ...
 
+    def decree(self, kind: DecreeKind, name: str, decree: bytes | None, now: Instant, deed: Deed | None = None) -> None:
+        """Keep what the police decided about `name`, in place of what they had; None repeals it."""
+        ...
+
     def put_register(
         self,
         version: int,
@@ -229,6 +236,7 @@ class Store(Protocol):
 
     def references(self) -> Iterable[References]: ...
     def tokens(self) -> Sequence[Token]: ...
+    def decrees(self, kind: DecreeKind) -> Sequence[bytes]: ...
     def pins(self) -> Sequence[Pin]: ...
     def tries(self, who: str) -> Tries | None: ...
     def register(self) -> tuple[int, bytes] | None:

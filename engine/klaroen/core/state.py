@@ -37,6 +37,8 @@ ENDED: Final = 2
 """No step is left: failed, unless it was handed over."""
 EXPIRED: Final = 3
 CANCELLED: Final = 4
+BARRED: Final = 6
+"""It had not left when its networks were barred (5 is no fate: an account has it for who cannot be reached)."""
 
 PROOFS: Final[dict[str, int]] = {"failed": FAILED, "network": NETWORK, "reached": REACHED}
 """A receipt's state -> the attempt's. `buffered` says nothing, `confirmed` is a fact of its own."""

@@ -245,6 +245,33 @@ class NetworkView(Struct, frozen=True):
     centroid: tuple[float, float] | None
 
 
+class HaltView(Struct, frozen=True):
+    """Whether a network gets messages, and what its stop has just stopped."""
+
+    network: str
+    stopped: bool
+    recognised: bool
+    since: str | None
+    deliveries_stopped: int
+
+
+class GrantView(Struct, frozen=True):
+    """What a coordinator may send without being asked for it; `stopped` is what its change has just stopped."""
+
+    network: str
+    coordinator: str
+    classes: tuple[AlertClass, ...]
+    until: str
+    given_at: str
+    by: str
+    holds: bool
+    stopped: int = 0
+
+
+class GrantPage(Struct, frozen=True):
+    items: tuple[GrantView, ...]
+
+
 class NetworkPage(Struct, frozen=True):
     items: tuple[NetworkView, ...]
 

@@ -171,7 +171,12 @@ async def _accept_beside(
         sequence = await desk.writer.write(
             desk.store.accept, alert, audience.encode(), answer, record, audit.accepted(alert), urgent=True
         )
-    planner = Planner(tuple(plans[name] for name in admitted.networks), offer.channels, request.is_urgent)
+    planner = Planner(
+        tuple(plans[name] for name in admitted.networks),
+        offer.channels,
+        request.is_urgent,
+        offer.allowed & offer.content,
+    )
     begin(desk, alert, audience, planner, sequence)
     for one in admitted.refused:
         desk.metrics.refused(one.rule)

@@ -30,6 +30,7 @@ from klaroen.core.snapshot import Snapshot
 from klaroen.dispatch.agenda import Agenda
 from klaroen.dispatch.bell import Bell
 from klaroen.dispatch.kept import Backlog, Kept, Orphan
+from klaroen.dispatch.mandates import Mandates
 from klaroen.dispatch.narrator import Narrator
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page
@@ -71,7 +72,10 @@ class Desk:
         self.agenda = Agenda()
         self.tokens: dict[str, Token] = {}
         self.tokens_changed = False
-        self.register = RegisterIndex(Snapshot(0, {}, {}, (), (), ((), (), (), ())))
+        self.imported = Snapshot(0, {}, {}, (), (), ((), (), (), ()))
+        """The register as it was imported, without what was decided since."""
+        self.register = RegisterIndex(self.imported)
+        self.mandates = Mandates()
         self.last_batch = BatchId(0)
         self.exposed = 0
         """Deliveries below a durable cursor whose outcome is not durable: what a crash would leave in doubt."""
@@ -154,8 +158,13 @@ class Desk:
 
     def take_register(self, snapshot: Snapshot) -> None:
         """This version holds for whatever is accepted from now on."""
-        self.register = RegisterIndex(snapshot)
+        self.imported = snapshot
+        self.register = RegisterIndex(self.mandates.over(snapshot))
         self.register.plans_at(self.clock.now())
+
+    def relay_register(self) -> None:
+        """A halt was put over the register, or lifted."""
+        self.register.snapshot = self.mandates.over(self.imported)
 
     def touch(self, page: Page) -> None:
         """The page has something for the next commit."""

@@ -15,7 +15,7 @@ from klaroen.core.ids import attempt_ids
 from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, serve
 from klaroen.core.model import ADDRESS_KINDS, CLASSES, AlertClass, AlertId, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
-from klaroen.core.state import ENDED
+from klaroen.core.state import BARRED, ENDED
 from klaroen.dispatch import counting, lines
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
@@ -228,10 +228,14 @@ def _envelopes(
     content = opened.content(batch.step.channel, batch.language)
     deadline = Instant(now + ANSWER_MS)
     in_flight, reference, is_call = station.in_flight, page.reference, page.is_call
+    barred = opened.barred
     for index, (attempt, delivery) in enumerate(
         zip(attempt_ids(batch, station.name, deliveries), deliveries, strict=True), first
     ):
         address = numbers[members[delivery]]
+        if barred is not None and barred[delivery]:
+            page.withdraw(index, ms, "its networks get nothing more", BARRED)
+            continue
         if reached[delivery] or address is None:
             page.withdraw(index, ms, "reached before" if reached[delivery] else "no address any more", ENDED)
             continue

@@ -5,7 +5,7 @@ one rung. A page is looked at when something in it may have changed, never by po
 """
 
 from array import array
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from klaroen.core.call_rows import is_lost, quiet_from, restless_calls
@@ -13,7 +13,7 @@ from klaroen.core.expand import Route
 from klaroen.core.model import CarrierName, Instant, Step
 from klaroen.core.phases import Waits
 from klaroen.core.sheet import Sheet
-from klaroen.core.state import ENDED, HANDED_OVER, MOVED, NETWORK, NONE, REFUSED, UNKNOWN, UNSENT
+from klaroen.core.state import BARRED, ENDED, HANDED_OVER, MOVED, NETWORK, NONE, OPEN, REFUSED, UNKNOWN, UNSENT
 from klaroen.core.verdict import Again, Attempt, NextStep, Verdict, Wait, judge
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page, Unsentness
@@ -61,6 +61,8 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
     if page.claiming:  # what is said of it must stand under its lease, or under none
         look_soon(desk, page, Instant(now + LOOK_MS))
         return
+    if page.opened.barred is not None:
+        _bar(desk, page, page.opened.barred)
     routes: dict[Route, array[int]] = {}
     due, wait_until = _restless(page, now)
     others = _others(desk, page)
@@ -77,6 +79,18 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
     desk.touch(page)
     if wait_until is not None:
         look_soon(desk, page, Instant(max(wait_until, now + GRAIN_MS)))
+
+
+def _bar(desk: Desk, page: Page, barred: Sequence[int]) -> None:
+    """End what has not left and may leave no more; where nothing else is left, the page needs no carrier."""
+    sheet = page.sheet
+    unsent = range(sheet.sent, len(sheet))
+    for index in unsent:
+        if barred[sheet.deliveries[index]] and sheet.fates[index] == OPEN:
+            page.leave(index, BARRED)
+    if not page.grounded and unsent and all(sheet.fates[index] == BARRED for index in unsent):
+        desk.agenda.remove(page)
+        ground(desk, page)
 
 
 def _restless(page: Page, now: Instant) -> tuple[list[int], Instant | None]:
@@ -104,8 +118,7 @@ def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], 
     """Return the verdict on one unproved attempt; a Wait for ever where only an event will change it."""
     opened, sheet, batch = page.opened, page.sheet, page.batch
     state = sheet.states[index]
-    ending = opened.ending
-    if ending is not None and state not in (HANDED_OVER, NETWORK):
+    if opened.ending_of(sheet.deliveries[index]) is not None and state not in (HANDED_OVER, NETWORK):
         return NextStep()
     station = page.station
     if sheet.calls.unspoken:
@@ -134,8 +147,9 @@ def _follow(page: Page, index: int, verdict: Again | NextStep, routes: "dict[Rou
     """Move one obligation to its successor route, or end it."""
     opened, batch = page.opened, page.batch
     delivery = page.sheet.deliveries[index]
-    if opened.ending is not None:
-        page.leave(index, _final_fate(page.sheet, index, opened.ending))
+    ending = opened.ending_of(delivery)
+    if ending is not None:
+        page.leave(index, _final_fate(page.sheet, index, ending))
         return
     if isinstance(verdict, Again):
         route = Route(

@@ -4,7 +4,7 @@ Law: what is over ends page by page through `leftovers`, so that every delivery'
 """
 
 from klaroen.dispatch.desk import Desk
-from klaroen.dispatch.leftovers import ground
+from klaroen.dispatch.leftovers import ground, look_soon
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.scripts import await_clip
@@ -35,7 +35,10 @@ def take_in(desk: Desk, page: Page) -> None:
     """A batch is durable: it will fly, unless its alert is over meanwhile."""
     if page.opened.ending is not None:
         end(desk, page)
-    elif page.is_call and desk.narrator.speaks:
+        return
+    if page.opened.barred is not None:
+        look_soon(desk, page, desk.clock.now())
+    if page.is_call and desk.narrator.speaks:
         await_clip(desk, page)
     else:
         desk.make_ready(page)

@@ -14,7 +14,9 @@ from klaroen.core import calls, policy
 from klaroen.core.audience import Audience
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.evaluation import EvaluationView
+from klaroen.core.mandates import Decree
 from klaroen.core.model import Alert, AlertId, NetworkId, Token
+from klaroen.core.policy import demand
 from klaroen.core.ports import CallListener
 from klaroen.core.views import (
     AlertPage,
@@ -28,7 +30,7 @@ from klaroen.core.views import (
     RecordingView,
     StatusView,
 )
-from klaroen.dispatch import acting, fleet, readings, rolls
+from klaroen.dispatch import acting, decrees, fleet, readings, rolls
 from klaroen.dispatch.accept import accept, unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.evaluating import evaluate_places
@@ -40,6 +42,8 @@ from klaroen.dispatch.subjects import find_subject
 
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
+
+OfNetworks = calls.ListNetworks | calls.ShowNetwork | calls.Evaluate | Decree
 
 JOURNEYS_MAX: Final = 2
 """Alerts whose journeys are kept between two pages: a national one is some 60 MB."""
@@ -94,8 +98,8 @@ class Office:
                 return _encode(await self._read_deliveries(token, question))
             case calls.ListCarriers() | calls.SwitchCarrier():
                 return _encode(self._carriers(token, question))
-            case calls.ListNetworks() | calls.ShowNetwork() | calls.Evaluate():
-                return _encode(await self._networks(token, question))
+        if isinstance(question, OfNetworks):
+            return _encode(await self._networks(token, question))
         raise InputError("not-allowed", "Only the command line on this machine may ask that.")
 
     # --- one alert --------------------------------------------------------------------------------------------------
@@ -194,8 +198,10 @@ class Office:
     # --- networks ---------------------------------------------------------------------------------------------------
 
     async def _networks(
-        self, token: Token, question: calls.ListNetworks | calls.ShowNetwork | calls.Evaluate
-    ) -> NetworkPage | NetworkView | EvaluationView:
+        self, token: Token, question: OfNetworks
+    ) -> NetworkPage | NetworkView | EvaluationView | decrees.View:
+        if isinstance(question, Decree):
+            return await decrees.answer(self._desk, token, question)
         desk, snapshot = self._desk, self._desk.register.snapshot
         if not isinstance(question, calls.Evaluate):
             demand(token, "see_networks")
@@ -246,12 +252,6 @@ class Office:
             raise InputError("not-found", "There is no such carrier.")
         fleet.switch(desk, station, avoided=question.verb == "avoid")
         return carrier_view(station)
-
-
-def demand(token: Token, action: policy.Action) -> None:
-    """Raises InputError where the token's role may not do that."""
-    if not policy.may(token, action):
-        raise InputError("not-allowed", f"The role {token.role} may not do that.", rule="R7")
 
 
 def read_cursor(cursor: str | None) -> int | None:

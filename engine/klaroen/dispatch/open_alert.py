@@ -61,6 +61,10 @@ class OpenAlert:
             | {language: len(split_sms(text.text).parts) for language, text in alert.content.items()},
         )
         self.state: AlertState = state
+        self.shut: frozenset[int] = frozenset()
+        """Networks, by index, that get nothing more of it: stopped, or their grant withdrawn."""
+        self.barred: bytearray | None = None
+        """By delivery, whether nothing more leaves: its networks are shut. None for as long as none is."""
         self.expanded = 0
         self.expired = False
         self.closing = False
@@ -96,6 +100,12 @@ class OpenAlert:
         if self.state in ("cancelled", "superseded"):
             return CANCELLED
         return EXPIRED if self.expired else None
+
+    def ending_of(self, delivery: int) -> int | None:
+        """The fate of a delivery that has not left, once it may leave no more."""
+        if self.ending is None and self.barred is not None and self.barred[delivery]:
+            return CANCELLED
+        return self.ending
 
     def ms(self, now: Instant) -> int:
         """Return milliseconds since acceptance, at least 1: the time of the journal's columns."""

@@ -18,12 +18,14 @@ from klaroen.core.records import AlertRow, BatchRow, Standing
 from klaroen.core.sheet import Sheet
 from klaroen.core.snapshot import Snapshot
 from klaroen.core.state import HANDED_OVER, OPEN, UNKNOWN
-from klaroen.dispatch import closing
+from klaroen.dispatch import barring, closing
+from klaroen.dispatch.decrees import watch_ends
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Backlog, read_kept
 from klaroen.dispatch.leftovers import ground, look_soon
 from klaroen.dispatch.lifecycle import open_alert, take_in
 from klaroen.dispatch.lines import redial
+from klaroen.dispatch.mandates import Mandates
 from klaroen.dispatch.open_alert import OpenAlert, make_planner
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
@@ -34,6 +36,7 @@ log = structlog.get_logger()
 
 def load_register(desk: Desk) -> None:
     """Take the register in force, if there is one."""
+    desk.mandates = Mandates.load(desk.store)
     found = desk.store.register()
     if found is not None:
         desk.take_register(snapshot_from(found[1]))
@@ -67,6 +70,8 @@ def recover(desk: Desk, standing: Standing) -> None:
         station = desk.stations.get(orphan.carrier)
         if station is not None:
             closing.hold_orphans(desk, station, read_kept(orphan.rows), row_id)
+    barring.enforce(desk)
+    watch_ends(desk)
     desk.drain_bell.ring()
     desk.commit_bell.ring()
     log.info("recovered", alerts=len(standing.alerts), batches=len(standing.batches), inbox=len(standing.inbox))

@@ -20,6 +20,7 @@ from klaroen.core.targets import folded, resolve
 from klaroen.core.views import NetworkPage, NetworkView, TokenView, rfc3339
 from klaroen.dispatch import officers, trail
 from klaroen.dispatch.accept import unavailable
+from klaroen.dispatch.barring import enforce
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.evaluating import evaluate_places
 from klaroen.dispatch.officers import Writes
@@ -146,6 +147,7 @@ async def serve(store: Store, write: Writes, now: Instant, question: calls.Quest
             await write(store.put_register, snapshot.version, prepared.blob, prepared.documents, now, deed)
             if desk is not None:
                 desk.take_register(snapshot)
+                enforce(desk)
                 desk.push_bell.ring()
             return prepared.view
         case calls.CheckRegister():

@@ -12,6 +12,7 @@ from klaroen.core.errors import ProblemName
 from klaroen.core.evaluation import EvaluationView
 from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.intake import AlertRequest
+from klaroen.core.mandates import GrantRequest, HaltRequest
 from klaroen.core.views import (
     AcceptedView,
     ActedView,
@@ -20,6 +21,9 @@ from klaroen.core.views import (
     CarrierView,
     DeliveryPage,
     DeliveryWhyView,
+    GrantPage,
+    GrantView,
+    HaltView,
     HeardView,
     NetworkCountsPage,
     NetworkPage,
@@ -27,7 +31,7 @@ from klaroen.core.views import (
     RecordingView,
     StatusView,
 )
-from klaroen.edge import alerts, events, reads, receipts, recordings, telephony, vitals
+from klaroen.edge import alerts, events, networks, reads, receipts, recordings, telephony, vitals
 from klaroen.edge.desk import Desk
 from klaroen.edge.exchange import Call, Reply, Stream
 from klaroen.edge.problems import ProblemKind
@@ -38,12 +42,13 @@ Endpoint = Callable[[Desk, Call], Awaitable[Reply | Stream]]
 ALERT: Final = {"id": r"^[A-Za-z0-9_]{1,40}$"}
 MEMBER: Final = {"member": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}
 NETWORK: Final = {"id": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}
+COORDINATOR: Final = {"coordinator": r"^[A-Za-z0-9_.-]{1,40}$"}
 CLIP: Final = r"^[0-9a-f]{64}\.wav$"
 CARRIER: Final = r"^[A-Za-z0-9_.-]{1,40}$"
 
 
 class Route(Struct, frozen=True):
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     endpoint: Endpoint
     summary: str
@@ -136,6 +141,21 @@ ROUTES: Final = (
     Route("GET", "/v1/networks/{id}/evaluation", reads.show_evaluation,
           "What the messages of a period (else of the last year) came to, and who carries what they cost (R20, R21)",
           EvaluationView, parameters=NETWORK, query=PeriodQuery, problems=(*OF_ALERT, "invalid")),
+    Route("GET", "/v1/networks/{id}/grants", networks.list_grants, "What coordinators may send unasked (R9)", GrantPage,
+          parameters=NETWORK, problems=OF_ALERT),
+    Route("PUT", "/v1/networks/{id}/grants/{coordinator}", networks.put_grant,
+          "Let a coordinator send to their own network until a date; warm only if named (R9)", GrantView,
+          parameters=NETWORK | COORDINATOR, body=GrantRequest,
+          problems=(*OF_ALERT, "unsupported-media-type", "invalid")),
+    Route("DELETE", "/v1/networks/{id}/grants/{coordinator}", networks.withdraw_grant,
+          "Withdraw a grant: what it carries and has not handed over stops (R9)", GrantView,
+          parameters=NETWORK | COORDINATOR, problems=OF_ALERT),
+    Route("POST", "/v1/networks/{id}/stop", networks.stop_network,
+          "Stop a network, with the municipality: it gets nothing more of anything, at once (R1)", HaltView,
+          parameters=NETWORK, body=HaltRequest, problems=(*OF_ALERT, "unsupported-media-type", "invalid")),
+    Route("POST", "/v1/networks/{id}/resume", networks.resume_network, "Let a stopped network get messages again (R1)",
+          HaltView, parameters=NETWORK, body=HaltRequest,
+          problems=(*OF_ALERT, "state", "unsupported-media-type", "invalid")),
     Route("GET", "/v1/carriers", reads.list_carriers, "Carriers: health, rate, breaker", CarrierPage,
           problems=("not-allowed",)),
     Route("POST", "/v1/carriers/{name}/avoid", reads.avoid_carrier, "Use this carrier for nothing new", CarrierView,

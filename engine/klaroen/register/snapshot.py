@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from klaroen.core.model import Channel, Cohort, Language, Member, MemberId, NetworkId
-from klaroen.core.snapshot import Addresses, Snapshot
+from klaroen.core.model import Channel, Language, Member, MemberId, NetworkId
+from klaroen.core.snapshot import Addresses, Cohort, Snapshot
 from klaroen.register.model import Register
 
 NOBODY: Final = MemberId("")

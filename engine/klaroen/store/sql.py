@@ -6,11 +6,15 @@ statements themselves: what names an epoch changes nothing under any other.
 
 from typing import Final
 
+SEQUENCE_MAX: Final = (1 << 63) - 1
+REFERENCES_PAGE: Final = 32
+"""Rows of 12 kB a read transaction: 0.4 MB."""
+
 # --- writes ---------------------------------------------------------------------------------------------------------
 
 SEE: Final = "UPDATE meta SET value = ? WHERE name = 'last_instant'"
 
-ACCEPT: Final = "INSERT INTO alert (id, class, state, changed_at) VALUES (?, ?, 'accepted', ?)"
+ACCEPT: Final = "INSERT INTO alert (id, class, state, changed_at) VALUES (?, ?, ?, ?)"
 ACCEPT_ONCE: Final = "INSERT INTO acceptance (sequence, alert, audience) VALUES (?, ?, ?)"
 REMEMBER: Final = "INSERT INTO idempotency (token, key, at, fingerprint, answer) VALUES (?, ?, ?, ?, ?)"
 
@@ -54,6 +58,11 @@ PUT_TRIES: Final = """
 INSERT INTO tries (who, at, tries) VALUES (?, ?, ?)
 ON CONFLICT (who) DO UPDATE SET at = excluded.at, tries = excluded.tries"""
 CLEAR_TRIES: Final = "DELETE FROM tries WHERE who = ?"
+
+DECREE: Final = """
+INSERT INTO decree (kind, name, decree) VALUES (?, ?, ?)
+ON CONFLICT (kind, name) DO UPDATE SET decree = excluded.decree"""
+REPEAL: Final = "DELETE FROM decree WHERE kind = ? AND name = ?"
 
 ENTER: Final = "INSERT INTO audit (number, entry, digest) VALUES (?, ?, ?)"
 HEAD: Final = "SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1"
@@ -115,6 +124,7 @@ FOLLOWED: Final = "SELECT 1 FROM follow WHERE follows = ? LIMIT 1"
 TOKENS: Final = "SELECT token FROM token ORDER BY name"
 PINS: Final = "SELECT pin FROM pin ORDER BY officer"
 TRIES: Final = "SELECT tries FROM tries WHERE who = ?"
+DECREES: Final = "SELECT decree FROM decree WHERE kind = ? ORDER BY name"
 REGISTER: Final = "SELECT version, snapshot FROM register ORDER BY version DESC LIMIT 1"
 SNAPSHOT_AT: Final = "SELECT snapshot FROM register WHERE at <= ? ORDER BY version DESC LIMIT 1"
 REGISTER_SNAPSHOT: Final = "SELECT snapshot FROM register WHERE version = ?"

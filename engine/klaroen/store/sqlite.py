@@ -17,7 +17,7 @@ from klaroen.core.books import BookRow
 from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
-from klaroen.core.records import AlertRow, BatchRow, Entry, IdempotencyKey, Orphan, References, Standing
+from klaroen.core.records import AlertRow, BatchRow, DecreeKind, Entry, IdempotencyKey, Orphan, References, Standing
 from klaroen.store import books, codec, sql, trail
 from klaroen.store.connection import Connection, Synchronous
 from klaroen.store.lock import FILE_MODE, DirectoryLock
@@ -26,10 +26,6 @@ from klaroen.store.schema import MIGRATIONS, migrate
 from klaroen.store.sweep import sweep
 
 FILE: Final = "klaroen.db"
-
-SEQUENCE_MAX: Final = (1 << 63) - 1
-REFERENCES_PAGE: Final = 32
-"""Rows of 12 kB a read transaction: 0.4 MB."""
 
 
 class SqliteStore:
@@ -126,7 +122,7 @@ class SqliteStore:
     ) -> int:
         at = alert.accepted_at
         writing = self._at(at)
-        sequence = writing.insert(sql.ACCEPT, (alert.id, alert.alert_class, at))
+        sequence = writing.insert(sql.ACCEPT, (alert.id, alert.alert_class, alert.begins_as, at))
         writing.run(sql.ACCEPT_ONCE, (sequence, codec.encode(alert), audience))
         writing.run(sql.REMEMBER, (key.token, key.key, at, key.fingerprint, answer))
         for earlier in alert.supersedes:
@@ -241,6 +237,13 @@ class SqliteStore:
         else:
             self._at(tries.last_at).run(sql.PUT_TRIES, (who, tries.last_at, codec.encode(tries)))
 
+    def decree(self, kind: DecreeKind, name: str, decree: bytes | None, now: Instant, deed: Deed | None = None) -> None:
+        if decree is None:
+            self._at(now).run(sql.REPEAL, (kind, name))
+        else:
+            self._at(now).run(sql.DECREE, (kind, name, decree))
+        trail.enter(self._writing, deed)
+
     def put_register(
         self,
         version: int,
@@ -300,7 +303,7 @@ class SqliteStore:
     def alerts(
         self, before: int | None, limit: int, classes: Sequence[AlertClass], states: Sequence[AlertState]
     ) -> Sequence[AlertRow]:
-        newest = SEQUENCE_MAX if before is None else before
+        newest = sql.SEQUENCE_MAX if before is None else before
         found = self._rows(sql.alerts(len(classes), len(states)), (newest, *classes, *states, limit))
         return [codec.alert_row(row) for row in found]
 
@@ -311,12 +314,15 @@ class SqliteStore:
 
     def references(self) -> Iterator[References]:
         after = -1
-        while page := self._rows(sql.REFERENCES_AFTER, (after, REFERENCES_PAGE)):
+        while page := self._rows(sql.REFERENCES_AFTER, (after, sql.REFERENCES_PAGE)):
             yield from (codec.references(row) for row in page)
             after = page[-1][0]
 
     def tokens(self) -> Sequence[Token]:
         return [codec.token(row) for row in self._rows(sql.TOKENS)]
+
+    def decrees(self, kind: DecreeKind) -> Sequence[bytes]:
+        return [row[0] for row in self._rows(sql.DECREES, (kind,))]
 
     def pins(self) -> Sequence[Pin]:
         return [codec.pin(row[0]) for row in self._rows(sql.PINS)]

@@ -9,7 +9,6 @@ from klaroen.core.audience import Audience, Kind, Region, Territory, gather, mak
 from klaroen.core.model import (
     CHANNELS,
     Area,
-    Cohort,
     Instant,
     Language,
     Levels,
@@ -20,6 +19,7 @@ from klaroen.core.model import (
     ZoneId,
 )
 from klaroen.core.plan import CompiledPlan, Offer, address_mask
+from klaroen.core.snapshot import Cohort
 
 ALL = frozenset(CHANNELS)
 EVERYTHING = Offer(ALL, ALL, ALL)

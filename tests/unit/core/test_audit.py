@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from klaroen.core import audit
 from klaroen.core.audit import Deed, Link
+from klaroen.core.mandates import Grant, Halt
 from klaroen.core.model import Alert, AlertId, Instant, NetworkId, Recorded, RecordingId, Refusal, Text, Token
 
 AT = Instant(1_795_680_000_000)
@@ -33,6 +34,8 @@ ALERT = Alert(
 )
 TOKEN = Token("zone-1", b"secret", "police", ("Z1",), municipalities=("Gent",), created_at=AT)
 
+GRANT = Grant(NetworkId("B1"), "K1", ("cold",), Instant(AT + 1000), AT, "zone-1")
+
 
 def chain(*deeds: Deed) -> list[Link]:
     links: list[Link] = []
@@ -50,6 +53,9 @@ DEEDS = [
     audit.changed(AlertId("A1"), "paused", TOKEN, AT),
     audit.closed(ALERT, "done", {"reached": 80, "failed": 0, "handed_over": 7}, AT),
     audit.token_revoked("zone-1", AT),
+    audit.granted(GRANT, TOKEN),
+    audit.grant_withdrawn(NetworkId("B1"), "K1", TOKEN, AT),
+    audit.halted("stopped", Halt(NetworkId("B1"), "It patrols.", "mayor", AT, "zone-1"), TOKEN),
 ]
 LINKS = chain(*DEEDS)
 
@@ -82,8 +88,8 @@ def test_what_is_entered_comes_back() -> None:
 
 
 def test_a_whole_chain_holds() -> None:
-    assert (6, LINKS[-1].digest, None) == audit.first_fault(LINKS)
-    assert (6, LINKS[-1].digest, None) == audit.first_fault(LINKS[4:], 4, LINKS[3].digest)
+    assert (len(DEEDS), LINKS[-1].digest, None) == audit.first_fault(LINKS)
+    assert (len(DEEDS), LINKS[-1].digest, None) == audit.first_fault(LINKS[4:], 4, LINKS[3].digest)
     assert (0, audit.ORIGIN, None) == audit.first_fault([])
 
 
@@ -107,7 +113,7 @@ def test_R22_any_tampering_shows(data: st.DataObject) -> None:
             return
     elif kind == "remove":
         if at == len(LINKS) - 1:
-            assert audit.first_fault(tampered[:-1])[:2] == (5, LINKS[4].digest), "a noted head tells"
+            assert audit.first_fault(tampered[:-1])[:2] == (at, LINKS[at - 1].digest), "a noted head tells"
             return
         del tampered[at]
     elif kind == "insert":

@@ -25,7 +25,19 @@ from klaroen.core.model import (
     Zone,
     ZoneId,
 )
-from klaroen.core.policy import ACTIONS, RULES, SENDS, Action, Admitted, admit, may, may_act, may_see, scope_of
+from klaroen.core.policy import (
+    ACTIONS,
+    RULES,
+    SENDS,
+    Action,
+    Admitted,
+    admit,
+    demand,
+    may,
+    may_act,
+    may_see,
+    scope_of,
+)
 from klaroen.core.snapshot import Snapshot
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -280,6 +292,9 @@ ALLOWED: dict[Action, set[Role]] = {
     "switch_carriers": {"operator"},
     "put_receipts": {"carrier"},
     "put_recordings": {"police", "dispatch_centre", "crisis_authority"},
+    "see_grants": {"police"},
+    "grant": {"police"},
+    "stop_network": {"police"},
 }
 
 
@@ -287,6 +302,14 @@ ALLOWED: dict[Action, set[Role]] = {
 def test_R7_each_role_may_do_what_its_row_says(action: Action) -> None:
     """R7, R22: an operator sees counts, neither numbers nor texts; a carrier brings receipts and nothing else."""
     assert {role for role in ROLES if may(token(role), action)} == ALLOWED[action]
+
+
+def test_R09_who_may_not_is_told_the_rule_and_its_article() -> None:
+    """R9: granting is the police's."""
+    demand(POLICE, "grant")
+    with pytest.raises(InputError, match=r"coordinator may not do that \(R9, art. 8 d\)") as caught:
+        demand(token("coordinator"), "grant")
+    assert ("not-allowed", "R9") == (caught.value.problem.name, caught.value.problem.rule)
 
 
 def alert(alert_class: AlertClass, *networks: str, by: str = "somebody") -> Alert:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from tests.unit.edge import samples
 
-from klaroen.core import calls, frames
+from klaroen.core import calls, frames, mandates
 from klaroen.core.calls import Alerts, Ask, Greet, Readiness, Seen, Tokens, Told
 from klaroen.core.errors import Problem
 
@@ -26,6 +26,11 @@ ANSWERS: Mapping[type, object] = {
     calls.ListNetworks: samples.NETWORKS,
     calls.ShowNetwork: samples.NETWORK,
     calls.Evaluate: samples.EVALUATION,
+    mandates.ListGrants: samples.GRANTS,
+    mandates.PutGrant: samples.GRANT,
+    mandates.WithdrawGrant: samples.GRANT,
+    mandates.StopNetwork: samples.HALT,
+    mandates.ResumeNetwork: samples.HALT,
     calls.ListCarriers: samples.CARRIERS,
     calls.SwitchCarrier: samples.CARRIER,
     calls.PutReceipts: None,

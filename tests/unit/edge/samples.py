@@ -17,6 +17,9 @@ from klaroen.core.views import (
     DeliveryPage,
     DeliveryView,
     DeliveryWhyView,
+    GrantPage,
+    GrantView,
+    HaltView,
     NetworkCounts,
     NetworkCountsPage,
     NetworkPage,
@@ -122,6 +125,17 @@ DELIVERY = DeliveryView("M1", ("BIN-0001",), "nl", "reached", None, "sms", None,
 WHY = DeliveryWhyView(
     "M1", ("BIN-0001",), "nl", "reached", None, "sms", None, (ATTEMPT,), (WhyView("R14", "9b", "by the plan", None),)
 )
+HALT = HaltView("BIN-0001", stopped=True, recognised=True, since="2026-11-21T08:15:30.123Z", deliveries_stopped=3)
+GRANT = GrantView(
+    network="BIN-0001",
+    coordinator="K1_0",
+    classes=("cold",),
+    until="2027-01-31T23:00:00.000Z",
+    given_at="2026-11-21T08:15:30.123Z",
+    by="police",
+    holds=True,
+)
+GRANTS = GrantPage((GRANT,))
 NETWORK = NetworkView(
     id="BIN-0001",
     name="Kerkstraat",

@@ -10,12 +10,26 @@ from tests.unit.edge.world import edge_world
 from klaroen.core import calls
 from klaroen.core.calls import ListAlerts, ListDeliveries, ListNetworks, ShowDelivery, SwitchCarrier
 from klaroen.core.errors import PROBLEMS, Problem
+from klaroen.core.follow_up import FollowUpRequest
+from klaroen.core.mandates import GrantRequest, HaltRequest
 from klaroen.edge.openapi import document
 from klaroen.edge.queries import read_language
 from klaroen.edge.routes import ROUTES, Route
 
 DOCUMENT = document()
-TARGETS = {"id": "A1", "member": "M1", "name": "malformed", "carrier": "plain", "clip": "a" * 64 + ".wav"}
+TARGETS = {
+    "id": "A1",
+    "member": "M1",
+    "name": "malformed",
+    "carrier": "plain",
+    "clip": "a" * 64 + ".wav",
+    "coordinator": "K1",
+}
+BODIES: dict[object, bytes] = {
+    FollowUpRequest: b'{"to": "reached", "content": {"nl": {"text": "Dank u."}}}',
+    GrantRequest: b'{"until": "2027-01-31"}',
+    HaltRequest: b'{"reason": "It patrols.", "with": "mayor"}',
+}
 
 
 def target(route: Route) -> str:
@@ -32,10 +46,9 @@ async def test_each_answer_is_in_the_shape_that_is_described(route: Route) -> No
     async with edge_world() as world:
         if route.path == "/v1/alerts" and route.method == "POST":
             answer = await world.post_alert()
-        elif route.path.endswith("/follow-ups"):
+        elif route.body in BODIES:
             headers = {"content-type": "application/json", "idempotency-key": "k"}
-            body = b'{"to": "reached", "content": {"nl": {"text": "Dank u."}}}'
-            answer = await world.call("POST", target(route), headers, body)
+            answer = await world.call(route.method, target(route), headers, BODIES[route.body])
         else:
             answer = await world.call(route.method, target(route), body=b"RIFF" if route.method == "POST" else b"")
         assert answer.status == route.success
@@ -77,7 +90,7 @@ async def test_without_a_token_nothing_is_asked(route: Route) -> None:
 async def test_a_method_that_is_not_taken_is_405_with_those_that_are(path: str) -> None:
     async with edge_world() as world:
         route = next(one for one in ROUTES if one.path == path)
-        answer = await world.call("DELETE", target(route))
+        answer = await world.call("PATCH", target(route))
         assert (answer.status, answer.problem) == (405, "method-not-allowed")
         expected = {one.method for one in ROUTES if one.path == path}
         expected |= {"HEAD"} if any(one.method == "GET" and one.headed for one in ROUTES if one.path == path) else set()

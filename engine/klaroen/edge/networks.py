@@ -1,0 +1,50 @@
+"""What the police decide about networks: grants to coordinators, networks stopped and resumed.
+
+Law: the edge reads and bounds what is asked; whether it is so is dispatch's to decide.
+"""
+
+from typing import TypeVar
+
+from klaroen.core.mandates import (
+    GrantRequest,
+    HaltRequest,
+    ListGrants,
+    PutGrant,
+    ResumeNetwork,
+    StopNetwork,
+    WithdrawGrant,
+)
+from klaroen.core.posted import read_json, shaped
+from klaroen.core.views import GrantPage, GrantView, HaltView
+from klaroen.edge.alerts import JSON, read_media_type
+from klaroen.edge.desk import Desk
+from klaroen.edge.exchange import Call, Reply
+
+T = TypeVar("T")
+
+
+async def _posted(call: Call, shape: type[T]) -> T:
+    """Raises InputError."""
+    read_media_type(call, JSON)
+    return shaped(read_json(await call.body()), shape)
+
+
+async def list_grants(desk: Desk, call: Call) -> Reply:
+    return await desk.show(call, ListGrants(call.parameters["id"]), GrantPage)
+
+
+async def put_grant(desk: Desk, call: Call) -> Reply:
+    request = await _posted(call, GrantRequest)
+    return await desk.show(call, PutGrant(call.parameters["id"], call.parameters["coordinator"], request), GrantView)
+
+
+async def withdraw_grant(desk: Desk, call: Call) -> Reply:
+    return await desk.show(call, WithdrawGrant(call.parameters["id"], call.parameters["coordinator"]), GrantView)
+
+
+async def stop_network(desk: Desk, call: Call) -> Reply:
+    return await desk.show(call, StopNetwork(call.parameters["id"], await _posted(call, HaltRequest)), HaltView)
+
+
+async def resume_network(desk: Desk, call: Call) -> Reply:
+    return await desk.show(call, ResumeNetwork(call.parameters["id"], await _posted(call, HaltRequest)), HaltView)

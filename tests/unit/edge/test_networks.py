@@ -1,0 +1,60 @@
+"""Grants, and networks stopped and resumed, over HTTP."""
+
+import json
+
+import pytest
+from tests.unit.edge.virtual import in_virtual_time
+from tests.unit.edge.world import edge_world
+
+from klaroen.core import mandates
+from klaroen.core.mandates import GrantRequest, HaltRequest
+
+GRANT = "/v1/networks/BIN-0001/grants/K1_0"
+JSON = {"content-type": "application/json"}
+
+
+@in_virtual_time
+async def test_R09_the_police_grant_and_withdraw_over_http() -> None:
+    """PUT names classes (cold unless said) and a date; DELETE answers with what it was; GET lists."""
+    async with edge_world() as world:
+        given = await world.call("PUT", GRANT, JSON, b'{"until": "2027-01-31"}')
+        assert (200, "K1_0") == (given.status, given.json["coordinator"])
+        assert [mandates.PutGrant("BIN-0001", "K1_0", GrantRequest("2027-01-31"))] == world.dispatch.asked(
+            mandates.PutGrant
+        )
+        assert 200 == (await world.call("DELETE", GRANT)).status
+        assert [mandates.WithdrawGrant("BIN-0001", "K1_0")] == world.dispatch.asked(mandates.WithdrawGrant)
+        listed = await world.get("/v1/networks/BIN-0001/grants")
+        assert ["K1_0"] == [one["coordinator"] for one in listed.json["items"]]
+
+
+@in_virtual_time
+async def test_R01_a_network_is_stopped_and_resumed_with_a_reason() -> None:
+    """Why, and with whom of the municipality, goes to the audit trail."""
+    async with edge_world() as world:
+        body = json.dumps({"reason": "It patrols.", "with": "mayor"}).encode()
+        stopped = await world.call("POST", "/v1/networks/BIN-0001/stop", JSON, body)
+        assert (200, True) == (stopped.status, stopped.json["stopped"])
+        assert 200 == (await world.call("POST", "/v1/networks/BIN-0001/resume", JSON, body)).status
+        why = HaltRequest("It patrols.", "mayor")
+        assert [mandates.StopNetwork("BIN-0001", why)] == world.dispatch.asked(mandates.StopNetwork)
+        assert [mandates.ResumeNetwork("BIN-0001", why)] == world.dispatch.asked(mandates.ResumeNetwork)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "at"),
+    [
+        ("PUT", GRANT, b"{}", "$.until"),
+        ("PUT", GRANT, b'{"until": "tomorrow"}', "$.until"),
+        ("PUT", GRANT, b'{"until": "2027-01-31", "classes": ["crisis"]}', "$.classes[0]"),
+        ("PUT", GRANT, b'{"until": "2027-01-31", "classes": []}', "$.classes"),
+        ("POST", "/v1/networks/BIN-0001/stop", b'{"reason": "x"}', "$.with"),
+        ("POST", "/v1/networks/BIN-0001/resume", b'{"with": "mayor"}', "$.reason"),
+    ],
+)
+@in_virtual_time
+async def test_what_lacks_a_field_or_breaks_its_bounds_is_refused(method, path, body, at) -> None:
+    async with edge_world() as world:
+        answer = await world.call(method, path, JSON, body)
+        assert (422, "invalid", at) == (answer.status, answer.problem, answer.json["at"])
+        assert [] == world.dispatch.asks
