@@ -2,12 +2,12 @@
 
 import pytest
 import trio
-from msgspec.structs import replace
 from tests.simulation.audit import audit
 from tests.simulation.world import GRACE_S, SMS_S, TEXT_ONLY, network, sheets
 
 from klaroen.core import calls
-from klaroen.core.ports import Receipt
+from klaroen.core.model import AlertId
+from klaroen.core.ports import Receipt, Unknown
 from klaroen.core.sheet import NEVER
 from klaroen.testing.deeds import PROVED, UNPROVED, Deed, Proof
 from klaroen.testing.far_end import FarEnd
@@ -74,12 +74,8 @@ async def test_receipts_from_strangers_prove_nothing(autojump_clock, world_of) -
 
 async def test_each_part_must_arrive(autojump_clock, world_of) -> None:
     """A text of two parts is reached when both are proved."""
-    first_only = FarEnd("alpha", PROVED)
-    async with world_of(first_only, **ONE_STEP).running() as world:
-        proved = first_only.prove
-        first_only.prove = lambda envelope, proof, now, ref, part: proved(
-            envelope, replace(proof, after_s=0.1 + 3 * part), now, ref, part
-        )
+    alpha = FarEnd("alpha", Deed(proofs=(Proof(gap_s=3.0),)))
+    async with world_of(alpha, **ONE_STEP).running() as world:
         sent = await world.send(**TWO_PARTS)
         await trio.sleep(2)
         assert 0 == (await world.status(sent.id)).reached
@@ -104,6 +100,35 @@ async def test_proof_after_the_end_amends_the_account(autojump_clock, world_of, 
         assert ("done", 0, 10) == (status.state, status.handed_over, status.reached)
         assert not world.desk.store.standing().orphans
         audit(world, sent.id)
+
+
+async def test_proof_after_the_end_of_one_that_was_never_answered(autojump_clock, world_of) -> None:
+    """Its answer is lost, and proof by reference and handset comes when the alert is over, after a restart even."""
+    alpha = FarEnd("alpha", Deed(Unknown("no answer"), proofs=(Proof(40.0, by="reference"),)))
+    world = world_of(alpha, **ONE_STEP)
+    async with world.running():
+        sent = await world.send(expires_in_s=10)
+        assert 0 == (await world.over(sent.id)).reached
+    async with world.running():
+        await trio.sleep(45)
+        assert 10 == (await world.status(sent.id)).reached
+        audit(world, sent.id)
+
+
+async def test_proof_in_the_moment_of_the_end_is_shown_at_once(autojump_clock, world_of) -> None:
+    """Between its closing and the last push an alert is still in hand: what amends the one amends the other."""
+    alpha = FarEnd("alpha", UNPROVED)
+    async with world_of(alpha, **ONE_STEP).running() as world:
+        sent = await world.send(expires_in_s=10)
+        opened = world.desk.alerts[AlertId(sent.id)]
+        await world.over(sent.id)
+        world.desk.alerts[opened.alert.id] = opened  # as if the push were still to come
+        refs = [ref for _, sheet in sheets(world, sent.id) for ref in sheet.refs]
+        await world.ask(calls.PutReceipts(alpha.name, (Receipt("reached", "", ref=refs[0]),)), object, None)
+        await world.until(lambda: not world.desk.store.standing().orphans and not world.desk.backlog)
+        await trio.sleep(0.1)
+        assert 1 == opened.account.count("reached")
+        assert 1 == (await world.status(sent.id)).reached
 
 
 async def test_webhook_receipts_are_durable_when_answered(autojump_clock, world_of) -> None:

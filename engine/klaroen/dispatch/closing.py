@@ -16,10 +16,10 @@ from klaroen.core import audit, journal
 from klaroen.core.account import STATES, Account
 from klaroen.core.audience import Audience
 from klaroen.core.ids import attempt_ids
-from klaroen.core.model import AlertState, CarrierName
-from klaroen.core.records import References
+from klaroen.core.model import AlertId, AlertState, CarrierName
+from klaroen.core.records import BatchRow, References
 from klaroen.core.sheet import WHOLE, Sheet
-from klaroen.core.state import PROOFS
+from klaroen.core.state import PROOFS, UNKNOWN
 from klaroen.dispatch import counting, settle
 from klaroen.dispatch.booking import Late, open_ledger
 from klaroen.dispatch.desk import Desk
@@ -68,7 +68,7 @@ async def close(desk: Desk, opened: OpenAlert) -> None:
     for page in opened.pages.values():
         if ledger is not None:
             ledger.add(page.sheet)
-        found = references_of(page)
+        found = references_of(desk, page)
         if found is not None:
             references.append(found)
             desk.closed.setdefault(found.carrier, []).append(found)
@@ -90,8 +90,11 @@ async def close(desk: Desk, opened: OpenAlert) -> None:
     desk.push_bell.ring()
 
 
-def references_of(page: Page) -> References | None:
-    """Return the carrier ids and keys of a batch, as hashes, with where they lead."""
+def references_of(desk: Desk, page: Page) -> References | None:
+    """Return the carrier ids and keys of a batch, as hashes, with where they lead.
+
+    Of an attempt whose answer never came no id is known: its reference and handset stand for it.
+    """
     sheet, station = page.sheet, page.station
     if sheet.carrier is None:
         return None
@@ -101,6 +104,12 @@ def references_of(page: Page) -> References | None:
     if station is not None and station.knows(page):
         ids = attempt_ids(page.batch, station.name, sheet.deliveries)
         rows += [(hash_ref(attempt), index << 8 | WHOLE) for index, attempt in enumerate(ids)]
+    for index, state in enumerate(sheet.states):
+        if state == UNKNOWN:
+            name = adrift_name(
+                (page.reference + index) & 0xFFFF, settle.hashed_address(desk, page.opened.audience, sheet, index)
+            )
+            rows.append((hash_ref(name), index << 8 | WHOLE))
     rows.sort()
     if not rows:
         return None
@@ -130,6 +139,11 @@ def forget(page: Page) -> None:
                 del station.unsettled[reference]
 
 
+def adrift_name(reference: int, address: bytes) -> str:
+    """Return how an attempt without an id is known: by what we gave it and where it went."""
+    return f"{reference}\0{address.hex()}"
+
+
 def hash_ref(ref: str) -> bytes:
     return hashlib.blake2b(ref.encode(), digest_size=HASH_BYTES).digest()
 
@@ -157,7 +171,10 @@ def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int) -
 
 def find_closed(closed: Sequence[References], one: Kept) -> tuple[References, int] | None:
     """Return the closed batch and the row (index << 8 | part) that a receipt speaks of."""
-    for name in (one.ref, one.alias, one.attempt):
+    adrift = None
+    if one.reference is not None and one.address is not None:
+        adrift = adrift_name(one.reference, one.address)
+    for name in (one.ref, one.alias, one.attempt, adrift):
         if name is None:
             continue
         digest = hash_ref(name)
@@ -179,13 +196,13 @@ async def amend(desk: Desk, references: References, row: int, orphan: Orphan) ->
         tail = [blob for batch, blob in rows if batch == references.batch]
         sheet = Sheet.thaw(batch_row.batch, None, tail)
         index, part = row >> 8, row & 0xFF
-        if verified(sheet, index, part, kept):
+        audience = Audience.decode(desk.store.audience(references.alert))
+        if verified(sheet, index, part, kept) or is_adrift(desk, audience, batch_row, sheet, index, kept):
             now = desk.clock.now()
             ms = max(1, min(kept.at or now, now) - alert_row.alert.accepted_at)
             old = sheet.states[index]
             whole = part if sheet.batch.parts > 1 else WHOLE
             if sheet.prove(index, whole, state, ms, kept.code):
-                audience = Audience.decode(desk.store.audience(references.alert))
                 account = Account.reopen(audience, alert_row.final)
                 late = Late(alert_row.alert, audience, account, sheet, index)
                 account.prove(sheet, index, old)
@@ -201,7 +218,17 @@ async def amend(desk: Desk, references: References, row: int, orphan: Orphan) ->
                     desk.store.amend, references.alert, account.close(), references.batch, entry, now,
                     late.books(desk, old, ms),
                 )  # fmt: skip
+                show_amended(desk, references.alert, account)
     orphan.match(desk)
+
+
+def show_amended(desk: Desk, alert: AlertId, account: Account) -> None:
+    """An alert that was closed just now is in hand until the edges have heard of it: they are to hear this."""
+    opened = desk.alerts.get(alert)
+    if opened is not None:
+        opened.account = account
+        desk.changed.add(alert)
+        desk.push_bell.ring()
 
 
 def verified(sheet: Sheet, index: int, part: int, kept: Kept) -> bool:
@@ -210,3 +237,9 @@ def verified(sheet: Sheet, index: int, part: int, kept: Kept) -> bool:
         carrier = sheet.carrier or CarrierName("")
         return kept.attempt == attempt_ids(sheet.batch, carrier, [sheet.deliveries[index]])[0]
     return sheet.refs[index].split(journal.REF_JOINT)[part] in (kept.ref, kept.alias)
+
+
+def is_adrift(desk: Desk, audience: Audience, row: BatchRow, sheet: Sheet, index: int, kept: Kept) -> bool:
+    """The same of one that is known by its reference and its handset alone."""
+    address = settle.hashed_address(desk, audience, sheet, index)
+    return (kept.reference, kept.address) == ((row.reference + index) & 0xFFFF, address)

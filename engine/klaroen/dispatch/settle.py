@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, assert_never
 
 from klaroen.core import pace as paces
+from klaroen.core.audience import Audience
 from klaroen.core.journal import REF_JOINT
 from klaroen.core.model import ADDRESS_KINDS, AttemptId, Instant
 from klaroen.core.phases import NOTE_CHARS_MAX, outcome_of
@@ -25,7 +26,7 @@ from klaroen.core.ports import (
     Unknown,
     Unsent,
 )
-from klaroen.core.sheet import WHOLE
+from klaroen.core.sheet import WHOLE, Sheet
 from klaroen.core.state import FAILED, PROOFS, REACHED, REFUSED, UNKNOWN, UNSENT
 from klaroen.dispatch import counting, lines
 from klaroen.dispatch.desk import Desk
@@ -181,7 +182,7 @@ def _hear_adrift(desk: Desk, station: Station, page: Page, index: int, now: Inst
     waiting = station.adrift.get((page.reference + index) & 0xFFFF)
     if not waiting:
         return
-    address = hash_address(desk.address_key, _address(desk, page, index))
+    address = hashed_address(desk, page.opened.audience, page.sheet, index)
     for orphan in waiting:
         if orphan.receipt.address == address and not orphan.matched:
             apply(desk, page, index, WHOLE, orphan.receipt, now)
@@ -241,14 +242,15 @@ def find(desk: Desk, station: Station, one: Kept) -> tuple[Page, int, int] | Non
     if one.reference is None or one.address is None:
         return None
     for page, index in station.unsettled.get(one.reference, ()):
-        if hash_address(desk.address_key, _address(desk, page, index)) == one.address:
+        if hashed_address(desk, page.opened.audience, page.sheet, index) == one.address:
             return page, index, WHOLE
     return None
 
 
-def _address(desk: Desk, page: Page, index: int) -> str:
-    numbers = desk.register.snapshot.addresses[ADDRESS_KINDS.index(page.batch.step.address)]
-    return numbers[page.opened.audience.members[page.sheet.deliveries[index]]] or ""
+def hashed_address(desk: Desk, audience: Audience, sheet: Sheet, index: int) -> bytes:
+    """Return the handset of one attempt, as receipts are kept."""
+    numbers = desk.register.snapshot.addresses[ADDRESS_KINDS.index(sheet.batch.step.address)]
+    return hash_address(desk.address_key, numbers[audience.members[sheet.deliveries[index]]] or "")
 
 
 def apply(desk: Desk, page: Page, index: int, part: int, one: Kept, now: Instant) -> None:

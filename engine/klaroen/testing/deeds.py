@@ -21,6 +21,8 @@ class Proof(Struct, frozen=True):
     by: Literal["ref", "attempt", "reference", "other ref", "other number"] = "ref"
     """How it names the attempt; the last two name nobody's."""
     code: str = "000"
+    gap_s: float = 0.0
+    """Between the receipts of two parts of a text."""
 
 
 class Deed(Struct, frozen=True):

@@ -24,15 +24,26 @@ class PowerCut(BaseException):
 
 
 class Disk(InlineWriter):
-    """Writes at once, unless the power is off or the disk is full; `World.cut_*_commit` count to the power cut."""
+    """Writes at once, unless the power is off or the disk is full; `World.cut_*_commit` count to the power cut.
+
+    A slow one (`World.disk_lag_s`) takes one bulk write after the other, and urgent ones beside them, as the writer's
+    thread does.
+    """
 
     def __init__(self, store: Transactional, world: "World") -> None:
         super().__init__(store)
         self._transactional = store
         self._world = world
+        self._bulk = trio.Lock()
 
-    async def write(self, method: Callable[[*Ts], T], *args: *Ts, urgent: bool = False) -> T:  # noqa: ARG002
+    async def write(self, method: Callable[[*Ts], T], *args: *Ts, urgent: bool = False) -> T:
         world = self._world
+        if world.disk_lag_s:
+            if urgent:
+                await trio.sleep(world.disk_lag_s)
+            else:
+                async with self._bulk:
+                    await trio.sleep(world.disk_lag_s)
         if world.dark:
             raise PowerCut
         if world.disk_full or world.refuses(method.__name__, args):
@@ -43,6 +54,7 @@ class Disk(InlineWriter):
             world.dark = True
             raise PowerCut
         result = transact(self._transactional, lambda: method(*args))
+        world.ear.committed(method.__name__, args)
         if world.commits == world.cut_after_commit:
             world.dark = True
             raise PowerCut

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from klaroen.core.model import AttemptId, CarrierName, Channel
 from klaroen.core.ports import Accepted, Answer, Call, Emit, Envelope, Event, Link, Outcome, Receipt
 from klaroen.testing.deeds import LATENCY_S, PROVED, Deed, Proof, Script
+from klaroen.testing.ear import Deaf, Ear
 
 WINDOW: Final = 1_000
 REPEAT_S: Final = 1.0
@@ -55,6 +56,7 @@ class FarEnd:
         self.before_hand_over: list[Callable[[FarEnd, Sequence[Envelope]], int | None]] = []
         """Called with what is offered; a number says how many get through before the power fails."""
         self.up = True
+        self.ear: Ear = Deaf()
         self.id_end = ""
         """What its ids end in: to a carrier an id may be any characters."""
         self._seen: Counter[AttemptId] = Counter()
@@ -66,6 +68,8 @@ class FarEnd:
         self._changed = trio.Event()
         self._emitted: dict[object, Receipt] = {}
         """Receipts said and not acknowledged, by ticket."""
+        self._meant: dict[object, tuple[AttemptId, int, int]] = {}
+        """Ticket -> the attempt, part and how often it had been seen, of which a receipt speaks, however it says so."""
 
     @property
     def connection(self) -> int:
@@ -79,6 +83,10 @@ class FarEnd:
     @property
     def calls_are_up(self) -> bool:
         return any(isinstance(event, Call) for *_, event in self._due)
+
+    @property
+    def has_more_to_say(self) -> bool:
+        return bool(self._due or self._emitted)
 
     def cut(self) -> None:
         """The link is lost, with every answer that was on its way."""
@@ -104,11 +112,14 @@ class FarEnd:
         now, attempt = trio.current_time(), envelope.attempt
         seen = self._seen[attempt]
         self._seen[attempt] += 1
-        self.handed.append(Handed(now, envelope, self.name, seen))
+        handed = Handed(now, envelope, self.name, seen)
+        self.handed.append(handed)
         if self.keyed and attempt in self._accepted:  # a repeat: said again, not sent again
+            self.ear.took(self, handed, 0)
             self._say(now + LATENCY_S, Answer(attempt, Accepted(self._accepted[attempt])))
             return
         deed = self.script(envelope, seen)
+        self.ear.took(self, handed, deed.copies)
         text, parts = envelope.content.text, envelope.content.parts
         refs = tuple(f"{self.name}-{len(self.handed)}-{part}{self.id_end}" for part in range(parts))
         if deed.copies:
@@ -120,11 +131,11 @@ class FarEnd:
             self._say(now + deed.answer_s, Answer(attempt, outcome))
         for proof in deed.proofs:
             for part, ref in enumerate(refs):
-                self.prove(envelope, proof, now, ref, part)
+                self.prove(envelope, proof, now, ref, part, seen)
         for after_s, phase, seconds in deed.course:
             self._schedule(now + after_s, None, Call(attempt, phase, seconds))
 
-    def prove(self, envelope: Envelope, proof: Proof, now: float, ref: str, part: int) -> None:
+    def prove(self, envelope: Envelope, proof: Proof, now: float, ref: str, part: int, seen: int = 0) -> None:
         """Have one receipt said in its time."""
         named: dict[str, dict[str, Any]] = {
             "ref": {"ref": ref, "part": part},
@@ -133,7 +144,14 @@ class FarEnd:
             "other ref": {"ref": f"x{ref}"},
             "other number": {"ref": f"y{ref}", "reference": envelope.reference, "address": "+32470999999"},
         }
-        self._schedule(now + proof.after_s, None, Receipt(proof.state, proof.code, **named[proof.by]))
+        at = now + proof.after_s + proof.gap_s * part
+        self._schedule(at, None, Receipt(proof.state, proof.code, **named[proof.by]))
+        if not proof.by.startswith("other"):
+            self._meant[self._serial] = (envelope.attempt, part, seen)
+
+    def meant(self, receipt: Receipt) -> tuple[AttemptId, int, int] | None:
+        """Return the attempt, part and copy of which a receipt of ours speaks; None where it is nobody's."""
+        return self._meant.get(receipt.ticket)
 
     def _say(self, at: float, answer: Answer) -> None:
         self._schedule(at, self._connection, answer)
@@ -141,6 +159,8 @@ class FarEnd:
     def _schedule(self, at: float, connection: int | None, event: Event) -> None:
         self._serial += 1
         if isinstance(event, Receipt):
+            if event.ticket in self._meant:  # said again
+                self._meant[self._serial] = self._meant[event.ticket]
             event = replace(event, ticket=self._serial)
         heapq.heappush(self._due, (at, self._serial, connection, event))
         self._change()
@@ -173,6 +193,7 @@ class FarEnd:
                 await self.wait_change()
 
     def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
+        self.ear.acknowledged(self, receipts, stored=stored)
         for receipt in receipts:
             told = self._emitted.pop(receipt.ticket, None)
             if told is not None and not stored:

@@ -21,6 +21,8 @@ PATIENCE_S: Final = 60.0
 """For what must come of itself; longer than any back-off that a carrier may have (30 s)."""
 ASK_S: Final = 0.05
 DEADLINE_S: Final = 5.0
+STARTS_AT: Final = Instant(1_795_302_930_000)
+"""A Saturday in November 2026, 23:15 in Brussels."""
 RING_S: Final = 10.0
 CLIP: Final = bytes(0x55 + index % 0x80 for index in range(8_000))
 """What calls of the checks play, once: a second of A-law. The author of a test puts it where the carrier looks."""
@@ -51,10 +53,10 @@ class Peer(Protocol):
 
 
 class TrioClock:
-    """UTC that passes with trio's clock, virtual or not."""
+    """UTC that passes with trio's clock, virtual or not, from an instant on."""
 
-    def __init__(self) -> None:
-        self._offset_ms = 1_795_302_930_000 - round(trio.current_time() * 1000)
+    def __init__(self, starts_at: Instant = STARTS_AT) -> None:
+        self._offset_ms = starts_at - round(trio.current_time() * 1000)
 
     def now(self) -> Instant:
         return Instant(self._offset_ms + round(trio.current_time() * 1000))

@@ -11,6 +11,7 @@ import trio
 from klaroen.core.errors import CarrierDownError
 from klaroen.core.model import AttemptId
 from klaroen.core.ports import Answer, Carrier, Clock, Emit, Envelope, Event, Link, Receipt, Unknown
+from klaroen.core.state import MultipartRule
 from klaroen.settings import Plugged
 from klaroen.testing.disk import PowerCut
 from klaroen.testing.far_end import FarEnd
@@ -40,12 +41,16 @@ class ScriptedCarrier:
             finally:
                 self._open = False
             lost, self._waiting = list(self._waiting), {}
-            await self._emit([Link(False, 0, "cut"), *(Answer(one, Unknown("link lost")) for one in lost)])
+            await self._say([Link(False, 0, "cut"), *(Answer(one, Unknown("link lost")) for one in lost)])
 
     async def _hear(self, events: Sequence[Event]) -> None:
         for event in events:
             if isinstance(event, Answer):
                 self._waiting.pop(event.attempt, None)
+        await self._say(events)
+
+    async def _say(self, events: Sequence[Event]) -> None:
+        self._end.ear.said(self._end, events)
         await self._emit(events)
 
     async def _give_up_forever(self) -> None:
@@ -55,7 +60,7 @@ class ScriptedCarrier:
             for attempt in late:
                 del self._waiting[attempt]
             if late:
-                await self._emit([Answer(one, Unknown("deadline")) for one in late])
+                await self._say([Answer(one, Unknown("deadline")) for one in late])
 
     async def hand_over(self, envelopes: Sequence[Envelope]) -> None:
         if not self._open:
@@ -90,6 +95,7 @@ class Scripted(Plugged, frozen=True, kw_only=True, tag_field="kind", tag="script
     lines: int | None = None
     outlives: bool = True
     silence: int = 2_000
+    parts_rule: MultipartRule = "all"
 
     @property
     def keyed(self) -> bool:
@@ -98,6 +104,10 @@ class Scripted(Plugged, frozen=True, kw_only=True, tag_field="kind", tag="script
     @property
     def calls_outlive_us(self) -> bool:
         return self.outlives
+
+    @property
+    def multipart_rule(self) -> MultipartRule:
+        return self.parts_rule
 
     @property
     def silence_ms(self) -> int:

@@ -40,9 +40,10 @@ from klaroen.store.writer import WritableStore, transact
 from klaroen.telemetry import Depths, DispatchMetrics
 from klaroen.testing.country import TOKENS
 from klaroen.testing.disk import Disk, PowerCut
+from klaroen.testing.ear import Deaf, Ear
 from klaroen.testing.far_end import Copy, FarEnd, Handed
 from klaroen.testing.reckoning import members_counted, sheets
-from klaroen.testing.rig import TrioClock
+from klaroen.testing.rig import STARTS_AT, TrioClock
 from klaroen.testing.scripted import Scripted
 
 T = TypeVar("T")
@@ -72,11 +73,20 @@ class World:
         tokens: Sequence[Token] = TOKENS,
         speaker: Speaker | None = None,
         seed: int = 1,
+        starts_at: Instant = STARTS_AT,
+        ear: Ear | None = None,
     ) -> None:
         self.ends = {end.name: end for end in ends}
+        self.ear: Ear = ear or Deaf()
+        for end in ends:
+            end.ear = self.ear
+            end.before_hand_over.append(lambda _end, _envelopes: 0 if self.dark else None)
         self.directory = directory
         self.mock = clock
-        self.clock = TrioClock()
+        self.wall = TrioClock(starts_at)
+        self.skew_ms = 0
+        """By how much the machine's clock is wrong: a process reads it when it starts, and never again (law 9)."""
+        self.clock = self.wall
         self.country = country
         self.seed = seed
         self.speaker = speaker
@@ -85,6 +95,7 @@ class World:
         self.cut_after_commit: int | None = None
         self.dark = False
         self.disk_full = False
+        self.disk_lag_s = 0.0
         self.refuses: Callable[[str, Any], bool] = lambda _method, _args: False
         """Whether the disk is full for just this write."""
         own = carriers or {}
@@ -102,6 +113,7 @@ class World:
         store.close_connections()
         self.desk: Desk
         self._office: Office
+        self._life: trio.CancelScope | None = None
         self._keys = 0
 
     def _furnish(self, store: WritableStore, tokens: Sequence[Token]) -> None:
@@ -111,11 +123,13 @@ class World:
             store.put_token(one)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["World"]:
-        """Dispatch runs for as long as the block; a power cut ends it from within."""
+    async def running(self, *, linked: bool = True) -> AsyncIterator["World"]:
+        """Dispatch runs for as long as the block; a power cut ends it from within. `linked` waits for the links."""
         self.dark = False
         store = open_store("sqlite", self.directory, synchronous="OFF")
         try:
+            standing = store.standing()
+            self.clock = TrioClock(Instant(max(self.wall.now() + self.skew_ms, standing.last_instant)))
             metrics = DispatchMetrics(self.settings, Depths)
             desk = Desk(self.settings, store, Disk(store, self), self.clock, metrics, "sim:1", b"k" * 32, self.speaker)
             desk.chance = random.Random(self.seed)
@@ -123,15 +137,31 @@ class World:
             load_register(desk)
             load_tokens(desk)
             build_fleet(desk, EmitFor(desk))
-            recover(desk, desk.store.standing())
+            recover(desk, standing)
             self.desk, self._office = desk, Office(desk)
+            self.ear.began(self, standing)
             async with trio.open_nursery() as nursery:
+                self._life = nursery.cancel_scope
                 start_work(nursery, desk, Counter(desk))
-                await self.until(lambda: all(s.link_up or not self._may_be_up(s.name) for s in desk.all_stations()))
+                if linked:
+                    await self.until(lambda: all(s.link_up or not self._may_be_up(s.name) for s in desk.all_stations()))
                 yield self
                 nursery.cancel_scope.cancel()
+            if self.dark:
+                raise PowerCut
         finally:
+            self._life = None
             store.close_connections()
+
+    @property
+    def alive(self) -> bool:
+        return self._life is not None and not self.dark
+
+    def kill(self) -> None:
+        """The process dies here: whoever runs gets no further than to its next checkpoint, and nothing leaves."""
+        assert self._life is not None, "nobody lives"
+        self.dark = True
+        self._life.cancel()
 
     @asynccontextmanager
     async def until_dark(self) -> AsyncIterator["World"]:

@@ -1,0 +1,172 @@
+"""From a seed to a scenario.
+
+Law: each part is drawn by a chance of its own, named after the seed and the part's place, so that leaving one out
+leaves the others as they are.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+from typing import Final
+
+from klaroen.core.model import AlertClass, CarrierName, Instant, Mode, Window
+from klaroen.core.plan import BRUSSELS
+from klaroen.testing.simulator.scenario import (
+    Ailing,
+    AlertDraw,
+    CarrierDraw,
+    Character,
+    ClockStep,
+    Death,
+    Fault,
+    Ill,
+    Kind,
+    Move,
+    Scenario,
+    Spell,
+    Stop,
+    Storm,
+    When,
+)
+
+SPAN_S: Final = 40.0
+"""In which alerts are posted and faults begin."""
+NIGHTS: Final = ("2026-11-26T11:00", "2026-11-26T23:59", "2026-03-29T01:59", "2026-10-25T02:59")
+"""Local starts: an ordinary day, a midnight, and the two nights in which clocks change."""
+WINDOWS: Final = (
+    (Window("00:00", "24:00", ("sms", "tts")),),
+    (Window("00:00", "24:00", ("sms",)),),
+    (Window("00:00", "24:00", ("tts", "sms")),),
+    (Window("00:00", "12:00", ("tts", "sms", "email")), Window("12:00", "24:00", ("sms", "email"))),
+)
+TEXTS: Final = (
+    "Inbraak bezig in de Kerkstraat. Bel 101.",
+    "Hou ramen en deuren dicht; luister naar de radio en bel niemand op, ook niet om te vragen wat er gebeurt. " * 2,
+    "🚨 Évacuez “calmement” — rue de l’Église",
+)
+LONG: Final = 1
+"""The text of two parts."""
+
+
+def draw(seed: int) -> Scenario:
+    """Return the whole world of a seed."""
+    chance = Random(f"{seed} world")
+    networks = chance.choice((1, 1, 2, 3))
+    calls = chance.random() < 0.4
+    carriers = [_carrier(Random(f"{seed} carrier {place}"), place) for place in range(chance.choice((1, 2, 2, 3)))]
+    if calls:
+        carriers.append(_trunk(Random(f"{seed} trunk")))
+    alerts = chance.choice((1, 1, 2, 3, 4))
+    return Scenario(
+        seed=seed,
+        starts_at=_instant(chance.choice((NIGHTS[0], *NIGHTS))),
+        windows=tuple(chance.choice(WINDOWS) for _ in range(networks)),
+        members_each=chance.choice((1, 3, 8, 15, 30, 60)),
+        carriers=tuple(carriers),
+        alerts=tuple(_alert(Random(f"{seed} alert {place}"), place, networks) for place in range(alerts)),
+        faults=tuple(_fault(Random(f"{seed} fault {place}"), len(carriers)) for place in range(chance.randrange(5))),
+        unjournaled_max=chance.choice((5, 20, 100, 1000)),
+        patience_s=chance.choice(((4.0, 6.0, 2.0), (8.0, 8.0, 3.0), (2.0, 3.0, 5.0))),
+    )
+
+
+def _instant(local: str) -> Instant:
+    return Instant(round(datetime.fromisoformat(local).replace(tzinfo=BRUSSELS).timestamp() * 1000))
+
+
+def _carrier(chance: Random, place: int) -> CarrierDraw:
+    character: Character = chance.choice(("good", "good", "fair", "poor"))
+    return CarrierDraw(
+        name=CarrierName("abc"[place] + "-sms"),
+        channels=chance.choice((("sms",), ("sms",), ("sms", "email"))),
+        character=character,
+        rate_per_s=chance.choice((3.0, 10.0, 40.0, 200.0)),
+        window=chance.choice((1, 5, 20, 200)),
+        keyed=chance.random() < 0.3,
+        weight=chance.choice((1.0, 1.0, 3.0)),
+        lanes=chance.choice(((), (), (), (), ("crisis", "warm"))),
+        rule=chance.choice(("all", "all", "any", "first", "last")),
+    )
+
+
+def _trunk(chance: Random) -> CarrierDraw:
+    character: Character = chance.choice(("good", "fair", "poor"))
+    return CarrierDraw(
+        name=CarrierName("trunk"),
+        channels=("voice", "tts"),
+        character=character,
+        rate_per_s=chance.choice((2.0, 20.0)),
+        window=200,
+        lines=chance.choice((1, 3, 30)),
+        outlives=chance.random() < 0.5,
+    )
+
+
+def _alert(chance: Random, place: int, networks: int) -> AlertDraw:
+    alert_class: AlertClass = chance.choice(("warm", "warm", "crisis", "public_interest", "cold"))
+    mode: Mode = chance.choice(("live",) * 8 + ("exercise", "drill"))
+    related = place > 0 and chance.random() < 0.3
+    return AlertDraw(
+        at_s=chance.choice((0.0, 0.5, chance.uniform(0, SPAN_S / 2))) if place else 0.0,
+        alert_class=alert_class,
+        mode="live" if related else mode,
+        networks=tuple(sorted(chance.sample(range(networks), chance.randint(1, networks)))),
+        text=f"{chance.choice(TEXTS)}{place}",
+        lives_s=chance.choice((10, 20, 45, 90)),
+        confirm=alert_class != "crisis" and chance.random() < 0.1,
+        moves=_moves(chance),
+        kinship=chance.choice(("supersedes", "extends", "follows")) if related else None,
+        kin=chance.randrange(place) if related else 0,
+    )
+
+
+def _moves(chance: Random) -> tuple[Move, ...]:
+    after_s = chance.choice((0.1, 0.5, 3.0, 12.0))
+    pause = (Move(after_s, "pause"), Move(after_s + chance.choice((0.2, 5.0, 30.0)), "resume"))
+    cancel = (Move(after_s, "cancel"),)
+    return chance.choice(((), (), (), (), pause, cancel, (*pause, Move(after_s + 6.0, "cancel"))))
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+def _death(chance: Random, _carriers: int) -> Fault:
+    when: When = chance.choice(("before commit", "after commit", "hand-over", "await"))
+    most = {"before commit": 25, "after commit": 25, "hand-over": 8, "await": 400}[when]
+    return Death(_begins(chance), when, chance.randint(1, most), chance.choice((0.1, 2.0, 15.0)))
+
+
+def _stop(chance: Random, _carriers: int) -> Fault:
+    return Stop(_begins(chance), chance.choice((0.1, 3.0)))
+
+
+def _storm(chance: Random, carriers: int) -> Fault:
+    cuts, pause_s = chance.choice((1, 2, 6)), chance.choice((0.1, 1.0, 5.0))
+    return Storm(_begins(chance), chance.randrange(carriers), cuts, chance.choice((0.05, 1.0, 10.0)), pause_s)
+
+
+def _spell(chance: Random, carriers: int) -> Fault:
+    kind: Kind = chance.choice(("blackout", "brownout", "throttling", "lying", "refusing"))
+    return Spell(_begins(chance), chance.randrange(carriers), kind, chance.choice((1.0, 5.0, 20.0)))
+
+
+def _ailing(chance: Random, _carriers: int) -> Fault:
+    kind: Ill = chance.choice(("full", "slow"))
+    return Ailing(_begins(chance), kind, chance.choice((0.3, 3.0, 15.0)), chance.choice((0.002, 0.05, 0.7)))
+
+
+def _step(chance: Random, _carriers: int) -> Fault:
+    return ClockStep(_begins(chance), chance.choice((-3600.0, 3600.0, -5.0, 5.0)))
+
+
+_KINDS: Final[tuple[Callable[[Random, int], Fault], ...]] = (
+    _death, _death, _death, _stop, _storm, _storm, _spell, _spell, _ailing, _ailing, _step,
+)  # fmt: skip
+
+
+def _begins(chance: Random) -> float:
+    return chance.choice((0.0, chance.uniform(0.0, 2.0), chance.uniform(0.0, SPAN_S)))
+
+
+def _fault(chance: Random, carriers: int) -> Fault:
+    return chance.choice(_KINDS)(chance, carriers)

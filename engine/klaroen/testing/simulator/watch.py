@@ -1,0 +1,375 @@
+"""Who asks at every commit, hand-over and receipt whether what was promised holds.
+
+Law: facts come from outside; a promise that is broken ends the world at once, with its name.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import trio
+from msgspec import Struct
+
+from klaroen.core import pace
+from klaroen.core.account import Account
+from klaroen.core.journal import REF_JOINT
+from klaroen.core.model import ADDRESS_KINDS, CALL_CHANNELS, AlertId, AttemptId, CarrierName, Instant
+from klaroen.core.ports import Answer, Call, Event, Outcome, Receipt, Unknown
+from klaroen.core.records import Standing
+from klaroen.core.state import HANDED_OVER, PROOFS, REACHED, UNKNOWN, fold_parts
+from klaroen.dispatch.commit import Commit
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.page import Page
+from klaroen.testing.far_end import FarEnd, Handed
+from klaroen.testing.reckoning import gist
+from klaroen.testing.simulator import invariants as promises
+from klaroen.testing.simulator.chronicle import Chronicle
+from klaroen.testing.simulator.facts import Closed, Covered, Ended, HandOver, Load, Prior, Proved, Tallied
+from klaroen.testing.simulator.shadow import BatchShadow, Shadow
+from klaroen.testing.world import World
+
+
+class Breach(BaseException):
+    """A promise was broken."""
+
+    def __init__(self, promise: str, facts: str) -> None:
+        super().__init__(promise, facts)
+        self.promise = promise
+        self.facts = facts
+
+
+def demand(promise: Callable[..., bool], *facts: object) -> None:
+    """Raises Breach."""
+    if not promise(*facts):
+        raise Breach(promise.__name__, " ".join(map(repr, facts)))
+
+
+Words = defaultdict[AttemptId, dict[int, bytearray]]
+"""Attempt -> copy -> the furthest state that a receipt told of each part. Of a carrier that knows keys all are one."""
+
+
+class Tried:
+    """An attempt as far ends and our carriers spoke of it."""
+
+    __slots__ = ("answered_at", "attempt", "batch", "ended", "failed", "index", "life", "outcome")
+
+    def __init__(self, attempt: AttemptId, batch: BatchShadow, index: int, life: int) -> None:
+        self.attempt, self.batch, self.index, self.life = attempt, batch, index, life
+        self.outcome: Outcome | None = None
+        self.answered_at = Instant(0)
+        self.failed = self.ended = False
+
+
+class Meter:
+    """What one carrier was handed and what it still owes, in segments."""
+
+    def __init__(self, rate_per_s: float, lines: int | None) -> None:
+        self.rate_per_s, self.lines = rate_per_s, lines
+        self.full = max(1.0, rate_per_s * pace.BURST_S)
+        self.begin()
+
+    def begin(self) -> None:
+        self.tokens, self.at_s = self.full, trio.current_time()
+        self.unanswered: dict[AttemptId, int] = {}
+        self.calls: set[AttemptId] = set()
+
+    def load(self, parts: int, window: int) -> Load:
+        now = trio.current_time()
+        earned = (now - self.at_s + promises.ROUNDING_MS / 1000) * self.rate_per_s
+        self.tokens, self.at_s = min(self.full, self.tokens + earned), now
+        return Load(parts, self.tokens, self.full, sum(self.unanswered.values()), window, len(self.calls), self.lines)
+
+
+class Watch:
+    """The ear of one world."""
+
+    def __init__(self, chronicle: Chronicle) -> None:
+        self.chronicle = chronicle
+        self.shadow = Shadow()
+        self.tried: dict[AttemptId, Tried] = {}
+        self.answered: list[str] = []
+        """Alerts that somebody was told are accepted."""
+        self._said: Words = defaultdict(dict)
+        """What receipts told."""
+        self._kept: list[tuple[AttemptId, int, Receipt, bytearray]] = []
+        """Receipts that were acknowledged as stored: of which copy, and their states by part."""
+        self._last: dict[tuple[AlertId, int], Tried] = {}
+        self._copies: dict[tuple[AlertId, int, str, str], int] = defaultdict(int)
+        self._meters: dict[CarrierName, Meter] = {}
+        self._world: World
+        self._life = 0
+        self._began_at = Instant(0)
+
+    @property
+    def _desk(self) -> Desk:
+        return self._world.desk
+
+    # --- lives ------------------------------------------------------------------------------------------------------
+
+    def began(self, world: World, standing: Standing) -> None:
+        self._world = world
+        self._life += 1
+        self._began_at = world.clock.now()
+        self.chronicle.tell("began", self._life, len(standing.alerts), len(standing.batches))
+        for settings in world.settings.carrier:
+            self._meters.setdefault(settings.name, Meter(settings.paced_per_s, settings.lines_max)).begin()
+        outliving = {one.name for one in world.settings.carrier if one.lines_max and one.calls_outlive_us}
+        for tried in self.tried.values():  # what the journal does not have, nobody knows any more
+            sheet = tried.batch.sheet
+            if not sheet.answered_ms[tried.index]:
+                tried.outcome = None
+            elif tried.batch.carrier in outliving and sheet.states[tried.index] >= HANDED_OVER and not tried.ended:
+                self._meters[tried.batch.carrier].calls.add(tried.attempt)
+        durable = [row.alert.id for row in standing.alerts] + [
+            alert for alert, one in self.shadow.alerts.items() if one.final is not None
+        ]
+        demand(promises.nothing_accepted_is_lost, self.answered, durable)
+        self._compare()
+
+    # --- commits ----------------------------------------------------------------------------------------------------
+
+    def committed(self, method: str, args: Sequence[Any]) -> None:
+        shadow = self.shadow
+        self.chronicle.tell(method, *[one for one in args if isinstance(one, str | int)])
+        match method:
+            case "accept":
+                shadow.accept(args[0], args[1])
+            case "plan":
+                demand(promises.expansion_leaves_nobody_out, shadow.plan(*args[:3]))
+            case "claim":
+                shadow.claim(args[0], args[3], args[4])
+            case "change":
+                shadow.alerts[args[0]].state = args[1]
+            case "write_commit":
+                self._appended(args[1])
+            case "close":
+                self._closed(*args[:3])
+            case "amend":
+                shadow.amend(*args[:4])
+                self._account(args[0], args[1])
+        most = self._world.settings.dispatch.unjournaled_max
+        demand(promises.what_is_in_doubt_is_bounded, Covered(shadow.in_doubt, most))
+        self._compare(() if method == "write_commit" else self._desk.writing)
+
+    def _appended(self, commit: Commit) -> None:
+        for station, _, rows, _ in commit.inbox:
+            self.shadow.inbox.update((station.name, row.state, row.ref, row.attempt, row.part) for row in rows)
+        for entry in commit.entries:
+            self.chronicle.tell("entry", entry.batch, entry.state, entry.cursor, len(entry.journal))
+            for fact in self.shadow.append(entry):
+                if isinstance(fact, Ended):
+                    demand(promises.a_batch_ends_when_nobody_waits, fact)
+                else:
+                    demand(promises.everybody_has_one_place, fact)
+            self._proved(self.shadow.batches[entry.batch])
+
+    def _proved(self, batch: BatchShadow) -> None:
+        sheet = batch.sheet
+        if not sheet.carrier or batch.batch.mode == "drill" or REACHED not in sheet.states:
+            return
+        for attempt, state in zip(batch.ids, sheet.states, strict=True):
+            if state == REACHED:
+                said = [bytes(parts) for parts in self._said[attempt].values()] or [bytes(batch.batch.parts)]
+                best = max(said, key=lambda parts: fold_parts(parts, sheet.rule))
+                demand(promises.reached_means_proof, Proved(attempt, REACHED, best, sheet.rule))
+
+    def _compare(self, writing: Sequence[Page] = ()) -> None:
+        """Where nothing waits for a commit, what is shown is what is durable."""
+        desk = self._desk
+        queued = {page.opened.alert.id for page in (*desk.queue, *writing)}
+        for name, opened in desk.alerts.items():
+            if name not in queued:
+                one = self.shadow.alerts[name]
+                demand(promises.counters_equal_the_fold, Tallied(opened.account.counts, one.counts, len(one.audience)))
+        for station in desk.stations.values():
+            demand(promises.nothing_of_ours_breaks, station.words if "crashed" in station.words else "")
+
+    def _closed(self, alert: AlertId, state: str, final: bytes) -> None:
+        one = self.shadow.alerts[alert]
+        one.state, one.final = state, final
+        self._account(alert, final)
+
+    def _account(self, alert: AlertId, final: bytes) -> None:
+        one = self.shadow.alerts[alert]
+        closed = Account.reopen(one.audience, final)
+        folded = Account.rebuild(one.audience, [batch.sheet for batch in one.batches])
+        demand(promises.closing_accounts_are_the_journal, Closed(gist(closed), gist(folded), closed.counts[0]))
+        demand(promises.counters_equal_the_fold, Tallied(closed.counts, one.counts, len(one.audience)))
+
+    # --- hand-overs -------------------------------------------------------------------------------------------------
+
+    def took(self, end: FarEnd, handed: Handed, copies: int) -> None:
+        envelope = handed.envelope
+        attempt, parts = envelope.attempt, envelope.content.parts
+        self.chronicle.tell("took", end.name, attempt, envelope.address, copies)
+        found = self.shadow.attempts.get(attempt)
+        demand(promises.what_leaves_is_covered, self._fact(end, handed, *found) if found else _STRANGER)
+        assert found is not None, "a stranger is covered"
+        batch, index = found
+        fact = self._fact(end, handed, batch, index)
+        for promise in (
+            promises.whoever_leaves_stands_there,
+            promises.the_last_attempt_is_settled,
+            promises.doubles_are_said_beforehand,
+            promises.the_reached_are_left_alone,
+            promises.what_arrives_is_what_was_posted,
+            promises.nothing_leaves_that_was_stopped,
+            promises.drills_stay_inside,
+        ):
+            demand(promise, fact)
+        meter = self._meters[end.name]
+        load = meter.load(parts, end.window)
+        demand(promises.no_carrier_above_its_rate, load)
+        demand(promises.no_carrier_above_its_window, load)
+        is_call = envelope.content.channel in CALL_CHANNELS
+        if is_call and attempt not in meter.calls:
+            demand(promises.no_carrier_above_its_lines, load)
+            meter.calls.add(attempt)
+        meter.tokens -= parts
+        meter.unanswered[attempt] = parts
+        batch.left.add(index)
+        key = (batch.batch.alert, batch.sheet.deliveries[index])
+        tried = self.tried.setdefault(attempt, Tried(attempt, batch, index, self._life))
+        tried.batch, tried.index, tried.life = batch, index, self._life
+        tried.outcome, tried.ended, tried.failed = None, False, False
+        self._last[key] = tried
+        self._copies[*key, batch.batch.step.channel, batch.batch.step.address] += copies
+
+    def _fact(self, end: FarEnd, handed: Handed, batch: BatchShadow, index: int) -> HandOver:
+        envelope, alert = handed.envelope, batch.opened.alert
+        delivery = batch.sheet.deliveries[index]
+        step = batch.batch.step
+        prior = self._last.get((alert.id, delivery))
+        settings = self._desk.stations[end.name].settings
+        steps = getattr(self._desk.settings.steps, alert.alert_class)
+        numbers = self._desk.register.snapshot.addresses[ADDRESS_KINDS.index(step.address)]
+        return HandOver(
+            at=self._world.clock.now(),
+            attempt=envelope.attempt,
+            carrier=end.name,
+            keyed=settings.keyed,
+            life=self._life,
+            life_began_at=self._began_at,
+            batch=batch.batch.id,
+            index=index,
+            leased=batch.state == "leased" and batch.carrier == end.name,
+            cursor=batch.cursor,
+            left_before=index in batch.left,
+            place=batch.opened.places[delivery],
+            reached=bool(batch.opened.reached[delivery]),
+            possible_duplicate=batch.batch.possible_duplicate,
+            state=batch.opened.state,
+            expires_at=alert.expires_at,
+            mode=alert.mode,
+            grace_ms=int(steps.grace_s * 1000),
+            text=envelope.content.text,
+            posted=alert.content[batch.batch.language].text,
+            address=envelope.address,
+            number=numbers[batch.opened.audience.members[delivery]] or "",
+            copies_before=self._copies[alert.id, delivery, step.channel, step.address] * (not settings.keyed),
+            prior=None if prior is None else _prior(prior),
+        )
+
+    # --- what carriers say ------------------------------------------------------------------------------------------
+
+    def said(self, end: FarEnd, events: Sequence[Event]) -> None:
+        meter, now = self._meters[end.name], self._world.clock.now()
+        for event in events:
+            if isinstance(event, Answer):
+                self.chronicle.tell("answer", end.name, event.attempt, type(event.outcome).__name__)
+                if meter.unanswered.pop(event.attempt, None) is None:
+                    continue  # after its deadline
+                tried = self.tried[event.attempt]
+                tried.outcome, tried.answered_at = event.outcome, now
+                if type(event.outcome).__name__ not in ("Accepted", "Delivered"):
+                    meter.calls.discard(event.attempt)
+            elif isinstance(event, Call):
+                self.chronicle.tell("call", end.name, event.attempt, event.phase)
+                if event.phase == "ended":
+                    meter.calls.discard(event.attempt)
+                    self.tried[event.attempt].ended = True
+            elif isinstance(event, Receipt):
+                self.chronicle.tell("receipt", end.name, event.state, event.ref, event.attempt)
+                self._hear(end, event)
+
+    def _hear(self, end: FarEnd, receipt: Receipt) -> None:
+        told = _told(end, receipt, self.tried)
+        if told is not None:
+            attempt, copy, states = told
+            _join(self._said[attempt], copy, states)
+            self.tried[attempt].failed |= receipt.state == "failed"
+
+    def acknowledged(self, end: FarEnd, receipts: Sequence[Receipt], *, stored: bool) -> None:
+        if not stored:
+            return
+        keys = [(end.name, one.state, one.ref, one.attempt, one.part) for one in receipts]
+        demand(promises.receipts_are_kept_before_they_are_acknowledged, keys, self.shadow.inbox)
+        for one in receipts:
+            told = _told(end, one, self.tried)
+            if told is not None:
+                self._kept.append((told[0], told[1], one, told[2]))
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """What holds of a world that is over."""
+        known = {
+            ref for batch in self.shadow.batches.values() for refs in batch.sheet.refs for ref in refs.split(REF_JOINT)
+        }
+        words: Words = defaultdict(dict)
+        for attempt, copy, receipt, states in self._kept:
+            if receipt.attempt or receipt.reference is not None or receipt.ref in known:  # else nobody can tell whose
+                _join(words[attempt], copy, states)
+        for attempt, copies in words.items():
+            tried = self.tried[attempt]
+            opened, sheet = tried.batch.opened, tried.batch.sheet
+            state = REACHED if opened.reached[sheet.deliveries[tried.index]] else 0
+            for parts in copies.values():
+                demand(promises.proof_is_never_forgotten, Proved(attempt, state, bytes(parts), sheet.rule))
+
+
+def _told(end: FarEnd, receipt: Receipt, tried: Mapping[AttemptId, Tried]) -> tuple[AttemptId, int, bytearray] | None:
+    """Return of which attempt and copy a receipt speaks, and what it says of each part."""
+    meant = end.meant(receipt)
+    if meant is None or receipt.state not in PROOFS:
+        return None
+    attempt, part, copy = meant
+    parts = tried[attempt].batch.batch.parts
+    whole = receipt.part is None
+    states = bytearray(PROOFS[receipt.state] if whole or place == part else 0 for place in range(parts))
+    return attempt, 0 if end.keyed else copy, states
+
+
+def _join(copies: dict[int, bytearray], copy: int, states: bytearray) -> None:
+    parts = copies.setdefault(copy, bytearray(len(states)))
+    parts[:] = bytes(map(max, parts, states))
+
+
+def _prior(tried: Tried) -> Prior:
+    shadow, batch = tried.batch, tried.batch.batch
+    outcome, answered_at = tried.outcome, tried.answered_at
+    if outcome is None and shadow.sheet.states[tried.index] == UNKNOWN:  # a restart said so
+        outcome = Unknown("in doubt")
+        answered_at = Instant(shadow.opened.alert.accepted_at + shadow.sheet.answered_ms[tried.index])
+    return Prior(
+        tried.attempt,
+        batch.step.channel,
+        tried.life,
+        outcome,
+        answered_at,
+        int(batch.wait_s * 1000),
+        tried.failed,
+        tried.ended,
+    )
+
+
+class _Stranger(Struct, frozen=True):
+    """What leaves without anybody having claimed it."""
+
+    leased: bool = False
+    index: int = 0
+    cursor: int = 0
+    left_before: bool = False
+
+
+_STRANGER = _Stranger()
