@@ -1,5 +1,7 @@
 """While the store cannot write: nothing is accepted, nothing leaves, nothing is acknowledged, and it heals."""
 
+from itertools import pairwise
+
 import pytest
 import trio
 from tests.simulation.audit import audit
@@ -10,7 +12,7 @@ from klaroen.core.errors import InputError
 from klaroen.core.ports import Receipt
 from klaroen.dispatch.fleet import switch
 from klaroen.dispatch.lifecycle import stop
-from klaroen.testing.deeds import Deed, Proof
+from klaroen.testing.deeds import UNPROVED, Deed, Proof
 from klaroen.testing.far_end import FarEnd
 
 ONE_STEP = {"networks": [network(1, TEXT_ONLY)], "members": 400, "carriers": {"alpha": {"rate_per_s": 50.0}}}
@@ -133,3 +135,15 @@ async def test_an_alert_that_ends_while_the_disk_is_full(autojump_clock, world_o
         status = await world.status(sent.id)
         assert (left, 400 - left) == (status.reached, status.expired)
         audit(world, sent.id)
+
+
+async def test_a_slow_disk_makes_no_burst(autojump_clock, world_of) -> None:
+    """What comes into the bucket while a cursor is written is of before the hand-over, not on top of it."""
+    alpha = FarEnd("alpha", UNPROVED)
+    carriers = {"alpha": {"rate_per_s": 10.0}}
+    async with world_of(alpha, networks=[network(1, TEXT_ONLY)], members=20, carriers=carriers).running() as world:
+        world.disk_lag_s = 0.03
+        await world.send()
+        await world.until(lambda: len(alpha.handed) == 20)
+        gaps = [later.at - earlier.at for earlier, later in pairwise(alpha.handed)]
+        assert min(gaps) > 0.098

@@ -201,7 +201,8 @@ async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> No
     page.fly(first, count, ms)
     up = len(station.calls)
     envelopes = list(_envelopes(desk, station, page, first, count, ms, now))
-    station.pace = paces.spend(station.pace, len(envelopes), batch.parts, len(station.calls) - up, now)
+    filled = paces.refill(station.pace, now)  # what came in while the cursor was written is of before they left
+    station.pace = paces.spend(filled, len(envelopes), batch.parts, len(station.calls) - up, now)
     desk.touch(page)
     if not opened.first_handover_seen and envelopes:
         opened.first_handover_seen = True
