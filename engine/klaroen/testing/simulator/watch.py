@@ -4,19 +4,17 @@ Law: facts come from outside; a promise that is broken ends the world at once, w
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import trio
 from msgspec import Struct
 
-from klaroen.core import pace
 from klaroen.core.account import Account
 from klaroen.core.journal import REF_JOINT
 from klaroen.core.model import ADDRESS_KINDS, CALL_CHANNELS, AlertId, AttemptId, CarrierName, Instant
-from klaroen.core.ports import Answer, Call, Event, Outcome, Receipt, Unknown
+from klaroen.core.ports import Answer, Call, Event, Receipt
 from klaroen.core.records import Standing
-from klaroen.core.state import HANDED_OVER, PROOFS, REACHED, UNKNOWN, fold_parts
+from klaroen.core.state import HANDED_OVER, REACHED, fold_parts
 from klaroen.dispatch.commit import Commit
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
@@ -24,8 +22,10 @@ from klaroen.testing.far_end import FarEnd, Handed
 from klaroen.testing.reckoning import gist
 from klaroen.testing.simulator import invariants as promises
 from klaroen.testing.simulator.chronicle import Chronicle
-from klaroen.testing.simulator.facts import Closed, Covered, Ended, HandOver, Load, Prior, Proved, Tallied
+from klaroen.testing.simulator.facts import Closed, Covered, Ended, HandOver, Proved, Tallied
+from klaroen.testing.simulator.meter import Meter
 from klaroen.testing.simulator.shadow import BatchShadow, Shadow
+from klaroen.testing.simulator.tried import Tried, Words, join, prior_of, told_by
 from klaroen.testing.world import World
 
 
@@ -42,42 +42,6 @@ def demand(promise: Callable[..., bool], *facts: object) -> None:
     """Raises Breach."""
     if not promise(*facts):
         raise Breach(promise.__name__, " ".join(map(repr, facts)))
-
-
-Words = defaultdict[AttemptId, dict[int, bytearray]]
-"""Attempt -> copy -> the furthest state that a receipt told of each part. Of a carrier that knows keys all are one."""
-
-
-class Tried:
-    """An attempt as far ends and our carriers spoke of it."""
-
-    __slots__ = ("answered_at", "attempt", "batch", "ended", "failed", "index", "life", "outcome")
-
-    def __init__(self, attempt: AttemptId, batch: BatchShadow, index: int, life: int) -> None:
-        self.attempt, self.batch, self.index, self.life = attempt, batch, index, life
-        self.outcome: Outcome | None = None
-        self.answered_at = Instant(0)
-        self.failed = self.ended = False
-
-
-class Meter:
-    """What one carrier was handed and what it still owes, in segments."""
-
-    def __init__(self, rate_per_s: float, lines: int | None) -> None:
-        self.rate_per_s, self.lines = rate_per_s, lines
-        self.full = max(1.0, rate_per_s * pace.BURST_S)
-        self.begin()
-
-    def begin(self) -> None:
-        self.tokens, self.at_s = self.full, trio.current_time()
-        self.unanswered: dict[AttemptId, int] = {}
-        self.calls: set[AttemptId] = set()
-
-    def load(self, parts: int, window: int) -> Load:
-        now = trio.current_time()
-        earned = (now - self.at_s + promises.ROUNDING_MS / 1000) * self.rate_per_s
-        self.tokens, self.at_s = min(self.full, self.tokens + earned), now
-        return Load(parts, self.tokens, self.full, sum(self.unanswered.values()), window, len(self.calls), self.lines)
 
 
 class Watch:
@@ -267,7 +231,7 @@ class Watch:
             address=envelope.address,
             number=numbers[batch.opened.audience.members[delivery]] or "",
             copies_before=self._copies[alert.id, delivery, step.channel, step.address] * (not settings.keyed),
-            prior=None if prior is None else _prior(prior),
+            prior=None if prior is None else prior_of(prior),
         )
 
     # --- what carriers say ------------------------------------------------------------------------------------------
@@ -293,10 +257,10 @@ class Watch:
                 self._hear(end, event)
 
     def _hear(self, end: FarEnd, receipt: Receipt) -> None:
-        told = _told(end, receipt, self.tried)
+        told = told_by(end, receipt, self.tried)
         if told is not None:
             attempt, copy, states = told
-            _join(self._said[attempt], copy, states)
+            join(self._said[attempt], copy, states)
             self.tried[attempt].failed |= receipt.state == "failed"
 
     def acknowledged(self, end: FarEnd, receipts: Sequence[Receipt], *, stored: bool) -> None:
@@ -305,7 +269,7 @@ class Watch:
         keys = [(end.name, one.state, one.ref, one.attempt, one.part) for one in receipts]
         demand(promises.receipts_are_kept_before_they_are_acknowledged, keys, self.shadow.inbox)
         for one in receipts:
-            told = _told(end, one, self.tried)
+            told = told_by(end, one, self.tried)
             if told is not None:
                 self._kept.append((told[0], told[1], one, told[2]))
 
@@ -319,48 +283,13 @@ class Watch:
         words: Words = defaultdict(dict)
         for attempt, copy, receipt, states in self._kept:
             if receipt.attempt or receipt.reference is not None or receipt.ref in known:  # else nobody can tell whose
-                _join(words[attempt], copy, states)
+                join(words[attempt], copy, states)
         for attempt, copies in words.items():
             tried = self.tried[attempt]
             opened, sheet = tried.batch.opened, tried.batch.sheet
             state = REACHED if opened.reached[sheet.deliveries[tried.index]] else 0
             for parts in copies.values():
                 demand(promises.proof_is_never_forgotten, Proved(attempt, state, bytes(parts), sheet.rule))
-
-
-def _told(end: FarEnd, receipt: Receipt, tried: Mapping[AttemptId, Tried]) -> tuple[AttemptId, int, bytearray] | None:
-    """Return of which attempt and copy a receipt speaks, and what it says of each part."""
-    meant = end.meant(receipt)
-    if meant is None or receipt.state not in PROOFS:
-        return None
-    attempt, part, copy = meant
-    parts = tried[attempt].batch.batch.parts
-    whole = receipt.part is None
-    states = bytearray(PROOFS[receipt.state] if whole or place == part else 0 for place in range(parts))
-    return attempt, 0 if end.keyed else copy, states
-
-
-def _join(copies: dict[int, bytearray], copy: int, states: bytearray) -> None:
-    parts = copies.setdefault(copy, bytearray(len(states)))
-    parts[:] = bytes(map(max, parts, states))
-
-
-def _prior(tried: Tried) -> Prior:
-    shadow, batch = tried.batch, tried.batch.batch
-    outcome, answered_at = tried.outcome, tried.answered_at
-    if outcome is None and shadow.sheet.states[tried.index] == UNKNOWN:  # a restart said so
-        outcome = Unknown("in doubt")
-        answered_at = Instant(shadow.opened.alert.accepted_at + shadow.sheet.answered_ms[tried.index])
-    return Prior(
-        tried.attempt,
-        batch.step.channel,
-        tried.life,
-        outcome,
-        answered_at,
-        int(batch.wait_s * 1000),
-        tried.failed,
-        tried.ended,
-    )
 
 
 class _Stranger(Struct, frozen=True):
