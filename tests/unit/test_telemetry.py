@@ -38,6 +38,7 @@ PROMISED_OF_DISPATCH = {
     "klaroen_inbox_seconds",
     "klaroen_carrier_up",
     "klaroen_carrier_breaker",
+    "klaroen_carrier_condition",
     "klaroen_carrier_window_used",
     "klaroen_lines_used",
     "klaroen_calls_total",
@@ -112,7 +113,7 @@ def test_labels_are_bounded(settings: Settings) -> None:
 def full_depths() -> Depths:
     return Depths(
         lanes={"warm": LaneDepth(alerts_active=2, deliveries={"ready": 95}, oldest_pending_s=1.5)},
-        carriers={"a": CarrierDepth(up=True, breaker="open", window_used=7)},  # type: ignore[dict-item]
+        carriers={"a": CarrierDepth(up=True, breaker="open", condition="slow", window_used=7)},  # type: ignore[dict-item]
         inbox_s=0.25,
         orphan_receipts=3,
         disk_free_bytes=10**9,
@@ -132,6 +133,7 @@ def test_depths_are_read_when_somebody_scrapes(settings: Settings) -> None:
         'klaroen_oldest_pending_seconds{class="warm"} 1.5',
         'klaroen_carrier_up{carrier="a"} 1.0',
         'klaroen_carrier_breaker{carrier="a"} 2.0',
+        'klaroen_carrier_condition{carrier="a",condition="slow"} 1.0',
         'klaroen_carrier_window_used{carrier="a"} 7.0',
         "klaroen_inbox_seconds 0.25",
         "klaroen_orphan_receipts 3.0",

@@ -166,9 +166,19 @@ def open_breaker(pace: Pace, now: Instant) -> Pace:
     )
 
 
+def start_slowly(pace: Pace) -> Pace:
+    """Feed a carrier that was left alone by one message at a time, each answer doubling what may follow."""
+    return replace(pace, breaker="half_open", limit=1) if pace.breaker == "closed" and pace.window else pace
+
+
+def silent_ms(pace: Pace, now: Instant) -> int:
+    """Return for how long something has gone unanswered without any sign of life."""
+    return now - pace.waiting_since if pace.breaker != "open" and pace.used > pace.written_off else 0
+
+
 def is_silent(pace: Pace, now: Instant) -> bool:
-    """Say whether something has gone unanswered too long without any sign of life."""
-    return pace.breaker != "open" and pace.used > pace.written_off and now - pace.waiting_since >= pace.silence_ms
+    """Say whether that is too long."""
+    return silent_ms(pace, now) >= pace.silence_ms
 
 
 def throttle(pace: Pace, retry_after_s: float | None, now: Instant) -> Pace:

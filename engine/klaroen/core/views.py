@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from klaroen.core.health import Condition
 from klaroen.core.model import AlertClass, AlertState, Channel, Instant, Language, Mode
 
 DeliveryState = Literal["pending", "handed_over", "reached", "failed", "expired", "cancelled", "unreachable"]
@@ -285,6 +286,7 @@ class CarrierView(Struct, frozen=True):
     up: bool
     avoided: bool
     breaker: Literal["closed", "open", "half_open"]
+    health: Condition
     rate_per_s: float
     window: int
     window_used: int

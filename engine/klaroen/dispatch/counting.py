@@ -105,7 +105,9 @@ def depths(desk: Desk) -> Depths:
             (now - oldest) / 1000,
         )
     carriers = {
-        station.name: CarrierDepth(station.link_up, station.pace.breaker, station.pace.used, len(station.calls))
+        station.name: CarrierDepth(
+            station.link_up, station.pace.breaker, station.health.condition, station.pace.used, len(station.calls)
+        )
         for station in desk.stations.values()
     }
     inbox_s = (now - desk.backlog[0].at) / 1000 if desk.backlog else 0.0

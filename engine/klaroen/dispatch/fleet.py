@@ -20,6 +20,7 @@ from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.leftovers import free_stranded, ground_station
 from klaroen.dispatch.settle import settle_answers, take_events
 from klaroen.dispatch.station import ANSWER_MS, Station
+from klaroen.dispatch.ward import attend
 from klaroen.settings import CarrierSettings, Plugged, Sim
 
 log = structlog.get_logger()
@@ -96,12 +97,15 @@ def lose(desk: Desk, station: Station, words: str) -> None:
 
 
 async def watch(desk: Desk, station: Station) -> None:
-    """Leave a carrier that has gone silent, and free what only it could fly."""
+    """Leave a carrier that has gone silent or ails, and free what only it could fly."""
     away_ms = 0
     while True:
+        woken_s = trio.current_time() + WATCH_S
         await trio.sleep(WATCH_S)
         now = desk.clock.now()
         station.pace = paces.refill(station.pace, now)
+        if trio.current_time() - woken_s < WATCH_S:  # else we were late ourselves, and what came is not read yet
+            attend(desk, station)
         if paces.is_silent(station.pace, now):
             log.warning("carrier silent", carrier=station.name, unanswered=station.pace.used)
             station.pace = paces.open_breaker(station.pace, now)

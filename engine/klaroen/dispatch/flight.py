@@ -9,15 +9,18 @@ from typing import Final
 
 import trio
 
+from klaroen.core import health as healths
 from klaroen.core import pace as paces
 from klaroen.core.errors import CarrierDownError, StoreUnavailableError
 from klaroen.core.ids import attempt_ids
 from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, serve
-from klaroen.core.model import ADDRESS_KINDS, CLASSES, AlertClass, AlertId, Instant
+from klaroen.core.model import ADDRESS_KINDS, AlertClass, AlertId, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
 from klaroen.core.state import BARRED, ENDED
 from klaroen.dispatch import counting, lines
+from klaroen.dispatch.choice import fits, has_better, is_ours, may_try
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.leftovers import ground
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.scripts import clip_of, script_of
 from klaroen.dispatch.settle import settle_answers
@@ -27,8 +30,6 @@ SLICE_MAX: Final = 250
 """Envelopes of one turn: beyond it nothing is gained, and a pause would wait for it [1 ms of work]."""
 IDLE_S: Final = 0.25
 """How long a flight sleeps at most: every change rings its bell, and this only backs that up."""
-TRUST_BATCHES: Final = 1_000
-"""How far, in weighted segments, one carrier may be ahead of another that is free: about one batch."""
 
 
 async def fly(desk: Desk, station: Station) -> None:
@@ -41,9 +42,14 @@ async def fly(desk: Desk, station: Station) -> None:
             await station.bell.wait(_pause_s(station, now))
             continue
         page, count = turn
+        on_trial = healths.trial_is_due(station.health, now)
+        if on_trial:
+            station.health = healths.begin_trial(station.health, now)
         try:
             if await _cover(desk, station, page, count):
                 await _hand_over(desk, station, page, count)
+                if on_trial and has_better(desk, page.batch, station):
+                    ground(desk, page)
         except StoreUnavailableError:
             await trio.sleep(0.2)  # the commit task says so and retries; nothing may leave meanwhile
 
@@ -64,10 +70,13 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | 
         if page.state != "ready":
             room += desk.booked  # its cursor goes on in the very commit that makes these durable
         count = min(granted, max(1, segments // parts), page.sheet.left, SLICE_MAX, room)
-        on_trial = station.pace.breaker == "half_open"
-        if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight and not on_trial):
+        is_trial = healths.trial_is_due(station.health, now)
+        if is_trial and has_better(desk, page.batch, station):
+            count = min(count, healths.TRIAL)
+        small = is_trial or station.pace.breaker == "half_open"
+        if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight and not small):
             return None
-        if page.state != "ready" or _is_ours(desk, station, page):
+        if page.state != "ready" or is_trial or is_ours(desk, station, page):
             station.turns = serve(station.turns, lane, count * parts, waiting)
             served = station.served[lane]
             served[alert] = book_turn(served, alert, count * parts, waiting[lane])
@@ -83,50 +92,15 @@ def _waiting(desk: Desk, station: Station, lane: AlertClass) -> Iterator[tuple[A
     for alert, page in station.held.items():
         if page.batch.alert_class == lane and page.opened.may_fly and page.sheet.left and not page.grounded:
             yield alert, page
+    on_trial = healths.trial_is_due(station.health, desk.clock.now())
     for channel in station.channels:
         for alert, pages in desk.agenda.queue(station.drill, channel, lane).items():
             if alert in station.held:
                 continue
             for page in pages:
-                if page.opened.may_fly and _fits(desk, page, station):
+                if page.opened.may_fly and (fits(desk, page, station) or (on_trial and may_try(page, station))):
                     yield alert, page
                     break
-
-
-def _fits(desk: Desk, page: Page, station: Station) -> bool:
-    """Say whether the batch may go to this carrier: one that has passed it on gets it again if nobody else is left."""
-    batch = page.batch
-    if batch.only is not None:
-        return batch.only == station.name
-    return station.name not in batch.passed or not any(
-        other.usable and other.name not in batch.passed and other.carries(batch)
-        for other in desk.fleet(station.drill).values()
-    )
-
-
-def _is_ours(desk: Desk, station: Station, page: Page) -> bool:
-    """Say whether this carrier should claim the batch, rather than one that is free and had less for its weight."""
-    batch = page.batch
-    now = desk.clock.now()
-    for other in desk.fleet(station.drill).values():
-        if other is station or batch.step.channel not in other.channels or batch.alert_class not in other.lanes:
-            continue
-        if not other.usable or batch.alert in other.held or not _fits(desk, page, other):
-            continue
-        if other.pace.breaker == "half_open":
-            continue  # it is tried with one message; nobody waits for how that ends
-        if _is_busy_above(other, batch.alert_class):
-            continue  # there it would get a floor at most, as here
-        if other.taken + TRUST_BATCHES < station.taken and paces.grant(paces.refill(other.pace, now), batch.parts, now):
-            other.bell.ring()
-            return False
-    return True
-
-
-def _is_busy_above(station: Station, lane: AlertClass) -> bool:
-    """Say whether the carrier flies something of a higher lane: then it is not free for this one."""
-    above = CLASSES[: CLASSES.index(lane)]
-    return any(page.batch.alert_class in above and page.sheet.left for page in station.held.values())
 
 
 def _pause_s(station: Station, now: Instant) -> float:
@@ -160,7 +134,7 @@ async def _claim(desk: Desk, station: Station, page: Page, cursor: int) -> bool:
     desk.exposed += cursor
     station.held[batch.alert] = page
     page.claiming = True
-    station.taken += batch.count * batch.parts / (station.settings.weight * max(0.05, station.health))
+    station.taken += batch.count * batch.parts / (station.settings.weight * max(healths.GOOD_MIN, station.health.good))
     try:
         claimed = await desk.writer.write(
             desk.store.claim,

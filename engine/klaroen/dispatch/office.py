@@ -273,6 +273,7 @@ def carrier_view(station: Station) -> CarrierView:
         up=station.link_up,
         avoided=station.avoided,
         breaker=pace.breaker,
+        health=station.health.condition,
         rate_per_s=round(pace.allowed_per_s, 1),
         window=pace.window,
         window_used=pace.used,

@@ -7,10 +7,11 @@ and applied afterwards, exactly once as far as anybody can see (the joins forgiv
 from collections.abc import Iterable, Sequence
 from typing import Final, assert_never
 
+from klaroen.core import health as healths
 from klaroen.core import pace as paces
 from klaroen.core.audience import Audience
 from klaroen.core.journal import REF_JOINT
-from klaroen.core.model import ADDRESS_KINDS, AttemptId, Instant
+from klaroen.core.model import ADDRESS_KINDS, AttemptId, Channel, Instant
 from klaroen.core.phases import NOTE_CHARS_MAX, outcome_of
 from klaroen.core.ports import (
     Accepted,
@@ -27,7 +28,7 @@ from klaroen.core.ports import (
     Unsent,
 )
 from klaroen.core.sheet import WHOLE, Sheet
-from klaroen.core.state import FAILED, PROOFS, REACHED, REFUSED, UNKNOWN, UNSENT
+from klaroen.core.state import FAILED, NETWORK, PROOFS, REACHED, REFUSED, UNKNOWN, UNSENT
 from klaroen.dispatch import counting, lines
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Kept, hash_address
@@ -43,6 +44,9 @@ _LABELS: Final[dict[type[Outcome], OutcomeLabel]] = {
     Unsent: "unsent",
     Unknown: "unknown",
 }
+
+PROVED_CHANNELS: Final[frozenset[Channel]] = frozenset({"sms", "whatsapp"})
+"""Of calls we know ourselves what became of them, and of most mails nobody tells that they arrived."""
 
 
 # --- events ---------------------------------------------------------------------------------------------------------
@@ -82,7 +86,8 @@ def _take_link(desk: Desk, station: Station, link: Link) -> None:
 def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> None:
     """Book the one answer of each envelope: those that were taken page by page, the others one by one."""
     now = desk.clock.now()
-    segments = troubled = strays = 0
+    segments = troubled = strays = took = 0
+    throttled = False
     taken: dict[Page, tuple[list[int], list[str]]] = {}
     in_flight, keyed = station.in_flight, station.keyed
     for answer in answers:
@@ -102,12 +107,18 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
             if keyed or page.is_call:
                 station.attempts[answer.attempt] = flown
         else:
+            throttled |= isinstance(answer.outcome, Unsent) and answer.outcome.throttled
+            took += isinstance(answer.outcome, Delivered)
             troubled += page.parts * _settle(desk, station, page, index, answer, now)
             station.outcomes[page.batch.step.channel, _LABELS[type(answer.outcome)]] += 1
             desk.touch(page)
     for page, (indexes, references) in taken.items():
+        took += len(indexes)
         _take(desk, station, page, indexes, references, now)
-    station.answered(segments, troubled, now)
+        if not page.is_call:  # one that answers a call is a person
+            waited_ms = page.opened.ms(now) - page.sheet.flown_ms[indexes[0]]
+            station.health = healths.timed(station.health, waited_ms, now)
+    station.answered(segments, troubled, took, throttled=throttled, now=now)
     if strays:
         counting.fault(station, "an answer to nothing", strays)
 
@@ -118,6 +129,8 @@ def _take(desk: Desk, station: Station, page: Page, indexes: list[int], referenc
     channel = page.batch.step.channel
     station.outcomes[channel, "accepted"] += len(indexes)
     station.euros[channel] = station.euros.get(channel, 0.0) + page.sheet.price_eur * len(indexes)
+    if channel in PROVED_CHANNELS:
+        station.health = healths.taken(station.health, _flown_at(page, indexes[0]), len(indexes))
     known = station.refs
     if page.parts == 1:
         for index, ref in zip(indexes, references, strict=True):
@@ -133,6 +146,16 @@ def _take(desk: Desk, station: Station, page: Page, indexes: list[int], referenc
     if page.look_at is None:
         look_soon(desk, page, Instant(now + int(page.batch.wait_s * 1000)))
     desk.touch(page)
+
+
+def _flown_at(page: Page, index: int) -> Instant:
+    return page.opened.at(page.sheet.flown_ms[index])
+
+
+def _proved(station: Station, page: Page, index: int, count: int) -> None:
+    """Receipts show that these arrived, or that the network has them."""
+    if page.batch.step.channel in PROVED_CHANNELS:
+        station.health = healths.proved(station.health, _flown_at(page, index), count)
 
 
 def _match_orphans(desk: Desk, station: Station, references: list[str], now: Instant) -> None:
@@ -151,6 +174,7 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
     if isinstance(outcome, Delivered):
         _take(desk, station, page, [index], [REF_JOINT.join(outcome.refs)], now)
         page.prove(index, WHOLE, REACHED, ms, "")
+        _proved(station, page, index, 1)
         return False
     if page.is_call:
         lines.drop(station, answer.attempt)
@@ -224,6 +248,7 @@ def drain(desk: Desk, station: Station, receipts: Sequence[Kept], now: Instant) 
             apply(desk, page, index, part, one, now)
     for page, indexes in proofs.items():
         page.reach(indexes, page.opened.ms(now))
+        _proved(station, page, indexes[0], len(indexes))
         desk.touch(page)
     return orphans
 
@@ -268,6 +293,8 @@ def apply(desk: Desk, page: Page, index: int, part: int, one: Kept, now: Instant
         after = page.sheet.states[index]
         if after == before:
             return
+        if after in (NETWORK, REACHED) and page.station is not None:
+            _proved(page.station, page, index, 1)
         if after == FAILED:
             look_soon(desk, page, Instant(now + LOOK_MS))
     if not page.queued:

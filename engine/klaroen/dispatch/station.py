@@ -6,6 +6,7 @@ Law: a station's `pace` changes only here and in its flight, each time by a pure
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
+from klaroen.core import health as healths
 from klaroen.core import pace as paces
 from klaroen.core.lanes import Lanes
 from klaroen.core.model import CLASSES, AlertClass, AlertId, AttemptId, Batch, CarrierName, Channel, Instant
@@ -32,9 +33,6 @@ ORPHANS_MAX: Final = 100_000
 ADRIFT_MAX: Final = 16
 """Of one reference: it comes round once in 65,536 messages."""
 
-HEALTH_WEIGHT: Final = 0.02
-"""How much one list of answers moves the health: some fifty lists forget an old fault."""
-
 
 class Station:
     """A configured carrier account, live or drill."""
@@ -54,7 +52,7 @@ class Station:
         self.served: dict[AlertClass, dict[AlertId, int]] = {lane: {} for lane in CLASSES}
         self.taken = 0.0
         """Segments claimed, over weight and health: what decides between carriers of a channel."""
-        self.health = 1.0
+        self.health = healths.Health()
         self.avoided = False
         self.link_up = False
         self.words = "not connected yet"
@@ -90,6 +88,11 @@ class Station:
     def usable(self) -> bool:
         """Whether new work may go to it: connected, not avoided, its breaker not open."""
         return self.link_up and not self.avoided and self.pace.breaker != "open"
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing is held against it: one that ails is handed what no other can carry, and a few to try it."""
+        return healths.is_well(self.health)
 
     def carries(self, batch: Batch) -> bool:
         """Whether batches of this channel and class are its business at all."""
@@ -143,11 +146,11 @@ class Station:
             adrift.append(orphan)
             del adrift[:-ADRIFT_MAX]
 
-    def answered(self, segments: int, troubled: int, now: Instant) -> None:
-        """Some submissions were answered, `troubled` of them by something that condemns the carrier."""
+    def answered(self, segments: int, troubled: int, took: int, *, throttled: bool, now: Instant) -> None:
+        """Some submissions were answered: `took` by yes, `troubled` by something that condemns the carrier."""
         had_room = self.is_roomy and self.pace.breaker == "closed"
         self.pace = paces.settle(self.pace, segments, troubled, now)
-        share = 1.0 - troubled / segments if segments else 1.0
-        self.health += HEALTH_WEIGHT * (share - self.health)
+        good = 1.0 - troubled / segments if segments else 1.0
+        self.health = healths.answered(self.health, good, took, throttled, now)
         if self.is_roomy and not had_room:
             self.bell.ring()

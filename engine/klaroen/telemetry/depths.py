@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from klaroen.core.health import CONDITIONS, Condition
 from klaroen.core.model import CLASSES, AlertClass, CarrierName
 
 Breaker = Literal["closed", "half_open", "open"]
@@ -31,6 +32,7 @@ class CarrierDepth(Struct, frozen=True):
 
     up: bool = False
     breaker: Breaker = "closed"
+    condition: Condition = "well"
     window_used: int = 0
     lines_used: int = 0
 
@@ -75,14 +77,19 @@ class DepthCollector(Collector):
         yield from (active, queue, oldest)
         up = GaugeMetricFamily("klaroen_carrier_up", "1 while the carrier's link is up.", labels=["carrier"])
         breaker = GaugeMetricFamily("klaroen_carrier_breaker", "0 closed, 1 half open, 2 open.", labels=["carrier"])
+        ails = GaugeMetricFamily(
+            "klaroen_carrier_condition", "1 for how the carrier does its work.", labels=["carrier", "condition"]
+        )
         used = GaugeMetricFamily("klaroen_carrier_window_used", "Submissions without an answer.", labels=["carrier"])
         lines = GaugeMetricFamily("klaroen_lines_used", "Calls that are up.", labels=["carrier"])
         for name, carrier in depths.carriers.items():
             lines.add_metric([name], carrier.lines_used)
             up.add_metric([name], int(carrier.up))
             breaker.add_metric([name], BREAKER[carrier.breaker])
+            for condition in CONDITIONS:
+                ails.add_metric([name, condition], int(carrier.condition == condition))
             used.add_metric([name], carrier.window_used)
-        yield from (up, breaker, used, lines)
+        yield from (up, breaker, ails, used, lines)
         yield GaugeMetricFamily("klaroen_inbox_seconds", "How long the oldest receipt waits.", value=depths.inbox_s)
         yield GaugeMetricFamily(
             "klaroen_orphan_receipts", "Receipts that match no attempt yet.", value=depths.orphan_receipts

@@ -160,6 +160,7 @@ CARRIER = CarrierView(
     up=True,
     avoided=False,
     breaker="closed",
+    health="well",
     rate_per_s=1000.0,
     window=200,
     window_used=3,

@@ -1,0 +1,145 @@
+"""Carriers that are connected and do not do their work: noticed, left, tried again, and never fed too fast."""
+
+from typing import Final
+
+import pytest
+import trio
+from tests.simulation.audit import audit
+from tests.simulation.far_end import PROVED, SILENT, THROTTLED, Deed, FarEnd, Proof
+from tests.simulation.world import World, network
+
+from klaroen.core.health import TRIAL
+
+RATE: Final = 500.0
+PACED = {"rate_per_s": RATE}
+SLOW = Deed(answer_s=0.2, proofs=(Proof(1.0),))
+LYING = Deed(copies=0, proofs=())
+"""Taken, and no telephone ever rings."""
+AILS_S: Final = 40.0
+
+
+@pytest.fixture
+def ends() -> tuple[FarEnd, FarEnd]:
+    return FarEnd("alpha"), FarEnd("beta")
+
+
+def country(world_of, *ends: FarEnd) -> World:
+    """Forty networks, and two carriers of 500 a second."""
+    networks = [network(number) for number in range(1, 41)]
+    return world_of(*ends, networks=networks, members=50, carriers={"alpha": PACED, "beta": PACED})
+
+
+async def post(world: World, posted: list[str], seconds: float) -> None:
+    """Post an alert to one network after the other, five a second: half of what one carrier drains."""
+    until = trio.current_time() + seconds
+    while trio.current_time() < until:
+        posted.append((await world.send(targets={"networks": [f"BIN-{len(posted) % 40 + 1:04}"]})).id)
+        await trio.sleep(0.2)
+
+
+def condition(world: World, name: str = "alpha") -> str:
+    return world.desk.stations[name].health.condition
+
+
+def handed(end: FarEnd, since: float, until: float = float("inf")) -> int:
+    return sum(since <= one.at < until for one in end.handed)
+
+
+def assert_paced(*ends: FarEnd) -> None:
+    """No carrier got more in any second than its rate and the tenth of a second that a silence saves."""
+    for end in ends:
+        times = [one.at for one in end.handed]
+        first = 0
+        for place, at in enumerate(times):
+            while times[first] <= at - 1.0:
+                first += 1
+            assert place - first < 1.1 * RATE, end.name
+
+
+@pytest.mark.parametrize(
+    ("deed", "expected", "within_s"),
+    [(SLOW, "slow", 8.0), (THROTTLED, "throttling", 4.0), (LYING, "unproved", 20.0)],
+    ids=["brown-out", "throttles for ever", "lies"],
+)
+async def test_what_ails_is_left_and_used_again_once_it_is_well(
+    autojump_clock, ends, world_of, deed: Deed, expected: str, within_s: float
+) -> None:
+    """Meanwhile it gets the few messages of trials; then what it answers doubles what may follow."""
+    alpha, beta = ends
+    posted: list[str] = []
+    world = country(world_of, *ends)
+    async with world.running(), trio.open_nursery() as nursery:
+        await post(world, posted, 15.0)
+        assert ("well", "well") == (condition(world), condition(world, "beta"))
+        alpha.script = lambda _envelope, _seen: deed
+        ailing_at = trio.current_time()
+        nursery.start_soon(post, world, posted, 120.0)
+        await world.until(lambda: condition(world) != "well", within_s)
+        assert expected == condition(world)
+        await trio.sleep(1.0)
+        left_at = trio.current_time()
+        await trio.sleep(ailing_at + AILS_S - trio.current_time())
+        assert handed(alpha, left_at) <= 4 * TRIAL, "four trials at most: after 5, 10, 20 and 40 s"
+        assert expected == condition(world)
+        alpha.script = lambda _envelope, _seen: PROVED
+        await world.until(lambda: condition(world) == "well", 60.0)
+        well_at = trio.current_time()
+        await trio.sleep(10.0)
+        assert 0.5 < handed(alpha, well_at) / handed(beta, well_at) < 2.0, "it has its share again, and no more"
+        nursery.cancel_scope.cancel()
+    assert_paced(*ends)
+
+
+async def test_a_liar_is_all_that_is_left_and_is_used(autojump_clock, world_of) -> None:
+    """Who can only be reached by a carrier that ails is not left out; what it does not prove goes on to a call."""
+    alpha = FarEnd("alpha")
+    world = world_of(alpha, networks=[network(1), network(2)], members=60, carriers={"alpha": PACED})
+    async with world.running():
+        before = []
+        for _ in range(20):
+            before.append((await world.send()).id)
+            await trio.sleep(1.0)
+        alpha.script = lambda _envelope, _seen: LYING
+        sent = await world.send()
+        await world.until(lambda: condition(world) == "unproved", 30.0)
+        again = await world.send()
+        assert (120, 120) == ((await world.over(sent.id)).reached, (await world.over(again.id)).reached)
+        assert len(alpha.handed) == 22 * 120
+        audit(world, *before, sent.id, again.id)
+
+
+async def test_half_open_connections_cost_what_is_in_flight_and_no_more(autojump_clock, ends, world_of) -> None:
+    """The far end is gone and no packet says so: all but what it had is with the other within two seconds."""
+    alpha, beta = ends
+    world = country(world_of, *ends)
+    async with world.running():
+        alpha.script = lambda _envelope, _seen: PROVED if len(alpha.handed) <= 100 else SILENT
+        sent = await world.send()
+        await world.until(lambda: len(alpha.handed) > 100)
+        gone_at = trio.current_time()
+        await world.until(lambda: not world.desk.stations["alpha"].held, 2.0)
+        doubtful = handed(alpha, gone_at)
+        await trio.sleep(gone_at + 8.0 - trio.current_time())
+        assert len(beta.handed) >= 2_000 - 100 - doubtful - 2 * TRIAL
+        assert doubtful <= RATE
+        assert 2_000 == (await world.over(sent.id)).reached
+        audit(world, sent.id)
+        assert_paced(*ends)
+
+
+async def test_a_carrier_that_reorders_and_repeats_changes_nothing(autojump_clock, world_of) -> None:
+    """Answers in any order, receipts before them, each of them twice and more: one end, and nothing held against it."""
+
+    def chaotic(envelope, _seen) -> Deed:
+        draw = int(envelope.address[-2:])
+        proofs = (Proof(0.01 + draw / 50), Proof(0.01 + draw / 70), Proof(3.0 - draw / 50))
+        return Deed(answer_s=0.001 + (99 - draw) / 500, proofs=proofs)
+
+    alpha = FarEnd("alpha", chaotic)
+    async with world_of(alpha, members=100).running() as world:
+        posted = [(await world.send()).id for _ in range(5)]
+        for one in posted:
+            status = await world.over(one)
+            assert (100, 100) == (status.reached, status.channels["sms"].attempts)
+        audit(world, *posted)
+        assert "well" == condition(world)
