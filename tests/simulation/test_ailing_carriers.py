@@ -5,10 +5,11 @@ from typing import Final
 import pytest
 import trio
 from tests.simulation.audit import audit
-from tests.simulation.far_end import PROVED, SILENT, THROTTLED, Deed, FarEnd, Proof
 from tests.simulation.world import World, network
 
 from klaroen.core.health import TRIAL
+from klaroen.testing.deeds import PROVED, SILENT, THROTTLED, Deed, Proof
+from klaroen.testing.far_end import FarEnd
 
 RATE: Final = 500.0
 PACED = {"rate_per_s": RATE}

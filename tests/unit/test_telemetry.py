@@ -133,7 +133,7 @@ def test_depths_are_read_when_somebody_scrapes(settings: Settings) -> None:
         'klaroen_oldest_pending_seconds{class="warm"} 1.5',
         'klaroen_carrier_up{carrier="a"} 1.0',
         'klaroen_carrier_breaker{carrier="a"} 2.0',
-        'klaroen_carrier_condition{carrier="a",condition="slow"} 1.0',
+        'klaroen_carrier_condition{carrier="a",state="slow"} 1.0',
         'klaroen_carrier_window_used{carrier="a"} 7.0',
         "klaroen_inbox_seconds 0.25",
         "klaroen_orphan_receipts 3.0",

@@ -78,7 +78,7 @@ class DepthCollector(Collector):
         up = GaugeMetricFamily("klaroen_carrier_up", "1 while the carrier's link is up.", labels=["carrier"])
         breaker = GaugeMetricFamily("klaroen_carrier_breaker", "0 closed, 1 half open, 2 open.", labels=["carrier"])
         ails = GaugeMetricFamily(
-            "klaroen_carrier_condition", "1 for how the carrier does its work.", labels=["carrier", "condition"]
+            "klaroen_carrier_condition", "1 for how the carrier does its work.", labels=["carrier", "state"]
         )
         used = GaugeMetricFamily("klaroen_carrier_window_used", "Submissions without an answer.", labels=["carrier"])
         lines = GaugeMetricFamily("klaroen_lines_used", "Calls that are up.", labels=["carrier"])
