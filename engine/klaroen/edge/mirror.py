@@ -47,7 +47,7 @@ class Mirror:
     """Filled by the link; read by endpoints and streams."""
 
     def __init__(self, counter: int) -> None:
-        self.tokens = TokenTable()
+        self.tokens = TokenTable(heard=False)
         self.readiness = STARTING
         self.connected = False
         self._counter = counter

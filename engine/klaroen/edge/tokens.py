@@ -22,7 +22,9 @@ SECRET_CHARACTERS_MAX: Final = 512
 class TokenTable:
     """All valid tokens, as last pushed; it outlives the connection that pushed it."""
 
-    def __init__(self, tokens: Iterable[Token] = ()) -> None:
+    def __init__(self, tokens: Iterable[Token] = (), *, heard: bool = True) -> None:
+        """`heard`: dispatch has said that these are all; an edge that has just started knows of none."""
+        self.heard = heard
         self._by_hash = {token.hash: token for token in tokens}
         self._by_name = {token.name: token for token in self._by_hash.values()}
 
@@ -38,7 +40,7 @@ class TokenTable:
 def authenticate(call: Call, table: TokenTable, now: Instant) -> Token:
     """Return the token that the call carries, else the one that its client certificate names.
 
-    Raises InputError (401).
+    Raises InputError (401); 503 before dispatch has told who may call: nobody is refused for what we do not know yet.
     """
     header = call.header(b"authorization")
     if header is not None:
@@ -52,6 +54,8 @@ def authenticate(call: Call, table: TokenTable, now: Instant) -> Token:
     else:
         raise InputError("unauthenticated", "no Authorization header")
     if token is None:
+        if not table.heard:
+            raise InputError("unavailable", "dispatch has not told yet who may call; nothing was taken")
         raise InputError("unauthenticated", "this token is not known")
     if token.expires_at is not None and token.expires_at <= now:
         raise InputError("unauthenticated", "this token has expired")

@@ -7,6 +7,7 @@ from tests.unit.edge.world import edge_world
 
 from klaroen.core.calls import Submit, Tokens
 from klaroen.core.model import Instant
+from klaroen.edge.mirror import Mirror
 from klaroen.edge.tokens import Rates, TokenTable
 
 
@@ -23,6 +24,19 @@ async def test_what_is_no_bearer_token_is_401(header: str) -> None:
     async with edge_world() as world:
         answer = await world.get("/v1/alerts", headers={"authorization": header}, secret=None)
         assert (answer.status, answer.problem) == (401, "unauthenticated")
+
+
+@in_virtual_time
+async def test_an_edge_that_has_not_heard_who_may_call_refuses_nobody_for_good() -> None:
+    """It has just started and dispatch is away: 503 and come again, for a client and for a carrier's receipts alike."""
+    async with edge_world() as world:
+        told, world.desk.mirror.tokens = world.desk.mirror.tokens, Mirror(counter=0).tokens
+        for answer in (await world.post_alert(), await world.call("POST", "/v1/receipts/plain", body=b"[]")):
+            assert (answer.status, answer.problem) == (503, "unavailable")
+            assert answer.headers["retry-after"] == "1"
+        world.desk.mirror.tokens = told
+        assert (await world.get("/v1/alerts", secret="wrong")).status == 401
+        assert (await world.post_alert()).status == 202
 
 
 @in_virtual_time
