@@ -187,6 +187,40 @@ async def test_a_crash_in_the_midst_of_a_hand_over(autojump_clock, world_of, key
         audit(world, sent.id)
 
 
+async def test_a_crash_after_a_crash_still_gives_a_keyed_carrier_its_own_key(autojump_clock, world_of) -> None:
+    """The grace has passed when the second restart looks, and no link is up yet: nobody else gets what is in doubt."""
+    keyed, beta = FarEnd("keyed", Deed(None, copies=1, proofs=()), keyed=True), FarEnd("beta")
+    world = world_of(keyed, beta, members=100, calls=None, unjournaled_max=50)
+    question = world.submit()
+
+    def cut(_end, envelopes) -> int | None:
+        """Everything of the first hand-over leaves, and is the last that this life does."""
+        if world.dark or not world.desk.alerts:
+            return 0 if world.dark else None
+        world.dark = True
+        return len(envelopes)
+
+    keyed.before_hand_over.append(cut)
+    async with world.until_dark():
+        await world.ask(question, AcceptedView)
+    keyed.before_hand_over.clear()
+    left = set(keyed.addresses)
+    keyed.cut()  # or the doubt would be settled in this life
+    async with world.until_dark():
+        await trio.sleep(2.0)  # less than the grace: it is still waited for
+        world.cut_before_commit = world.commits + 1
+        await world.ask(world.submit(), AcceptedView)
+    await trio.sleep(10.0)
+    keyed.script = lambda _envelope, _seen: PROVED
+    async with world.running():
+        await trio.sleep(0.3)
+        keyed.restore()
+        sent = await world.ask(question, AcceptedView)
+        status = await world.over(sent.id)
+        assert not left & set(beta.addresses)
+        assert 0 == status.possible_duplicates
+
+
 async def test_proof_settles_what_a_crash_left_in_doubt(autojump_clock, world_of) -> None:
     """Receipts of what had left come in the grace after a restart: nobody gets a second copy."""
     alpha = FarEnd("alpha", Deed(answer_s=1.0, proofs=(Proof(4.0, by="reference"),)))

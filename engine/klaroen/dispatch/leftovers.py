@@ -139,7 +139,8 @@ def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], 
     )
     carrier = sheet.carrier
     assert carrier is not None, "an attempt that no carrier was offered"
-    keyed = station is not None and station.keyed and station.usable  # None: it is configured no more
+    # It may be away, and always is just after a start: who only it may fly is freed once it has been so for the grace.
+    keyed = station is not None and station.keyed  # None: it is configured no more
     return judge(attempt, batch, carrier, keyed, others, opened.patience, now, desk.chance.random())
 
 
