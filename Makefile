@@ -44,6 +44,11 @@ bench: $(VENV)/.installed ## The benchmarks; BENCH="national latency" for some o
 	for bench in $(BENCH); do $(BIN)/klaroen bench "$$bench" $(ARGS); done
 BENCH ?= national latency receipts voice peers
 
+.PHONY: kill
+kill: $(VENV)/.installed ## Kill the real processes N times while they warn people, and audit; N=1000 takes half an hour
+	$(BIN)/klaroen bench kill --kills $(N) $(ARGS)
+N ?= 50
+
 .PHONY: lock
 lock: $(VENV)/.installed-test ## Resolve the dependencies anew and write both locks
 	$(BIN)/python -m pip install --quiet 'uv>=0.13,<0.14'

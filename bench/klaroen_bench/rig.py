@@ -18,12 +18,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from msgspec import Struct
+
 from klaroen_bench.country import CountryFacts, make_country
 from klaroen_bench.processes import CarrierProcess, cpu_s, peak_rss_mb, start_gateway, start_smsc, start_trunk
 from klaroen_bench.rig_config import SECRETS, write_config
 from klaroen_bench.rig_plan import Conditions, Plan, SmsCarrier, Trunk
 
-__all__ = ["Conditions", "Plan", "Rig", "RigError", "SmsCarrier", "Trunk", "percentile"]
+__all__ = ["Conditions", "Plan", "Program", "Rig", "RigError", "SmsCarrier", "Trunk", "percentile"]
 
 PARENT: Final = "KLAROEN_SUPERVISOR"
 """In the environment of `klaroen serve`: the pid that it must not outlive."""
@@ -41,13 +43,27 @@ class RigError(Exception):
     """The system did not start, or said no where it should not."""
 
 
+class Program(Struct, frozen=True):
+    """What is started as `klaroen serve`: a module, and what its environment holds beside ours."""
+
+    module: str = "klaroen"
+    environ: Mapping[str, str] = {}
+
+
 class Rig:
     """The running system. Enter it to start everything, leave it to stop everything."""
 
-    def __init__(self, directory: Path, plan: Plan, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        plan: Plan,
+        tell: Callable[[str], None] | None = None,
+        program: Program = Program(),  # noqa: B008 - frozen
+    ) -> None:
         """`tell` hears what is made or started: country, carriers, register, serve."""
         self.directory = directory
         self.plan = plan
+        self._program = program
         self._tell = tell or _nobody
         self.data_dir = directory / "data"
         self.carriers: dict[str, CarrierProcess] = {}
@@ -158,10 +174,10 @@ class Rig:
         """Start `klaroen serve` and wait until it is ready. Raises RigError."""
         log = self._stack.enter_context((self.directory / "serve.log").open("ab"))
         self.serve = subprocess.Popen(
-            [sys.executable, "-m", "klaroen", "--config", str(self.config), "serve"],
+            [sys.executable, "-m", self._program.module, "--config", str(self.config), "serve"],
             stdout=log,
             stderr=log,
-            env={**os.environ, PARENT: str(os.getpid())},
+            env={**os.environ, **self._program.environ, PARENT: str(os.getpid())},
         )
         until = time.monotonic() + READY_S
         while not (self.is_ready() and self.is_warm()):

@@ -20,14 +20,14 @@ def write_config(plan: Plan, directory: Path, ports: Mapping[str, int], secrets:
 
 def _sections(plan: Plan, directory: Path, ports: Mapping[str, int], secrets: Mapping[str, Path]) -> Iterator[str]:
     yield f'data_dir = "{directory / "data"}"'
-    yield '[edge]\nlisten = "127.0.0.1:0"\nrequests_per_s = 100000'
+    yield f'[edge]\nlisten = "127.0.0.1:{plan.edge_port}"\nrequests_per_s = 100000'
     voice = '\nvoice = "127.0.0.1:0"' if plan.trunk is not None else ""
     yield f'[metrics]\nedge = "127.0.0.1:0"\ndispatch = "127.0.0.1:0"{voice}'
     yield f"[dispatch]\nunjournaled_max = {plan.unjournaled_max}"
     trunk = plan.trunk
     calls = "" if trunk is None else f"\nring_s = {trunk.no_answer_after_s}\nplays = {trunk.plays}"
     for name in CLASSES:
-        yield f"[steps.{name}]\nsms_s = {plan.sms_s}\ncall_s = {plan.call_s}{calls}"
+        yield f"[steps.{name}]\nsms_s = {plan.sms_s}\ncall_s = {plan.call_s}\ngrace_s = {plan.grace_s}{calls}"
     for carrier in plan.carriers:
         yield _smpp(carrier, ports, secrets) if carrier.kind == "smpp" else _gateway(carrier, ports, secrets)
     yield _sim(plan, directory) if trunk is None else _sip(trunk, ports, secrets)

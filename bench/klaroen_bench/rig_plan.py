@@ -123,7 +123,10 @@ class Plan(Struct, frozen=True):
     sms_s: float = 10.0
     """Shorter than the default minute, so that a demonstration ends while somebody watches."""
     call_s: float = 15.0
+    grace_s: float = 5.0
     unjournaled_max: int = 1_000
+    edge_port: int = 0
+    """One of its own, where an edge that is started again must be found by those who knew it: a gateway's webhook."""
 
     def view(self) -> dict[str, Any]:
         """Return how carriers and telephones behave."""

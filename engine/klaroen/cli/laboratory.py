@@ -49,6 +49,16 @@ class VoiceOptions(Struct, frozen=True):
     keep: bool
 
 
+class KillOptions(Struct, frozen=True):
+    """What `klaroen_bench.kill.run_kill` gets."""
+
+    kills: int
+    systems: int
+    seed: int
+    json: bool
+    keep: bool
+
+
 def demo(
     *,
     members: PositiveInt = 100_000,
@@ -194,6 +204,33 @@ def voice(
 
 
 @bench.command
+def kill(
+    *,
+    kills: PositiveInt = 50,
+    systems: PositiveInt = 2,
+    seed: int = 1,
+    keep: Flag = False,
+    context: Here,
+) -> int:
+    """Kill the processes of small systems again and again while they warn people; audit what the handsets got.
+
+    Exit 1 if anything was lost or altered, or doubled beyond what was counted as possible beforehand.
+
+    Parameters
+    ----------
+    kills
+        How many processes are killed; others are stopped for a while and go on.
+    systems
+        How many systems run side by side and share them.
+    seed
+        Of where and when the kills come.
+    keep
+        Keep the data directories afterwards.
+    """
+    return _run("kill", KillOptions(kills, systems, seed, context.json, keep))
+
+
+@bench.command
 def peers(
     *,
     members: PositiveInt = 20_000,
@@ -226,7 +263,7 @@ def _options(
     return BenchOptions(members, networks, seed, runs, json, keep, alerts, shuffles)
 
 
-def _run(name: str, options: DemoOptions | BenchOptions | VoiceOptions) -> int:
+def _run(name: str, options: DemoOptions | BenchOptions | VoiceOptions | KillOptions) -> int:
     """The laboratory is a distribution's own choice: an installation that only serves may leave it out."""
     module = f"klaroen_bench.{name}"
     if find_spec("klaroen_bench") is None or find_spec(module) is None:
