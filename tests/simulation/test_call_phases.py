@@ -60,6 +60,29 @@ async def test_each_attempt_tells_what_it_was(tmp_path: Path, autojump_clock: Mo
     assert (2, 1, 3) == (status.reached, status.confirmed, status.failed)
 
 
+async def test_what_a_call_plays_is_known_after_a_crash_right_after_it_was_begun(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Nothing but the lease is on the disk: the report names the clip all the same."""
+    trunk = Exchange(call(4.0, Proof(5.0, by="attempt")))
+    world = world_of(tmp_path, autojump_clock, trunk, speaker=FakeSpeaker())
+
+    def cut(_end, envelopes) -> int | None:
+        if world.dark or trunk.handed:
+            return 0 if world.dark else None
+        world.dark = True
+        return len(envelopes)
+
+    trunk.before_hand_over.append(cut)
+    async with world.until_dark():
+        alert = (await world.send()).id
+        await trio.sleep(60)
+    assert 1 == len(trunk.handed)
+    async with world.running():
+        [attempt] = world.attempts(alert)
+        assert clip_id(TEXT, "nl") == attempt.call.clip_sha256
+
+
 async def test_what_is_known_of_calls_is_in_the_journal(tmp_path: Path, autojump_clock: MockClock) -> None:
     """The account after a restart, and after the end, is the one that was kept as things happened."""
     trunk = Exchange(telephones(_1=BUSY, _2=HUNG_UP, _3=call(70.0)))

@@ -14,8 +14,9 @@ from klaroen.core import pace as paces
 from klaroen.core.errors import CarrierDownError, StoreUnavailableError
 from klaroen.core.ids import attempt_ids
 from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, serve
-from klaroen.core.model import ADDRESS_KINDS, AlertClass, AlertId, Instant
+from klaroen.core.model import ADDRESS_KINDS, AlertClass, AlertId, BatchId, CarrierName, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
+from klaroen.core.records import Entry, Store
 from klaroen.core.state import BARRED, ENDED
 from klaroen.dispatch import counting, lines
 from klaroen.dispatch.choice import fits, has_better, is_ours, may_try
@@ -135,18 +136,12 @@ async def _claim(desk: Desk, station: Station, page: Page, cursor: int) -> bool:
     station.held[batch.alert] = page
     page.claiming = True
     station.taken += batch.count * batch.parts / (station.settings.weight * max(healths.GOOD_MIN, station.health.good))
+    claim = (batch.id, epoch, desk.owner, station.name, cursor, reference, desk.clock.now())
     try:
-        claimed = await desk.writer.write(
-            desk.store.claim,
-            batch.id,
-            epoch,
-            desk.owner,
-            station.name,
-            cursor,
-            reference,
-            desk.clock.now(),
-            urgent=True,
-        )
+        if page.is_call:
+            claimed = await desk.writer.write(claim_call, desk.store, page.priced(), *claim, urgent=True)
+        else:
+            claimed = await desk.writer.write(desk.store.claim, *claim, urgent=True)
     except StoreUnavailableError:
         page.ungrasp()
         desk.exposed -= cursor
@@ -161,6 +156,17 @@ async def _claim(desk: Desk, station: Station, page: Page, cursor: int) -> bool:
     assert claimed, f"batch {batch.id} was claimed by somebody else on our own data"
     desk.touch(page)
     return True
+
+
+def claim_call(
+    store: Store, priced: bytes, batch: BatchId, epoch: int, owner: str, carrier: CarrierName, cursor: int,
+    reference: int, now: Instant,
+) -> bool:  # fmt: skip
+    """In the writer's transaction: the claim, and what its calls play, which the report owes whoever is rung next."""
+    claimed = store.claim(batch, epoch, owner, carrier, cursor, reference, now)
+    if claimed:
+        store.append([Entry(batch, epoch + 1, cursor, "leased", priced)], (), (), now)
+    return claimed
 
 
 async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> None:

@@ -190,6 +190,10 @@ class Page:
         self.sheet.take(carrier, cost_eur, rule, clip)
         self._records.append(journal.Priced(carrier, cost_eur, rule, clip))
 
+    def priced(self) -> bytes:
+        """Return for the journal what `take` has just said; said once more by the next commit, it changes nothing."""
+        return journal.encode(self._records[-1:])
+
     def keep_silent(self, words: str) -> None:
         """No voice can say the text: nobody of this batch is called."""
         self.sheet.calls.unspoken = words
