@@ -455,13 +455,23 @@ def test_R20_more_books_than_a_page_are_read_to_the_end(world: World, monkeypatc
     assert kept == list(world.store.books.rows("network", Instant(0), Instant(1001)))
 
 
-def test_R18_an_alert_that_another_one_follows_is_known(world: World) -> None:
-    world.accept("A")
-    later = replace(alert_of("B", at=2000), follows=AlertId("A"))
-    key = IdempotencyKey("zone-1", "follow", b"f")
-    transact(world.store, lambda: world.store.accept(later, b"", b"", key))
+def test_R18_an_alert_that_another_one_follows_or_supersedes_is_known(world: World) -> None:
+    for name in "ABC":
+        world.accept(name)
+        kept = [book_of(name, 1000 if name == "A" else 1500, "country")]
+        close = partial(world.store.close, AlertId(name), "done", b"f", [], Instant(1600), None)
+        transact(world.store, partial(close, kept))
+    assert ["B", "C", "A"] == [row.alert for row in world.store.books.unfollowed(Instant(1000), Instant(1501))]
+    assert ["A"] == [row.alert for row in world.store.books.unfollowed(Instant(1000), Instant(1500))]
+    for later in (
+        replace(alert_of("D", at=2000), follows=AlertId("A")),
+        replace(alert_of("E", at=2000), supersedes=(AlertId("B"),)),
+    ):
+        key = IdempotencyKey("zone-1", later.id, b"f")
+        transact(world.store, partial(world.store.accept, later, b"", b"", key))
     world.reopen()
-    assert {"A"} == world.store.books.followed(["A", "B", "C"])
+    assert {"A", "B"} == world.store.books.followed(["A", "B", "C", "D"])
+    assert ["C"] == [row.alert for row in world.store.books.unfollowed(Instant(0), Instant(9999))]
 
 
 def test_alerts_are_listed_newest_first(world: World) -> None:

@@ -8,9 +8,19 @@ from msgspec import msgpack
 from tests.simulation.world import TOKENS, World
 
 from klaroen.core import audit
-from klaroen.core.calls import ExportAudit, VerifyAudit
+from klaroen.core.calls import (
+    ExportAudit,
+    ListDeliveries,
+    PutPin,
+    RevokePin,
+    ShowDelivery,
+    UnlockOfficer,
+    VerifyAudit,
+)
 from klaroen.core.errors import InputError
-from klaroen.core.views import AuditPage, AuditView
+from klaroen.core.model import AlertId, CarrierName
+from klaroen.core.pins import Pin
+from klaroen.core.views import AuditPage, AuditView, DeliveryPage, DeliveryWhyView
 from klaroen.dispatch import trail
 from klaroen.testing.disk import PowerCut
 from klaroen.testing.far_end import FarEnd
@@ -129,3 +139,46 @@ async def test_a_long_trail_is_exported_in_pages(autojump_clock, world_of, monke
             numbers += [row.number for row in rows]
             after = rows[-1].number
         assert [1, 2, 3, 4, 5, 6] == numbers
+
+
+async def test_R07_every_look_at_members_is_entered_before_it_is_answered(autojump_clock, world_of) -> None:
+    """Who looked, at whose deliveries, and at how many; one member by id. What cannot be entered is not shown."""
+    async with world_of(FarEnd("alpha"), members=8).running() as world:
+        sent = await world.send()
+        await world.over(sent.id)
+        with world.standing_still():
+            page = ListDeliveries(AlertId(sent.id), network="BIN-0001", limit=5)
+            await world.ask(page, DeliveryPage)
+            await world.ask(ShowDelivery(AlertId(sent.id), "M3"), DeliveryWhyView)
+            with pytest.raises(InputError):
+                await world.ask(page, DeliveryPage, "operator")
+            looks = [deed for deed in deeds(world) if deed.what == "looked"]
+            assert [("police", sent.id, ("BIN-0001",), 5, None), ("police", sent.id, (), 1, "M3")] == [
+                (one.by, one.alert, one.networks, one.members, one.member) for one in looks
+            ]
+            world.disk_full = True
+            with pytest.raises(InputError, match="store cannot write"):
+                await world.ask(page, DeliveryPage)
+            with pytest.raises(InputError, match="store cannot write"):
+                await world.switch("alpha", "avoid")
+            assert not world.desk.stations[CarrierName("alpha")].avoided
+        assert () == verified(world).faults
+
+
+async def test_R22_what_an_operator_and_the_command_line_change_is_entered(autojump_clock, world_of) -> None:
+    """Carriers taken out and back, officers' PINs; each with who and what."""
+    async with world_of(FarEnd("alpha")).running() as world:
+        await world.switch("alpha", "avoid")
+        await world.switch("alpha", "restore")
+        pin = Pin("O1", "4711", b"s" * 16, b"d" * 32, world.clock.now())
+        for question in (PutPin(pin), UnlockOfficer("O1"), RevokePin("O1")):
+            await world.ask(question, type(None), None)
+        told = [(deed.what, deed.by, deed.carrier, deed.officer) for deed in deeds(world)]
+        assert [
+            ("carrier_avoided", "operator", "alpha", None),
+            ("carrier_restored", "operator", "alpha", None),
+            ("pin", audit.COMMAND_LINE, None, "O1"),
+            ("pin_unlocked", audit.COMMAND_LINE, None, "O1"),
+            ("pin_revoked", audit.COMMAND_LINE, None, "O1"),
+        ] == told
+        assert () == verified(world).faults

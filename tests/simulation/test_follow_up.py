@@ -7,11 +7,11 @@ import trio
 from msgspec.structs import replace
 from tests.simulation.world import TEXT_ONLY, World, network, register
 
-from klaroen.core.calls import FollowUp, ShowDelivery
+from klaroen.core.calls import FollowUp, ListAlerts, ShowDelivery
 from klaroen.core.errors import InputError
 from klaroen.core.follow_up import read_follow_up
 from klaroen.core.model import AlertId
-from klaroen.core.views import AcceptedView, DeliveryWhyView
+from klaroen.core.views import AcceptedView, AlertPage, DeliveryWhyView
 from klaroen.register.snapshot import make_snapshot
 from klaroen.testing.deeds import UNPROVED
 from klaroen.testing.far_end import FarEnd
@@ -166,3 +166,48 @@ async def test_an_extension_that_adds_nobody_is_refused(autojump_clock, world_of
                 await world.send(**changes)
             problem = caught.value.problem
             assert (name, at) == (problem.name, problem.at if at else None)
+
+
+DAY_S = 86_400.0
+
+
+async def listed(world: World, **question: object) -> list[str]:
+    page = await world.ask(ListAlerts(feedback="missing", **question), AlertPage)  # type: ignore[arg-type]
+    return [one.id for one in page.items]
+
+
+async def test_R18_an_alert_that_owes_feedback_for_a_day_is_listed_until_it_is_followed(
+    autojump_clock, world_of
+) -> None:
+    """Live warm ones that somebody was handed; a correction takes the duty over; a month later nobody expects it."""
+    async with world_of(FarEnd("alpha"), members=5).running() as world:
+        forgotten = await world.send()
+        corrected = await world.send()
+        await world.over(corrected.id)
+        owing = await world.send(supersedes=corrected.id)
+        others = [
+            await world.send(mode="exercise"),
+            await world.send(mode="drill"),
+            await world.send(**{"class": "cold"}),
+        ]
+        followed = await world.send()
+        for alert in (owing, *others, followed):
+            await world.over(alert.id)
+        assert [] == await listed(world)
+        world.mock.jump(DAY_S - 3 * 3600)
+        await follow(world, followed.id, "reached")
+        assert [] == await listed(world)
+        world.mock.jump(4 * 3600)
+        await trio.sleep(1)
+        assert [owing.id, forgotten.id] == await listed(world)
+        first = await world.ask(ListAlerts(feedback="missing", limit=1), AlertPage)
+        assert [owing.id] == [one.id for one in first.items]
+        assert [forgotten.id] == await listed(world, before=first.next)
+        assert [] == await listed(world, alert_class="cold")
+        assert [] == await listed(world, zone="Z9")
+        assert [] == await listed(world, state="cancelled")
+        assert 2 == world.desk.without_feedback
+        await follow(world, owing.id, "reached", key="f2")
+        assert [forgotten.id] == await listed(world)
+        world.mock.jump(30 * DAY_S)
+        assert [] == await listed(world)

@@ -50,6 +50,7 @@ PROMISED_OF_DISPATCH = {
     "klaroen_refused_total",
     "klaroen_cost_euros_total",
     "klaroen_disk_free_bytes",
+    "klaroen_alerts_without_feedback",
     "klaroen_heartbeat_seconds",
     "klaroen_build_info",
 }

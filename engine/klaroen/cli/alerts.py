@@ -5,11 +5,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from cyclopts import App, Parameter
 
 from klaroen.cli.context import USAGE, CommandFault, Context, Here
+from klaroen.core.model import AlertClass, AlertState
 
 if TYPE_CHECKING:
     from klaroen.cli.remote import Remote
@@ -77,6 +78,42 @@ def show(alert: str, *, follow: Annotated[bool, Parameter(negative="")] = False,
     else:
         status = follow_alert(api, path, lambda one: None if context.json else context.answer(one, _line(one)))
     context.answer(status, *_lines(status))
+
+
+@alert.command(name="list")
+def list_alerts(
+    *,
+    class_: Annotated[AlertClass | None, Parameter(name="--class")] = None,
+    state: AlertState | None = None,
+    zone: str | None = None,
+    missing_feedback: Annotated[bool, Parameter(negative="")] = False,
+    before: str | None = None,
+    context: Here,
+) -> None:
+    """List the alerts that the token may see, newest first, a page at a time.
+
+    Parameters
+    ----------
+    class_
+        Of this class alone.
+    state
+        In this state alone.
+    zone
+        To networks of this zone alone.
+    missing_feedback
+        Warm alerts of the last month alone that were over a day ago and that no follow-up was sent to (R18).
+    before
+        `next` of the page before.
+    """
+    given = {"class": class_, "state": state, "zone": zone, "before": before}
+    query = {name: value for name, value in given.items() if value is not None}
+    query |= {"feedback": "missing"} if missing_feedback else {}
+    page = _api(context).call("GET", "/v1/alerts" + (f"?{urlencode(query)}" if query else ""))
+    head = ("id", "class", "mode", "state", "accepted", "members", "reached", "reference")
+    fields = ("id", "class", "mode", "state", "accepted_at", "members", "reached", "reference")
+    context.table(page, head, [[one[field] for field in fields] for one in page["items"]])
+    if page["next"] is not None and not context.json:
+        context.say(f"There are more: --before {page['next']}")
 
 
 @alert.command

@@ -13,7 +13,19 @@ import msgspec
 from msgspec import Struct
 
 from klaroen.core.mandates import Grant, Halt
-from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Authority, Instant, Mode, NetworkId, Role, Token
+from klaroen.core.model import (
+    Alert,
+    AlertClass,
+    AlertId,
+    AlertState,
+    Authority,
+    CarrierName,
+    Instant,
+    Mode,
+    NetworkId,
+    Role,
+    Token,
+)
 
 What = Literal[
     "accepted",
@@ -27,6 +39,12 @@ What = Literal[
     "grant_withdrawn",
     "stopped",
     "resumed",
+    "looked",
+    "carrier_avoided",
+    "carrier_restored",
+    "pin",
+    "pin_revoked",
+    "pin_unlocked",
 ]
 COMMAND_LINE: Final = "command line"
 """Who acts there is whoever owns the data directory on that machine."""
@@ -69,6 +87,10 @@ class Deed(Struct, frozen=True, omit_defaults=True, rename={"alert_class": "clas
     reason: str | None = None
     agreed_with: str | None = None
     authority: Authority | None = None
+    carrier: CarrierName | None = None
+    officer: str | None = None
+    member: str | None = None
+    """The id of the one who was looked at; of several there is the count alone."""
 
 
 class Link(Struct, frozen=True):
@@ -200,3 +222,21 @@ def token_revoked(name: str, at: Instant) -> Deed:
 
 def restored(manifest: bytes, at: Instant) -> Deed:
     return Deed("restored", at, COMMAND_LINE, documents=(sha256(manifest).hexdigest(),))
+
+
+def looked(
+    token: Token, at: Instant, count: int, *, alert: AlertId | None = None, network: NetworkId | None = None,
+    member: str | None = None,
+) -> Deed:  # fmt: skip
+    """Return that members were shown to somebody (R7): so many, of this alert or network."""
+    networks = () if network is None else (network,)
+    return Deed("looked", at, token.name, role=token.role, alert=alert, networks=networks, members=count, member=member)
+
+
+def switched(token: Token, carrier: CarrierName, at: Instant, *, avoided: bool) -> Deed:
+    what: What = "carrier_avoided" if avoided else "carrier_restored"
+    return Deed(what, at, token.name, role=token.role, carrier=carrier)
+
+
+def pin_changed(what: Literal["pin", "pin_revoked", "pin_unlocked"], officer: str, at: Instant) -> Deed:
+    return Deed(what, at, COMMAND_LINE, officer=officer)

@@ -67,6 +67,8 @@ class ListAlerts(Struct, frozen=True, tag=True):
     zone: str | None = None
     before: str | None = None
     limit: int = 50
+    feedback: Literal["missing"] | None = None
+    """Those alone that owe feedback for a day and more (R18)."""
 
 
 class CountNetworks(Struct, frozen=True, tag=True):

@@ -39,7 +39,7 @@ class SectionView(Struct, frozen=True):
     unreachable: int
     confirmed: int
     with_feedback: int
-    """Alerts that another one follows (R18)."""
+    """Alerts that another one follows, or corrects (R18)."""
     reached_s: Mapping[str, float | None]
     cost_eur: float
 

@@ -113,4 +113,4 @@ def depths(desk: Desk) -> Depths:
     inbox_s = (now - desk.backlog[0].at) / 1000 if desk.backlog else 0.0
     orphans = sum(len(rows) for station in desk.stations.values() for rows in station.orphans.values())
     free = shutil.disk_usage(desk.settings.data_dir).free
-    return Depths(lanes, carriers, inbox_s, orphans, free)
+    return Depths(lanes, carriers, inbox_s, orphans, free, desk.without_feedback)

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import msgspec
 import trio
 
-from klaroen.core import calls, policy
+from klaroen.core import audit, calls, policy
 from klaroen.core.audience import Audience
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.evaluation import EvaluationView
@@ -19,7 +19,6 @@ from klaroen.core.model import Alert, AlertId, NetworkId, Token
 from klaroen.core.policy import demand
 from klaroen.core.ports import CallListener
 from klaroen.core.views import (
-    AlertPage,
     CarrierPage,
     CarrierView,
     DeliveryPage,
@@ -28,9 +27,8 @@ from klaroen.core.views import (
     NetworkPage,
     NetworkView,
     RecordingView,
-    StatusView,
 )
-from klaroen.dispatch import acting, decrees, fleet, readings, rolls
+from klaroen.dispatch import acting, decrees, fleet, listing, readings, rolls
 from klaroen.dispatch.accept import accept, unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.evaluating import evaluate_places
@@ -38,7 +36,7 @@ from klaroen.dispatch.journeys import Journeys, read_journeys
 from klaroen.dispatch.kept import Backlog, write_kept
 from klaroen.dispatch.settle import keep
 from klaroen.dispatch.station import Station
-from klaroen.dispatch.subjects import find_subject
+from klaroen.dispatch.subjects import find_subject, read_cursor
 
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
@@ -49,8 +47,6 @@ JOURNEYS_MAX: Final = 2
 """Alerts whose journeys are kept between two pages: a national one is some 60 MB."""
 JOURNEYS_MS: Final = 5_000
 """How long they are kept: paging through a country takes a second or two."""
-SCAN_MAX: Final = 2_000
-"""Alerts looked at for one page of a list: a token that sees few of them pages on from there."""
 
 
 class Office:
@@ -88,57 +84,19 @@ class Office:
             case calls.Act() | calls.Withdraw():
                 return _encode(await acting.answer(desk, token, question))
             case calls.ShowAlert():
-                return _encode(self._show(token, question.alert))
+                return _encode(listing.show(desk, token, question.alert))
             case calls.ListAlerts():
-                return _encode(await self._list(token, question))
+                return _encode(await listing.list_alerts(desk, token, question))
             case calls.CountNetworks():
                 subject = find_subject(desk, token, question.alert)
                 return _encode(readings.network_counts(subject.alert, subject.audience, subject.account))
             case calls.ListDeliveries() | calls.ShowDelivery():
                 return _encode(await self._read_deliveries(token, question))
             case calls.ListCarriers() | calls.SwitchCarrier():
-                return _encode(self._carriers(token, question))
+                return _encode(await self._carriers(token, question))
         if isinstance(question, OfNetworks):
             return _encode(await self._networks(token, question))
         raise InputError("not-allowed", "Only the command line on this machine may ask that.")
-
-    # --- one alert --------------------------------------------------------------------------------------------------
-
-    def _show(self, token: Token, alert: AlertId) -> StatusView:
-        subject = find_subject(self._desk, token, alert)
-        opened = self._desk.alerts.get(alert)
-        if opened is not None:
-            return readings.status(self._desk, opened)
-        return readings.make_status(subject.alert, subject.account, subject.state, self._desk.clock.now(), None)
-
-    async def _list(self, token: Token, question: calls.ListAlerts) -> AlertPage:
-        demand(token, "see_counts")
-        desk, snapshot = self._desk, self._desk.register.snapshot
-        before = read_cursor(question.before)
-        classes = () if question.alert_class is None else (question.alert_class,)
-        # The store is not told of the first hand-over: what it calls accepted may be sending.
-        states = ("accepted", "sending") if question.state == "sending" else (question.state,) if question.state else ()
-        items: list[StatusView] = []
-        seen = 0
-        while seen < SCAN_MAX:
-            rows = desk.store.alerts(before, question.limit, classes, states)  # type: ignore[arg-type]
-            for row in rows:
-                before = row.sequence
-                in_zone = question.zone is None or any(
-                    name in snapshot.networks and snapshot.networks[name].zone == question.zone
-                    for name in row.alert.networks
-                )
-                if in_zone and policy.may_see(token, row.alert, snapshot):
-                    status = self._show(token, row.alert.id)
-                    if question.state in (None, status.state):
-                        items.append(status)
-                if len(items) == question.limit:
-                    return AlertPage(tuple(items), str(before))
-            seen += len(rows)
-            if len(rows) < question.limit:
-                return AlertPage(tuple(items), None)
-            await trio.lowlevel.checkpoint()
-        return AlertPage(tuple(items), str(before))
 
     # --- deliveries -------------------------------------------------------------------------------------------------
 
@@ -155,12 +113,26 @@ class Office:
             self._journeys.popitem(last=False)
         return journeys
 
+    async def _enter(self, deed: audit.Deed) -> None:
+        """Raises InputError where it cannot be entered: then it is not done either."""
+        try:
+            await self._desk.writer.write(self._desk.store.enter, deed, urgent=True)
+        except StoreUnavailableError as error:
+            raise unavailable("The store cannot write now.") from error
+
     async def _read_deliveries(
         self, token: Token, question: calls.ListDeliveries | calls.ShowDelivery
     ) -> DeliveryPage | DeliveryWhyView:
+        """Every look at members is entered in the audit trail before it is answered (R7)."""
+        now, alert = self._desk.clock.now(), question.alert
         if isinstance(question, calls.ListDeliveries):
-            return await self._deliveries(token, question)
-        return await self._why(token, question)
+            page = await self._deliveries(token, question)
+            network = None if question.network is None else NetworkId(question.network)
+            await self._enter(audit.looked(token, now, len(page.items), alert=alert, network=network))
+            return page
+        view = await self._why(token, question)
+        await self._enter(audit.looked(token, now, 1, alert=alert, member=view.member))
+        return view
 
     async def _deliveries(self, token: Token, question: calls.ListDeliveries) -> DeliveryPage:
         subject = find_subject(self._desk, token, question.alert)
@@ -241,7 +213,9 @@ class Office:
         recording = await self._desk.recorder.take(question.name, question.sha256, token.name, now)
         return RecordingView(recording.id, recording.sha256, recording.duration_s)
 
-    def _carriers(self, token: Token, question: calls.ListCarriers | calls.SwitchCarrier) -> CarrierPage | CarrierView:
+    async def _carriers(
+        self, token: Token, question: calls.ListCarriers | calls.SwitchCarrier
+    ) -> CarrierPage | CarrierView:
         desk = self._desk
         if isinstance(question, calls.ListCarriers):
             demand(token, "see_carriers")
@@ -250,16 +224,10 @@ class Office:
         station = next((one for one in desk.stations.values() if one.name == question.carrier), None)
         if station is None:
             raise InputError("not-found", "There is no such carrier.")
-        fleet.switch(desk, station, avoided=question.verb == "avoid")
+        avoided = question.verb == "avoid"
+        await self._enter(audit.switched(token, station.name, desk.clock.now(), avoided=avoided))
+        fleet.switch(desk, station, avoided=avoided)
         return carrier_view(station)
-
-
-def read_cursor(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 16):
-        raise InputError("invalid", "This is no cursor that a page gave.", at="$.after")
-    return int(cursor)
 
 
 def carrier_view(station: Station) -> CarrierView:

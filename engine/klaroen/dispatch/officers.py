@@ -6,17 +6,13 @@ Law: a PIN comes here hashed already. An officer whom the register does not name
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-import structlog
-
-from klaroen.core import calls
+from klaroen.core import audit, calls
 from klaroen.core.errors import InputError
 from klaroen.core.model import Instant, Network, NetworkId
 from klaroen.core.pins import Pin, Tries, is_locked, officer_of
 from klaroen.core.records import Store
 from klaroen.core.views import PinView, rfc3339
 from klaroen.register.snapshot import snapshot_from
-
-log = structlog.get_logger()
 
 Question = calls.PutPin | calls.RevokePin | calls.ListPins | calls.UnlockOfficer
 
@@ -30,18 +26,15 @@ async def serve(store: Store, write: Writes, now: Instant, question: Question) -
     match question:
         case calls.PutPin(pin):
             _check(store, pin)
-            await write(store.put_pin, pin)
+            await write(store.put_pin, pin, audit.pin_changed("pin", pin.officer, now))
             await write(store.put_tries, officer_of(pin.officer), None)
-            log.info("audit", what="officer's PIN made", officer=pin.officer)
         case calls.RevokePin(officer):
-            if not await write(store.revoke_pin, officer):
+            if not await write(store.revoke_pin, officer, audit.pin_changed("pin_revoked", officer, now)):
                 raise InputError("not-found", "This officer has no PIN.")
-            log.info("audit", what="officer's PIN revoked", officer=officer)
         case calls.UnlockOfficer(officer):
             if not any(pin.officer == officer for pin in store.pins()):
                 raise InputError("not-found", "This officer has no PIN.")
-            await write(store.put_tries, officer_of(officer), None)
-            log.info("audit", what="officer unlocked", officer=officer)
+            await write(store.put_tries, officer_of(officer), None, audit.pin_changed("pin_unlocked", officer, now))
         case calls.ListPins():
             networks = _networks(store)
             return [_view(pin, networks, store.tries(officer_of(pin.officer)), now) for pin in store.pins()]

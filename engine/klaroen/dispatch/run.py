@@ -24,6 +24,7 @@ from klaroen.dispatch.closing import close_forever
 from klaroen.dispatch.commit import commit_forever, drain_forever
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.feed import feed_forever
+from klaroen.dispatch.feedback import overdue
 from klaroen.dispatch.fleet import EmitFor, build_fleet, run_carrier, watch
 from klaroen.dispatch.flight import fly
 from klaroen.dispatch.recover import load_register, load_tokens, recover
@@ -164,6 +165,7 @@ async def sweep_forever(desk: Desk) -> None:
     """Forget what is too old."""
     while True:
         await desk.insist(desk.store.sweep, desk.clock.now())
+        desk.without_feedback = len(overdue(desk.store.books, desk.clock.now()))
         await trio.sleep(SWEEP_S)
 
 

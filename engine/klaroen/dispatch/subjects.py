@@ -1,4 +1,4 @@
-"""One alert as those who may see it find it, open or over.
+"""One alert as those who may see it find it, open or over, and what may be asked at all.
 
 Law: what a token may not see does not exist for it.
 """
@@ -37,3 +37,11 @@ def find_subject(desk: Desk, token: Token, alert: AlertId) -> Subject:
     if not policy.may_see(token, subject.alert, desk.register.snapshot):
         raise InputError("not-found", "There is no such alert.")
     return subject
+
+
+def read_cursor(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 16):
+        raise InputError("invalid", "This is no cursor that a page gave.", at="$.after")
+    return int(cursor)

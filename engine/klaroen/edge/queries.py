@@ -42,6 +42,10 @@ class AlertsQuery(Query, frozen=True, rename={"alert_class": "class"}):
     state: AlertState | None = None
     zone: Id | None = None
     before: Cursor | None = None
+    feedback: Annotated[
+        Literal["missing"] | None,
+        Meta(description="Warm alerts of the last month that were over a day ago and have no follow-up (R18)."),
+    ] = None
 
 
 class DeliveriesQuery(Query, frozen=True):

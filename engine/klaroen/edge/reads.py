@@ -41,7 +41,8 @@ from klaroen.edge.queries import (
 
 async def list_alerts(desk: Desk, call: Call) -> Reply:
     query = read_query(call.query, AlertsQuery)
-    return await desk.show(call, ListAlerts(query.alert_class, query.state, query.zone, query.before), AlertPage)
+    question = ListAlerts(query.alert_class, query.state, query.zone, query.before, feedback=query.feedback)
+    return await desk.show(call, question, AlertPage)
 
 
 async def count_networks(desk: Desk, call: Call) -> Reply:

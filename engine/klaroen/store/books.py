@@ -4,7 +4,7 @@ Law: they stand apart from alerts, so that they outlive them; what is put again 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from klaroen.core import books
 from klaroen.core.books import BookRow, Level, Place
@@ -25,9 +25,9 @@ def put(writing: Connection, rows: Iterable[BookRow]) -> None:
 
 
 def link(writing: Connection, alert: Alert) -> None:
-    """Keep which alert this one follows."""
-    if alert.follows is not None:
-        writing.run(sql.FOLLOW, (alert.follows, alert.id))
+    """Keep which alerts this one follows, or takes the place of: a correction tells their end, or owes it itself."""
+    for earlier in {alert.follows, *alert.supersedes} - {None}:
+        writing.run(sql.FOLLOW, (earlier, alert.id))
 
 
 class Bookshelf:
@@ -42,8 +42,7 @@ class Bookshelf:
         while True:
             with self._readers.lend() as reading:
                 page = reading.rows(statement, (level, until, *after, *named, PAGE))
-            for at, place, alert, alert_class, mode, book in page:
-                yield BookRow(Place(level, place), at, alert, alert_class, mode, books.decode(book))
+            yield from (_row(level, row) for row in page)
             if len(page) < PAGE:
                 return
             after = page[-1][:3]
@@ -53,6 +52,15 @@ class Bookshelf:
             row = reading.row(sql.BOOK, (*place, at, alert))
         return None if row is None else BookRow(place, at, alert, row[0], row[1], books.decode(row[2]))
 
+    def unfollowed(self, since: Instant, until: Instant) -> Sequence[BookRow]:
+        with self._readers.lend() as reading:
+            return [_row("country", row) for row in reading.rows(sql.UNFOLLOWED, (since, until))]
+
     def followed(self, alerts: Sequence[str]) -> frozenset[str]:
         with self._readers.lend() as reading:
             return frozenset(alert for alert in alerts if reading.row(sql.FOLLOWED, (alert,)) is not None)
+
+
+def _row(level: Level, row: tuple[Any, ...]) -> BookRow:
+    at, place, alert, alert_class, mode, book = row
+    return BookRow(Place(level, place), at, alert, alert_class, mode, books.decode(book))

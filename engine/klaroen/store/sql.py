@@ -120,6 +120,11 @@ WHERE level = ? AND at < ? AND (at, name, alert) > (?, ?, ?)"""
 BOOKS_AFTER: Final = f"{_BOOKS} ORDER BY at, name, alert LIMIT ?"
 BOOKS_OF_PLACE_AFTER: Final = f"{_BOOKS} AND name = ? ORDER BY at, alert LIMIT ?"
 BOOK: Final = "SELECT class, mode, book FROM book WHERE level = ? AND name = ? AND at = ? AND alert = ?"
+UNFOLLOWED: Final = """
+SELECT book.at, name, book.alert, book.class, mode, book FROM book JOIN alert ON alert.id = book.alert
+WHERE level = 'country' AND name = '' AND book.at >= ? AND book.at < ? AND book.class = 'warm' AND mode = 'live'
+  AND NOT EXISTS (SELECT 1 FROM follow WHERE follows = book.alert)
+ORDER BY book.at DESC, book.alert"""
 FOLLOWED: Final = "SELECT 1 FROM follow WHERE follows = ? LIMIT 1"
 TOKENS: Final = "SELECT token FROM token ORDER BY name"
 PINS: Final = "SELECT pin FROM pin ORDER BY officer"

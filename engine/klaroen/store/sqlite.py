@@ -216,6 +216,9 @@ class SqliteStore:
         self._writing.run_rows(sql.WRITE, [(self._journaled, batch, journal)])
         books.put(self._writing, kept)
 
+    def enter(self, deed: Deed) -> None:
+        trail.enter(self._at(deed.at), deed)
+
     def put_token(self, token: Token, deed: Deed | None = None) -> None:
         self._at(token.created_at).run(sql.ADMIT, (token.name, codec.encode(token)))
         trail.enter(self._writing, deed)
@@ -225,13 +228,17 @@ class SqliteStore:
         trail.enter(self._writing, deed if revoked else None)
         return revoked
 
-    def put_pin(self, pin: Pin) -> None:
+    def put_pin(self, pin: Pin, deed: Deed | None = None) -> None:
         self._at(pin.made_at).run(sql.PUT_PIN, (pin.officer, pin.code, codec.encode(pin)))
+        trail.enter(self._writing, deed)
 
-    def revoke_pin(self, officer: str) -> bool:
-        return self._at(Instant(0)).run(sql.REVOKE_PIN, (officer,)) == 1
+    def revoke_pin(self, officer: str, deed: Deed | None = None) -> bool:
+        revoked = self._at(Instant(0)).run(sql.REVOKE_PIN, (officer,)) == 1
+        trail.enter(self._writing, deed if revoked else None)
+        return revoked
 
-    def put_tries(self, who: str, tries: Tries | None) -> None:
+    def put_tries(self, who: str, tries: Tries | None, deed: Deed | None = None) -> None:
+        trail.enter(self._writing, deed)
         if tries is None:
             self._at(Instant(0)).run(sql.CLEAR_TRIES, (who,))
         else:
@@ -342,8 +349,8 @@ class SqliteStore:
         return row
 
     def snapshot_at(self, at: Instant) -> bytes | None:
-        row = self._row(sql.SNAPSHOT_AT, (at,))
-        return None if row is None else row[0]
+        (content,) = self._row(sql.SNAPSHOT_AT, (at,)) or (None,)
+        return content
 
     def register_snapshot(self, version: int) -> bytes | None:
         row = self._row(sql.REGISTER_SNAPSHOT, (version,))

@@ -46,6 +46,8 @@ class Depths(Struct, frozen=True):
     """How long the oldest receipt has waited in the durable inbox."""
     orphan_receipts: int = 0
     disk_free_bytes: int = 0
+    without_feedback: int = 0
+    """Warm alerts that were over a day ago and have no follow-up (R18)."""
 
 
 class DepthCollector(Collector):
@@ -93,6 +95,11 @@ class DepthCollector(Collector):
         yield GaugeMetricFamily("klaroen_inbox_seconds", "How long the oldest receipt waits.", value=depths.inbox_s)
         yield GaugeMetricFamily(
             "klaroen_orphan_receipts", "Receipts that match no attempt yet.", value=depths.orphan_receipts
+        )
+        yield GaugeMetricFamily(
+            "klaroen_alerts_without_feedback",
+            "Warm alerts of the last month that owe feedback for a day and more.",
+            value=depths.without_feedback,
         )
         yield GaugeMetricFamily(
             "klaroen_disk_free_bytes", "Free on the data directory's disk.", value=depths.disk_free_bytes

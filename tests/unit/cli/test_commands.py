@@ -1,5 +1,6 @@
 """The commands: what they ask for, what they print, and how they exit."""
 
+import csv
 import hashlib
 import io
 import json
@@ -11,6 +12,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from tests.unit.edge.samples import EVALUATION
 
 from klaroen import cli
 from klaroen.cli import asking, laboratory, remote
@@ -19,6 +22,7 @@ from klaroen.cli.laboratory import BenchOptions, DemoOptions, VoiceOptions
 from klaroen.core.calls import (
     CheckRegister,
     CreateToken,
+    Evaluate,
     ExportRegister,
     ImportedView,
     ImportRegister,
@@ -26,6 +30,7 @@ from klaroen.core.calls import (
     RevokeToken,
     VerifyAudit,
 )
+from klaroen.core.evaluation import EvaluationPage
 from klaroen.core.views import AuditPage, AuditRow, AuditView, TokenView
 
 Run = tuple[int, str, str]
@@ -65,11 +70,11 @@ def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
 # --- usage and configuration ----------------------------------------------------------------------------------------
 
 COMMANDS = [
-    *("serve", "edge", "dispatch", "demo", "config check"),
+    *("serve", "edge", "dispatch", "demo", "evaluate", "config check"),
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
     *(f"register {verb}" for verb in ("import", "check", "export")),
     *(f"audit {verb}" for verb in ("verify", "export")),
-    *(f"alert {verb}" for verb in ("send", "show", "pause", "resume", "cancel", "why")),
+    *(f"alert {verb}" for verb in ("send", "show", "list", "pause", "resume", "cancel", "why")),
     *(f"bench {verb}" for verb in ("national", "latency", "receipts", "voice", "peers")),
 ]
 
@@ -318,6 +323,34 @@ def test_a_trail_is_exported_to_its_end(terminal: Terminal, asked: Asked, monkey
     assert (0, {"entries": [{"number": 3, "digest": "ef", "entry": "{}"}]}) == (code, told)
 
 
+# --- evaluation -----------------------------------------------------------------------------------------------------
+
+PERIOD = ("evaluate", "--from", "2026-01-01", "--to", "2026-12-31")
+
+
+def test_R20_an_evaluation_is_a_table_a_sheet_or_one_object(terminal: Terminal, asked: Asked) -> None:
+    """The same figures: to read, for a spreadsheet, for a system; what people fill in has its empty columns."""
+    asked.answer = EvaluationPage((EVALUATION, replace(EVALUATION, level="country", id="", members_at_end=None)))
+    code, out, _ = terminal.run(*PERIOD)
+    assert 0 == code
+    assert ["network", "BIN-0001", "90", "→", "95", "0", "0", "0", "0", "0", "0", "0.00"] == [
+        word for line in out.splitlines() if "BIN-0001" in line for word in line.split() if word != "?"
+    ]
+    assert "Belgium" in out
+    code, out, _ = terminal.run(*PERIOD, "--network", "BIN-0001", "--network", "B2", "--as", "csv")
+    first, second = list(csv.DictReader(out.splitlines()))
+    assert ("BIN-0001", "95", "0", "") == (
+        first["id"], first["members_at_end"], first["warm_alerts"], first["feeling_of_safety"],
+    )  # fmt: skip
+    assert "" == second["members_at_end"]
+    assert [Evaluate("2026-01-01", "2026-12-31"), Evaluate("2026-01-01", "2026-12-31", ("BIN-0001", "B2"))] == (
+        asked.questions
+    )
+    code, told = terminal.json(*PERIOD)
+    assert (0, 2, None) == (code, len(told["items"]), told["items"][0]["relation_with_police"])
+    assert 2 == terminal.run(*PERIOD, "--as", "csv", "--json")[0]
+
+
 # --- alerts ---------------------------------------------------------------------------------------------------------
 
 
@@ -379,6 +412,19 @@ def test_an_alert_is_sent_as_it_stands_in_the_file(terminal: Terminal, api: type
     keys = [call[3]["Idempotency-Key"] for call in api.calls if call[3]]
     assert keys[1] == "mine"
     assert len(set(keys)) == 3
+
+
+def test_R18_alerts_are_listed_and_those_without_feedback_by_themselves(terminal: Terminal, api: type[FakeApi]) -> None:
+    row = STATUS | {"reference": None}
+    api.answers = [{"items": [row, row | {"mode": "exercise"}], "next": "7"}, {"items": [], "next": None}]
+    code, out, err = terminal.run("alert", "list", "--class", "warm")
+    assert (0, "There are more: --before 7\n") == (code, err)
+    assert [["a1", "warm", "live", "done", "T0", "5", "4"], ["a1", "warm", "exercise", "done", "T0", "5", "4"]] == [
+        line.split() for line in out.splitlines() if "a1" in line
+    ]
+    told = terminal.json("alert", "list", "--missing-feedback", "--before", "7")
+    assert (0, {"items": [], "next": None}) == told
+    assert ["/v1/alerts?class=warm", "/v1/alerts?before=7&feedback=missing"] == [path for _, path, _, _ in api.calls]
 
 
 def test_an_alert_may_come_from_stdin_and_be_cap(
