@@ -50,6 +50,8 @@ class Desk:
 
     recorder: Recorder | None = None
     """Set where recordings are taken."""
+    without_feedback = 0
+    """Alerts that owe feedback, as the last sweep found them (R18)."""
 
     def __init__(
         self,
@@ -90,8 +92,6 @@ class Desk:
         self.succession = trio.Lock()  # of who puts an alert in the place of others, up to the commit
         self.changed: set[AlertId] = set()
         """Alerts whose status is to be pushed."""
-        self.without_feedback = 0
-        """Alerts that owe feedback, as the last sweep found them (R18)."""
         self.store_works = True
         self.draining = False
         self.feed_bell = Bell()

@@ -18,7 +18,7 @@ from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, BatchRow, DecreeKind, Entry, IdempotencyKey, Orphan, References, Standing
-from klaroen.store import books, codec, sql, trail
+from klaroen.store import books, codec, pins, sql, trail
 from klaroen.store.connection import Connection, Synchronous
 from klaroen.store.lock import FILE_MODE, DirectoryLock
 from klaroen.store.readers import Readers
@@ -229,20 +229,13 @@ class SqliteStore:
         return revoked
 
     def put_pin(self, pin: Pin, deed: Deed | None = None) -> None:
-        self._at(pin.made_at).run(sql.PUT_PIN, (pin.officer, pin.code, codec.encode(pin)))
-        trail.enter(self._writing, deed)
+        pins.put(self._at(pin.made_at), pin, deed)
 
     def revoke_pin(self, officer: str, deed: Deed | None = None) -> bool:
-        revoked = self._at(Instant(0)).run(sql.REVOKE_PIN, (officer,)) == 1
-        trail.enter(self._writing, deed if revoked else None)
-        return revoked
+        return pins.revoke(self._at(Instant(0)), officer, deed)
 
     def put_tries(self, who: str, tries: Tries | None, deed: Deed | None = None) -> None:
-        trail.enter(self._writing, deed)
-        if tries is None:
-            self._at(Instant(0)).run(sql.CLEAR_TRIES, (who,))
-        else:
-            self._at(tries.last_at).run(sql.PUT_TRIES, (who, tries.last_at, codec.encode(tries)))
+        pins.put_tries(self._at(Instant(0) if tries is None else tries.last_at), who, tries, deed)
 
     def decree(self, kind: DecreeKind, name: str, decree: bytes | None, now: Instant, deed: Deed | None = None) -> None:
         if decree is None:
