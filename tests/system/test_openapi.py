@@ -20,7 +20,8 @@ SHOWN = 4_000
 def test_a_stranger_who_reads_the_document_finds_no_fault(tmp_path: Path) -> None:
     """Schemathesis, over HTTP, with well-formed and malformed requests of every kind, and all of its checks."""
     with dispatch_thread(tmp_path) as dispatch, edge_process(edge_settings(tmp_path, 100_000.0)) as process:
-        dispatch.tokens = Tokens((samples.token(), samples.token("plain-gateway", "s1", "carrier", "plain")))
+        operator = samples.token("operator", samples.OPERATOR_SECRET, "operator")
+        dispatch.tokens = Tokens((samples.token(), operator, samples.token("plain-gateway", "s1", "carrier", "plain")))
         dispatch.answers[ShowAlert] = samples.status("done")  # so that each stream ends
         ports = wait_ports(tmp_path, process)
         command = [

@@ -21,6 +21,7 @@ from klaroen.core.errors import InputError, Problem
 from klaroen.edge.desk import Desk
 from klaroen.edge.exchange import ALWAYS, Call, CallerGoneError, Reply, Stream, send_reply
 from klaroen.edge.problems import problem_reply
+from klaroen.edge.rights import RIGHTS, demand
 from klaroen.edge.routes import ROUTES, Route
 from klaroen.edge.tokens import authenticate
 
@@ -66,6 +67,7 @@ class Resource:
     def __init__(self, desk: Desk, path: str | None, routes: Iterable[Route]) -> None:
         self._desk, self._path = desk, path
         self._by_method = {route.method: route for route in routes}
+        self._rights = {method: RIGHTS[method, route.path] for method, route in self._by_method.items()}
         self._patterns = {
             name: pattern(words) for route in self._by_method.values() for name, words in route.parameters.items()
         }
@@ -101,6 +103,7 @@ class Resource:
                 call.token = authenticate(call, self._desk.mirror.tokens, self._desk.now())
                 if route.paced:
                     self._desk.rates.take(call.token.name)
+                demand(self._rights[route.method], call.token)
             return await route.endpoint(self._desk, call)
         except InputError as error:
             return problem_reply(error.problem)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from klaroen.clips import remove_older
-from klaroen.core import policy
 from klaroen.core.calls import PutRecording
 from klaroen.core.errors import InputError, Problem
 from klaroen.core.views import RecordingView
@@ -37,8 +36,6 @@ async def post_recording(desk: Desk, call: Call) -> Reply:
     """Keep a recording: 201 once its clips are durable."""
     if desk.draining:
         raise InputError("unavailable", "this edge is stopping")
-    if not policy.may(call.token, "put_recordings"):  # dispatch says so too, but only after all of it has come
-        raise InputError("not-allowed", f"The role {call.token.role} may not do that.", rule="R8")
     if desk.uploads.locked():
         raise InputError.of(Problem("unavailable", "too many recordings at once", retry_after_s=RETRY_AFTER_S))
     async with desk.uploads:

@@ -46,7 +46,7 @@ class FakeDispatch:
     def __init__(self, socket: Path) -> None:
         self.socket = socket
         self.answers: dict[type, Any] = dict(ANSWERS)
-        self.tokens = Tokens((samples.token(),))
+        self.tokens = Tokens((samples.token(), samples.token("operator", samples.OPERATOR_SECRET, "operator")))
         self.readiness = Readiness(ready=True, draining=False, words="ready")
         self.open: dict[str, Seen] = {}
         self.asks: list[Ask] = []

@@ -32,6 +32,7 @@ from klaroen.core.views import (
 )
 
 SECRET = "kl_police_secret"
+OPERATOR_SECRET = "kl_operator_secret"
 NOW = Instant(1_795_334_400_000)
 
 

@@ -17,7 +17,7 @@ from klaroen.edge.door import HEAD_BYTES_MAX, MESSAGE_BYTES_MAX, Door
 from klaroen.edge.serve import listening, serve, server_config
 
 BEARER = f"Authorization: Bearer {samples.SECRET}\r\n".encode()
-GET = b"GET /v1/carriers HTTP/1.1\r\nHost: edge\r\n" + BEARER + b"\r\n"
+GET = b"GET /v1/networks HTTP/1.1\r\nHost: edge\r\n" + BEARER + b"\r\n"
 
 
 class Caller:
@@ -224,7 +224,7 @@ async def test_a_caller_that_does_not_read_is_left() -> None:
         page = DeliveryPage((samples.DELIVERY,) * 30_000, None)
         edge.world.dispatch.answers[ListDeliveries] = page
         caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        caller.write(GET.replace(b"carriers", b"alerts/A1/deliveries"))
+        caller.write(GET.replace(b"networks", b"alerts/A1/deliveries"))
         await until(lambda: len(edge.world.dispatch.asks) == 1)
         await asyncio.sleep(Door.stall_s_max + 1)
         caller.writer.transport.resume_reading()  # type: ignore[attr-defined]
@@ -236,7 +236,7 @@ async def test_a_reader_of_events_that_goes_is_noticed() -> None:
     async with served() as edge:
         edge.world.dispatch.show(Seen(samples.status(), frozenset({"police"})))
         async with edge.caller() as caller:
-            caller.write(GET.replace(b"carriers", b"alerts/A1/events"))
+            caller.write(GET.replace(b"networks", b"alerts/A1/events"))
             assert await caller.status() == 200
             await until(lambda: edge.world.desk.streams.total() == 1)
         await until(lambda: edge.world.desk.streams.total() == 0)
@@ -247,10 +247,10 @@ async def test_stopping_ends_streams_finishes_requests_and_closes() -> None:
     async with served() as edge, edge.caller() as streaming, edge.caller() as asking:
         world = edge.world
         world.dispatch.show(Seen(samples.status(), frozenset({"police"})))
-        streaming.write(GET.replace(b"carriers", b"alerts/A1/events"))
+        streaming.write(GET.replace(b"networks", b"alerts/A1/events"))
         assert await streaming.status() == 200
         world.dispatch.answers[ListDeliveries] = SILENCE
-        asking.write(GET.replace(b"carriers", b"alerts/A1/deliveries"))
+        asking.write(GET.replace(b"networks", b"alerts/A1/deliveries"))
         await until(lambda: len(world.dispatch.asked(ListDeliveries)) == 1)
         edge.stop.set()
         assert b"event: snapshot" in await streaming.rest()

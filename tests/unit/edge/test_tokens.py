@@ -69,8 +69,8 @@ async def test_a_certificate_speaks_for_the_token_that_it_names() -> None:
 @in_virtual_time
 async def test_a_token_that_asks_too_fast_is_told_when_to_come_back() -> None:
     async with edge_world(requests_per_s=2) as world:
-        assert [(await world.get("/v1/carriers")).status for _ in range(3)] == [200, 200, 429]
-        answer = await world.get("/v1/carriers")
+        assert [(await world.get("/v1/networks")).status for _ in range(3)] == [200, 200, 429]
+        answer = await world.get("/v1/networks")
         assert (answer.problem, answer.headers["retry-after"]) == ("too-many-requests", "1")
 
 
@@ -79,7 +79,7 @@ async def test_a_token_that_asks_too_fast_is_told_when_to_come_back() -> None:
 async def test_no_rate_refuses_a_warm_alert(body: bytes, status: int) -> None:
     """429: never warm or crisis."""
     async with edge_world(requests_per_s=1) as world:
-        await world.get("/v1/carriers")
+        await world.get("/v1/networks")
         assert [(await world.post_alert(body)).status for _ in range(5)] == [status] * 5
         assert len(world.dispatch.asked(Submit)) == (5 if status == 202 else 0)
 
