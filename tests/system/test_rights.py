@@ -33,6 +33,12 @@ SEEN: dict[Role, str] = {"crisis_authority": "public_interest", "dispatch_centre
 """The class of an alert of others that each may see in its scope; else warm."""
 SENT: dict[Role, str] = {row.role: row.classes[0] for row in SENDS}
 ROWS = {row.action: row for row in ACTIONS}
+PUT_GRANT = ("PUT", "/v1/networks/{id}/grants/{coordinator}")
+STOP, RESUME = ("POST", "/v1/networks/{id}/stop"), ("POST", "/v1/networks/{id}/resume")
+BEFORE = {("DELETE", PUT_GRANT[1]): PUT_GRANT, RESUME: STOP}
+AFTER = {STOP: RESUME, RESUME: RESUME}
+"""What somebody who may does first, so that there is something to undo; or afterwards, so that nothing stays so."""
+NAMES = {"{member}": "MA1", "{coordinator}": "KA", "{name}": "simulated"}
 TEXT = {"nl": {"text": "Inbraak bezig."}}
 
 
@@ -53,7 +59,6 @@ class Sample(NamedTuple):
     status: int = 200
     body: Any = None
     """JSON, or octets as they are."""
-    keyed: bool = False
 
 
 def sample(call: tuple[str, str], role: Role, network: str) -> Sample:
@@ -61,12 +66,16 @@ def sample(call: tuple[str, str], role: Role, network: str) -> Sample:
     alert = {"class": SENT.get(role, "warm"), "targets": {"networks": [network]}, "content": TEXT}
     follow_up = {"class": "cold" if role == "police" else "warm", "to": "unreached", "content": TEXT}
     return {
-        ("POST", "/v1/alerts"): Sample(202, alert, keyed=True),
-        ("POST", "/v1/alerts/{id}/follow-ups"): Sample(202, follow_up, keyed=True),
+        ("POST", "/v1/alerts"): Sample(202, alert),
+        ("POST", "/v1/alerts/{id}/follow-ups"): Sample(202, follow_up),
         ("POST", "/v1/recordings"): Sample(201, sound()),
         ("POST", "/v1/alerts/{id}/pause"): Sample(),
         ("POST", "/v1/alerts/{id}/resume"): Sample(),
         ("POST", "/v1/alerts/{id}/cancel"): Sample(),
+        PUT_GRANT: Sample(200, {"until": "2099-12-31"}),
+        ("DELETE", PUT_GRANT[1]): Sample(),
+        STOP: Sample(200, {"reason": "R", "with": "W"}),
+        RESUME: Sample(200, {"reason": "R", "with": "W"}),
         ("POST", "/v1/carriers/{name}/avoid"): Sample(),
         ("POST", "/v1/carriers/{name}/restore"): Sample(),
         **{one: Sample() for one in RIGHTS if one[0] == "GET"},
@@ -99,23 +108,33 @@ class Country:
         body = {"class": alert_class, "targets": {"networks": ["BIN-A"]}, "content": TEXT, "urgent": True}
         if alert_class != "public_interest":
             del body["urgent"]
-        answer = self.post("/v1/alerts", self._sender, body)
+        answer = self.send_json("POST", "/v1/alerts", self._sender, body)
         assert answer.status == 202, answer
         return str(json.loads(answer.body)["id"])
 
-    def post(self, path: str, secret: str, body: Any) -> Answered:
+    def send_json(self, method: str, path: str, secret: str | None, body: Any) -> Answered:
         headers = {"content-type": "application/json", "idempotency-key": f"k{next(self._keys)}"}
-        return self.installation.call("POST", path, secret, json.dumps(body).encode(), headers)
+        return self.installation.call(method, path, secret, json.dumps(body).encode(), headers)
 
     def make(self, call: tuple[str, str], role: Role, secret: str | None, network: str) -> tuple[Answered, Sample]:
         """Make a call about network A, or about an alert in it that somebody else has sent."""
+        if call in BEFORE:
+            self._make(BEFORE[call], "police", self._sender, network)
+        made = self._make(call, role, secret, network)
+        if call in AFTER:
+            self._make(AFTER[call], "police", self._sender, network)
+        return made
+
+    def _make(self, call: tuple[str, str], role: Role, secret: str | None, network: str) -> tuple[Answered, Sample]:
         one = sample(call, role, network)
-        path = call[1].replace("{member}", "MA1").replace("{name}", "simulated")
+        path = call[1]
+        for name, value in NAMES.items():
+            path = path.replace(name, value)
         if "/alerts/{id}" in path:
             path = path.replace("{id}", self.send(SEEN.get(role, "warm")))
         path = path.replace("{id}", network)
-        if one.keyed:
-            return self.post(path, secret or "", one.body), one
+        if isinstance(one.body, dict):
+            return self.send_json(call[0], path, secret, one.body), one
         return self.installation.call(call[0], path, secret, one.body or b""), one
 
 
@@ -182,7 +201,9 @@ def test_without_a_token_that_is_valid_nothing_is_told(country: Country) -> None
         if isinstance(right, Open):
             continue
         for secret in (None, "", "x" * 43, country.revoked):
-            path = call[1].replace("{id}", "A1").replace("{member}", "M1").replace("{name}", "simulated")
+            path = call[1].replace("{id}", "A1")
+            for name, value in NAMES.items():
+                path = path.replace(name, value)
             answer = country.installation.call(call[0], path, secret)
             assert (call, 401, "unauthenticated") == (call, answer.status, answer.problem)
 

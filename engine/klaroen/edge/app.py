@@ -67,6 +67,10 @@ class Resource:
     def __init__(self, desk: Desk, path: str | None, routes: Iterable[Route]) -> None:
         self._desk, self._path = desk, path
         self._by_method = {route.method: route for route in routes}
+        missing = [
+            f"{method} {route.path}" for method, route in self._by_method.items() if (method, route.path) not in RIGHTS
+        ]
+        assert not missing, f"edge/rights.py does not say who may call {missing}"
         self._rights = {method: RIGHTS[method, route.path] for method, route in self._by_method.items()}
         self._patterns = {
             name: pattern(words) for route in self._by_method.values() for name, words in route.parameters.items()
