@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	"$$python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 
 # What must be covered to the last branch: the pure core, and the wires (bytes <-> values).
-COVERED := */klaroen/core/*,*/klaroen_adapters/http_wire.py,*/sms/smpp_[a-z]*.py,*/sms/gateway*.py,*/mail/mail_*.py,*/mail/smtp_[a-z]*.py,*/voice/twilio_*.py,*/voice/ari_[a-z]*.py,*/voice/sip_[a-z]*.py,*/voice/rtp_*.py,*/voice/voice_frames.py,*/speech/alaw.py,*/speech/dutch.py,*/speech/frames.py,*/speech/judge.py,*/speech/lexicon.py,*/speech/tongues.py
+COVERED := */klaroen/core/*,*/klaroen_adapters/http_wire.py,*/sms/smpp_[a-z]*.py,*/sms/gateway*.py,*/mail/mail_*.py,*/mail/smtp_[a-z]*.py,*/voice/twilio_*.py,*/voice/ari_[a-z]*.py,*/voice/sip_[a-z]*.py,*/voice/rtp_*.py,*/voice/voice_frames.py,*/whatsapp/whatsapp_*.py,*/speech/alaw.py,*/speech/dutch.py,*/speech/frames.py,*/speech/judge.py,*/speech/lexicon.py,*/speech/tongues.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -57,12 +57,12 @@ def around_async(owner: Any, name: str, hit: Hit, before: str, after: str) -> No
 
 def catch_dispatch(hit: Hit) -> None:
     from klaroen.dispatch import commit, run, settle
+    from klaroen_adapters.http_carrier import HttpCarrier
     from klaroen_adapters.sms.smpp import SmppCarrier
-    from klaroen_adapters.sms.sms_http import SmsHttpCarrier
     from klaroen_adapters.voice.sip import SipCarrier
 
     catch_commits(hit)
-    for carrier in (SmppCarrier, SmsHttpCarrier, SipCarrier):
+    for carrier in (SmppCarrier, HttpCarrier, SipCarrier):
         around_async(carrier, "hand_over", hit, "hand-over: before", "hand-over: after")
     around(SmppCarrier, "acknowledge", hit, after="receipt acknowledged, not drained")
     around(settle, "settle_answers", hit, after="answered, not journaled")

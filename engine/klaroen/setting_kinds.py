@@ -64,6 +64,15 @@ class CarrierSection(Section, frozen=True):
         return False
 
     @property
+    def names_attempts(self) -> bool:
+        """Its receipts name attempts by our key, so that they tell what became of one whose answer was lost."""
+        return self.keyed
+
+    def unable(self, text: str) -> str | None:  # noqa: ARG002 - most can carry any text
+        """Return why this carrier cannot carry the text exactly; None where it can."""
+        return None
+
+    @property
     def paced_per_s(self) -> float:
         """What it is offered at most: segments of texts, or calls."""
         raise NotImplementedError

@@ -12,13 +12,12 @@ from msgspec import Meta, field
 from klaroen.core.model import AlertClass, Channel
 from klaroen.core.ports import Carrier, Clock, Emit
 from klaroen.core.state import MultipartRule
+from klaroen.setting_alerts import Cap, Retention
 from klaroen.setting_kinds import (
     CallCarrier,
     DataCoding,
-    Days,
     Host,
     Listen,
-    Nis5,
     OpenFile,
     Port,
     Rate,
@@ -29,9 +28,9 @@ from klaroen.setting_kinds import (
     TextCarrier,
     Url,
     Wait,
-    Years,
 )
 from klaroen.setting_mail import Smtp
+from klaroen.setting_whatsapp import Whatsapp
 
 
 class Edge(Section, frozen=True):
@@ -42,17 +41,6 @@ class Edge(Section, frozen=True):
     public_url: Url | None = None
     requests_per_s: Rate = 50.0
     """Per token; a warm or crisis alert is never refused for it."""
-
-
-class Cap(Section, frozen=True):
-    """How CAP messages are read: the profile of the authorities that post them."""
-
-    text: Literal["description", "instruction"] = "description"
-    headline: Literal["subject", "ignore"] = "subject"
-    municipalities: Mapping[Nis5, Annotated[str, Meta(min_length=1, max_length=200)]] = {}
-    """NIS5 code -> the municipality's name in the register."""
-    signers: Annotated[tuple[OpenFile, ...], Meta(max_length=100)] = ()
-    """Certificates in PEM; where there are any, each message is signed by one of them."""
 
 
 class Metrics(Section, frozen=True):
@@ -98,15 +86,6 @@ class Steps(Section, frozen=True):
     warm: ClassSteps = ClassSteps()
     public_interest: ClassSteps = ClassSteps(sms_s=300.0, call_s=120.0)
     cold: ClassSteps = ClassSteps(sms_s=3600.0, call_s=600.0, retry_s=30.0)
-
-
-class Retention(Section, frozen=True):
-    addresses_days: Days = 30
-    texts_days: Days = 365
-    recordings_days: Days = 30
-    replies_days: Days = 30
-    audit_years: Years = 10
-    counts_years: Years = 10
 
 
 class Speech(Section, frozen=True):
@@ -238,6 +217,11 @@ class Twilio(CallCarrier, frozen=True, kw_only=True, tag_field="kind", tag="twil
         return True
 
     @property
+    def names_attempts(self) -> bool:
+        """The address of each callback holds our key."""
+        return True
+
+    @property
     def multipart_rule(self) -> MultipartRule:
         """One id and one receipt, however many parts the text has."""
         return "first"
@@ -330,7 +314,7 @@ class Plugged(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="plu
         raise NotImplementedError
 
 
-CarrierSettings = Smpp | SmsHttp | Twilio | Smtp | Sip | Asterisk | Sim | Plugged
+CarrierSettings = Smpp | SmsHttp | Twilio | Smtp | Whatsapp | Sip | Asterisk | Sim | Plugged
 
 
 class Settings(Section, frozen=True):

@@ -9,6 +9,7 @@ import trio
 from msgspec.structs import replace
 from tests.fakes.asterisk import PASSWORD, USER, AsteriskPeer
 from tests.fakes.carrier_peers import GenericPeer, HttpGatewayPeer, KannelPeer, SimPeer, SmscPeer
+from tests.fakes.graph import PHONE_ID, TEMPLATE, GraphPeer
 from tests.fakes.sip_callee import SipPeer
 from tests.fakes.smtp_peer import SmtpPeer
 from tests.fakes.twilio import SID, TOKEN, TwilioPeer
@@ -18,19 +19,21 @@ from klaroen.clips import ClipStore, duration_s
 from klaroen.core.model import CarrierName, Channel
 from klaroen.core.ports import Carrier, Clock, Emit
 from klaroen.setting_mail import Smtp
+from klaroen.setting_whatsapp import CODES, Whatsapp
 from klaroen.settings import Asterisk, Settings, Sim, Sip, Smpp, SmsHttp, Twilio
 from klaroen.testing import CARRIER_CHECKS, CLIP, Check, Peer, carrier_conformance
 from klaroen_adapters.mail.smtp import SmtpCarrier
 from klaroen_adapters.mail.smtp_opening import Terms
 from klaroen_adapters.sim import SimCarrier
-from klaroen_adapters.sms import gateway
+from klaroen_adapters.sms import gateway, sms_http
 from klaroen_adapters.sms.smpp import SmppCarrier
-from klaroen_adapters.sms.sms_http import SmsHttpCarrier
 from klaroen_adapters.voice.ari import AriCarrier
 from klaroen_adapters.voice.clip_shelf import ClipShelf
 from klaroen_adapters.voice.sip import SipCarrier
 from klaroen_adapters.voice.twilio import TwilioCarrier, account_of
 from klaroen_adapters.voice.worker import Voice
+from klaroen_adapters.whatsapp.whatsapp import make as make_whatsapp
+from klaroen_adapters.whatsapp.whatsapp_wire import Account
 
 Made = tuple[Callable[[Emit, Clock], Carrier], Peer]
 SECRET = "S3cretOfOurs"
@@ -43,7 +46,7 @@ def http(profile: gateway.ProfileName, peer: HttpGatewayPeer) -> Made:
     account = gateway.Account(
         settings.url, "8810", SECRET, "klaroen", "http://bin.test/v1/receipts/gateway", SECRET.encode()
     )
-    return lambda emit, clock: SmsHttpCarrier(settings, account, emit, clock, peer.connect), peer
+    return lambda emit, clock: sms_http.make(settings, account, emit, clock, peer.connect), peer
 
 
 def generic(nursery: trio.Nursery, directory: Path) -> Made:
@@ -106,6 +109,20 @@ def smtp(nursery: trio.Nursery, directory: Path) -> Made:
     return lambda emit, clock: SmtpCarrier(settings, terms, emit, clock, peer.connect), peer
 
 
+def whatsapp(nursery: trio.Nursery, directory: Path) -> Made:
+    peer = GraphPeer(nursery)
+    settings = Whatsapp(
+        name=CarrierName("meta"),
+        channels=("whatsapp",),
+        url="http://graph.test/v23.0",
+        phone_id=PHONE_ID,
+        token_file="unread",
+        template=TEMPLATE,
+    )
+    account = Account(f"{settings.url}/{PHONE_ID}/messages", SECRET, TEMPLATE, CODES, settings.text_max)
+    return lambda emit, clock: make_whatsapp(settings, account, emit, clock, peer.connect), peer
+
+
 def asterisk(nursery: trio.Nursery, directory: Path) -> Made:
     clip = ClipStore(directory).put(CLIP)
     peer = AsteriskPeer(nursery)
@@ -160,7 +177,7 @@ def sip(nursery: trio.Nursery, directory: Path) -> Made:
 
 
 @pytest.mark.parametrize("check", CARRIER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("make", [generic, kannel, sim, sim_calls, smpp, smtp, twilio, asterisk, sip])
+@pytest.mark.parametrize("make", [generic, kannel, sim, sim_calls, smpp, smtp, twilio, whatsapp, asterisk, sip])
 async def test_carrier(
     check: Check,
     make: Callable[[trio.Nursery, Path], Made],
@@ -170,6 +187,12 @@ async def test_carrier(
 ) -> None:
     """One promise, in the check's own words, by one carrier."""
     build, peer = make(nursery, tmp_path)
-    channels: dict[object, Channel] = {sim_calls: "tts", asterisk: "tts", sip: "tts", smtp: "email"}
+    channels: dict[object, Channel] = {
+        sim_calls: "tts",
+        asterisk: "tts",
+        sip: "tts",
+        smtp: "email",
+        whatsapp: "whatsapp",
+    }
     channel = channels.get(make, "sms")
     await carrier_conformance(check, build, peer, channel=channel, secrets=[SECRET, PASSWORD])

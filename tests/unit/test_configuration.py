@@ -10,6 +10,7 @@ from msgspec import structs
 from klaroen.configuration import ConfigurationFaults, load_settings, settings_from
 from klaroen.setting_kinds import CarrierSection, Section
 from klaroen.setting_mail import Smtp
+from klaroen.setting_whatsapp import Whatsapp
 from klaroen.settings import Asterisk, Plugged, Settings, Sim, Sip, Smpp, SmsHttp, Twilio
 
 REFERENCE = Path(__file__).parents[2] / "config" / "klaroen.toml"
@@ -98,7 +99,9 @@ def test_every_key_of_the_reference_loads(tmp_path: Path) -> None:
         (tmp_path / name).write_text("hush")
         (tmp_path / name).chmod(0o600)
     settings = settings_from(tomllib.loads(text))
-    assert [Smpp, SmsHttp, SmsHttp, Twilio, Sip, Asterisk, Smtp, Sim] == [type(carrier) for carrier in settings.carrier]
+    assert [Smpp, SmsHttp, SmsHttp, Twilio, Sip, Asterisk, Smtp, Whatsapp, Sim] == [
+        type(carrier) for carrier in settings.carrier
+    ]
 
 
 def test_no_key_is_missing_from_the_reference() -> None:
@@ -119,11 +122,12 @@ KINDS: dict[str, type[CarrierSection]] = {
     "sms_http": SmsHttp,
     "smtp": Smtp,
     "twilio": Twilio,
+    "whatsapp": Whatsapp,
     "sip": Sip,
     "asterisk": Asterisk,
     "sim": Sim,
 }
-OPEN = {"municipalities", "piper", "subjects", "source", "alphabets", "statuses"}
+OPEN = {"municipalities", "piper", "subjects", "source", "alphabets", "statuses", "template_languages"}
 """Keys whose value is a table with keys of the operator's own."""
 
 
@@ -177,7 +181,9 @@ def test_every_fault_at_once(smpp: dict[str, object]) -> None:
         "carrier[0].port": "expected int <= 65535, got 70000",
         "carrier[0].profile.id_resp": "expected one of opaque, hex, dec; did you mean hex?",
         "carrier[0].profile.alphabets.ucs2": "expected int >= 0, got -1",
-        "carrier[1].kind": "kind whatsapp is not available in this version",
+        "carrier[1].phone_id": "is required",
+        "carrier[1].template": "is required",
+        "carrier[1].token_file": "is required",
         "carrier[1].name": "is required",
         "carrier[1].channels": "is required",
         "carrier[1].lanes[0]": "expected one of crisis, warm, public_interest, cold; did you mean warm?",
@@ -221,11 +227,6 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(smpp: dict[str, object]) ->
             "is required: one of asterisk, sim, sip, smpp, sms_http",
         ),
         ({"carrier": [SIM | {"kind": "smppp"}]}, "carrier[0].kind", "there is no kind 'smppp'; did you mean smpp?"),
-        (
-            {"carrier": [SIM | {"kind": "whatsapp"}]},
-            "carrier[0].kind",
-            "kind whatsapp is not available in this version",
-        ),
         ({"carrier": [SIM, SIM]}, "carrier[1].name", "a is the name of carrier[0] already"),
         ({"carrier": [SIM | {"name": "a b"}]}, "carrier[0].name", "expected 1 to 40 of A-Z"),
         ({"carrier": [SIM | {"name": "a\n"}]}, "carrier[0].name", "expected 1 to 40 of A-Z"),
@@ -550,3 +551,22 @@ def test_what_is_plugged_builds_its_own_carrier() -> None:
     """The base class itself carries nothing."""
     with pytest.raises(NotImplementedError):
         Plugged(name="x", channels=("sms",)).build(None, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("channels", ["sms"], "this kind carries whatsapp, not sms"),
+        ("phone_id", "+32", "the id of the number, in digits"),
+        ("template", "Bin", "1 to 512 of a-z 0-9 _"),
+        ("template_languages", {"nl": "x"}, "a code such as nl"),
+        ("text_max", 2001, "expected int <= 2000"),
+    ],
+)
+def test_faults_of_a_whatsapp_number(key: str, value: object, words: str, secret: str) -> None:
+    whatsapp = {"name": "m", "kind": "whatsapp", "channels": ["whatsapp"], "phone_id": "1", "template": "b"}
+    with pytest.raises(ConfigurationFaults) as caught:
+        settings_from({"carrier": [{**whatsapp, "token_file": secret, key: value}]})
+    ((at, told),) = [(fault.key, fault.words) for fault in caught.value.faults]
+    assert at.startswith(f"carrier[0].{key}")
+    assert words in told

@@ -17,8 +17,8 @@ from klaroen.core.model import CarrierName, Instant
 from klaroen.core.ports import Accepted, Clock, Emit, Envelope, Receipt, Refused, Unknown
 from klaroen.settings import SmsHttp
 from klaroen.testing import TEXTS, CarrierRig
-from klaroen_adapters.sms import gateway
-from klaroen_adapters.sms.sms_http import SmsHttpCarrier
+from klaroen_adapters.http_carrier import HttpCarrier
+from klaroen_adapters.sms import gateway, sms_http
 
 pytestmark = [
     pytest.mark.peer,
@@ -120,8 +120,8 @@ class Kannel:
         settings = SmsHttp(CarrierName("kannel"), ("sms",), url=self.url, profile="kannel", requests_max=4)
         account = gateway.Account(self.url, "8810", password, "klaroen", self.receipt_url, SECRET)
 
-        def make(emit: Emit, clock: Clock) -> SmsHttpCarrier:
-            return SmsHttpCarrier(settings, account, emit, clock)
+        def make(emit: Emit, clock: Clock) -> HttpCarrier:
+            return sms_http.make(settings, account, emit, clock)
 
         return CarrierRig(make, self.smsc, "sms")
 

@@ -17,6 +17,7 @@ from klaroen.configuration.tables import Fault, Tree, build, closest, read_table
 from klaroen.rundir import voice_socket
 from klaroen.setting_kinds import CarrierSection
 from klaroen.setting_mail import Smtp
+from klaroen.setting_whatsapp import Whatsapp
 from klaroen.settings import (
     Asterisk,
     CarrierSettings,
@@ -40,10 +41,9 @@ KINDS: Final[Mapping[str, type[CarrierSettings]]] = {
     "sip": Sip,
     "asterisk": Asterisk,
     "smtp": Smtp,
+    "whatsapp": Whatsapp,
     "sim": Sim,
 }
-NOT_YET: Final = ("whatsapp",)
-"""Kinds with a name and a place, but without code in this version."""
 PLUGGED_GROUP: Final = "klaroen.carriers"
 
 
@@ -164,8 +164,6 @@ def _kind(name: object, at: str, faults: list[Fault]) -> type[CarrierSettings] |
         if isinstance(brought, type) and issubclass(brought, Plugged) and brought.build is not Plugged.build:
             return brought
         faults.append(Fault(at, f"kind {name} is not a klaroen.settings.Plugged with a build of its own"))
-    elif name in NOT_YET:
-        faults.append(Fault(at, f"kind {name} is not available in this version"))
     else:
         faults.append(Fault(at, f"there is no kind {name!r}{closest(name, known)}"))
     return None

@@ -201,8 +201,12 @@ def make_offer(
     recording: bool,
     narrowed: Collection[Channel] | None,
     carriers: Collection[Channel],
+    unable: Collection[Channel] = (),
 ) -> Offer:
-    """Return what an alert can go by: its class (crisis never by WhatsApp, R10), its content (R12), the carriers."""
+    """Return what an alert can go by: its class (crisis never by WhatsApp, R10), its content (R12), the carriers.
+
+    Shape: `unable` are channels of which no carrier can carry any of the texts exactly (law 8).
+    """
     allowed = frozenset(ADDRESSES_OF if narrowed is None else narrowed)
     if alert_class == "crisis":
         allowed -= {"whatsapp"}
@@ -211,7 +215,7 @@ def make_offer(
         content |= {"sms", "email", "whatsapp"}
     if text or recording:
         content |= {"voice", "tts"}
-    return Offer(allowed, frozenset(content), frozenset(carriers))
+    return Offer(allowed, frozenset(content.difference(unable)), frozenset(carriers))
 
 
 # --- steps ----------------------------------------------------------------------------------------------------------

@@ -21,10 +21,9 @@ from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
 from klaroen.core.intake import LIFE_S_MAX, LIFE_S_MIN, AlertRequest
 from klaroen.core.model import Alert, AlertId, Instant, Language, Recorded, Token
-from klaroen.core.plan import make_offer
 from klaroen.core.records import IdempotencyKey
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
-from klaroen.dispatch import succession
+from klaroen.dispatch import ability, succession
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import open_alert
 from klaroen.dispatch.open_alert import OpenAlert, sha256
@@ -131,13 +130,7 @@ async def _accept_beside(
         request, token, desk.register.snapshot, now, (*submit.places, *succession.audiences(earlier))
     )
     plans = desk.register.plans_at(now)
-    offer = make_offer(
-        request.alert_class,
-        text=bool(request.content.by_language()),
-        recording=bool(request.recording.by_language()),
-        narrowed=request.channels,
-        carriers=desk.channels(request.mode == "drill"),
-    )
+    offer, warnings = ability.offer_of(desk, request)
     regions = desk.register.regions_of(admitted.networks)
     if following is not None:
         without = following.extends
@@ -163,7 +156,7 @@ async def _accept_beside(
         follows=following.alert if following is not None and not following.extends else None,
         extends=following.alert if following is not None and following.extends else None,
         expires_at=submit.expires_at or alert.expires_at,
-        warnings=submit.notes + alert.warnings,
+        warnings=submit.notes + warnings + alert.warnings,
     )
     answer = _encode(accepted_view(alert, refused))
     record = IdempotencyKey(token.name, submit.key, submit.fingerprint)

@@ -188,7 +188,9 @@ def patience(steps: ClassSteps) -> Patience:
     return Patience(waits, steps.grace_s, steps.attempts_max, steps.retry_s)
 
 
-def make_planner(alert: Alert, snapshot: Snapshot, carriers: Collection[Channel]) -> Planner:
+def make_planner(
+    alert: Alert, snapshot: Snapshot, carriers: Collection[Channel], unable: Collection[Channel] = ()
+) -> Planner:
     """Return how this alert chooses its steps, by the plan versions that it was accepted with (R3)."""
     plans = []
     for name, version in zip(alert.networks, alert.plan_versions, strict=True):
@@ -202,6 +204,7 @@ def make_planner(alert: Alert, snapshot: Snapshot, carriers: Collection[Channel]
         recording=bool(alert.recording),
         narrowed=alert.channels,
         carriers=carriers,
+        unable=unable,
     )
     urgent = goes_urgently(alert.alert_class, alert.urgent)
     return Planner(tuple(plans), offer.channels, urgent, offer.allowed & offer.content)

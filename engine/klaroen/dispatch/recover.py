@@ -17,8 +17,8 @@ from klaroen.core.model import Alert, AttemptId, BatchId, Token
 from klaroen.core.records import AlertRow, BatchRow, Standing
 from klaroen.core.sheet import Sheet
 from klaroen.core.snapshot import Snapshot
-from klaroen.core.state import HANDED_OVER, OPEN, UNKNOWN
-from klaroen.dispatch import barring, closing
+from klaroen.core.state import OPEN, UNKNOWN
+from klaroen.dispatch import ability, barring, closing
 from klaroen.dispatch.decrees import watch_ends
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Backlog, read_kept
@@ -82,7 +82,9 @@ def _reopen(
 ) -> None:
     alert = row.alert
     audience = Audience.decode(desk.store.audience(alert.id))
-    planner = make_planner(alert, _snapshot_of(desk, alert), desk.channels(alert.mode == "drill"))
+    drill = alert.mode == "drill"
+    unable = ability.unable(ability.faults(tuple(desk.fleet(drill).values()), alert.content), alert.content)
+    planner = make_planner(alert, _snapshot_of(desk, alert), desk.channels(drill), unable)
     sheets = {one.batch.id: Sheet.thaw(one.batch, one.snapshot, tails.get(one.batch.id, ())) for one in batches}
     account = Account.rebuild(audience, sheets.values())
     steps = getattr(desk.settings.steps, alert.alert_class)
@@ -100,7 +102,7 @@ def _reopen(
         page.cursor, page.reference = one.cursor, one.reference
         opened.add_page(page)
         if one.state != "ready" and one.carrier is not None:
-            page.station = desk.fleet(alert.mode == "drill").get(one.carrier)
+            page.station = desk.fleet(drill).get(one.carrier)
             if page.sheet.carrier is None:  # the claim is durable, and nothing that followed it
                 station = page.station
                 page.price(one.carrier, station.cost_eur if station else 0.0, station.rule if station else "all")
@@ -153,7 +155,7 @@ def _doubt(desk: Desk, page: Page) -> None:
         page.answer(index, UNKNOWN, ms, "", "in doubt after a restart")
         if station is not None:
             station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
-    if page.is_call and station is not None:
+    if station is not None and station.knows(page):
         known = attempt_ids(page.batch, station.name, [sheet.deliveries[index] for index in doubtful])
         station.attempts.update((attempt, (page, index)) for attempt, index in zip(known, doubtful, strict=True))
     if doubtful:
@@ -173,7 +175,6 @@ def _relearn(page: Page, station: Station) -> None:
         if sheet.states[index] == UNKNOWN and sheet.fates[index] == OPEN:
             station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
     if station.knows(page):
-        known = UNKNOWN if page.is_call else HANDED_OVER
         for index, attempt in enumerate(attempt_ids(page.batch, station.name, sheet.deliveries)):
-            if sheet.states[index] >= known:
+            if sheet.states[index] >= UNKNOWN:
                 station.attempts[AttemptId(attempt)] = (page, index)

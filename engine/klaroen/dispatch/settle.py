@@ -89,7 +89,7 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
     segments = troubled = strays = took = 0
     throttled = False
     taken: dict[Page, tuple[list[int], list[str]]] = {}
-    in_flight, keyed = station.in_flight, station.keyed
+    in_flight, named = station.in_flight, station.names_attempts
     for answer in answers:
         flown = in_flight.pop(answer.attempt, None)
         if flown is None:
@@ -104,7 +104,7 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
                 rows = taken[page] = ([], [])
             rows[0].append(index)
             rows[1].append(refs[0] if len(refs) == 1 else REF_JOINT.join(refs))
-            if keyed or page.is_call:
+            if named or page.is_call:
                 station.attempts[answer.attempt] = flown
         else:
             throttled |= isinstance(answer.outcome, Unsent) and answer.outcome.throttled
@@ -193,7 +193,7 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
         return not outcome.throttled
     assert isinstance(outcome, Unknown)
     page.answer(index, UNKNOWN, ms, "", outcome.reason)
-    if page.is_call:
+    if station.knows(page):
         station.attempts[answer.attempt] = (page, index)
     station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
     look_soon(desk, page, Instant(now + int(page.opened.patience.grace_s * 1000)))

@@ -46,6 +46,7 @@ class Station:
         self.lanes: tuple[AlertClass, ...] = settings.lanes or CLASSES
         self.cost_eur = settings.cost_eur
         self.keyed = settings.keyed
+        self.names_attempts = settings.names_attempts
         self.rule: MultipartRule = settings.multipart_rule
         self.pace = paces.make_pace(settings.paced_per_s, settings.lines_max, now, silence_ms=settings.silence_ms)
         self.turns = Lanes()
@@ -126,7 +127,7 @@ class Station:
 
     def knows(self, page: Page) -> bool:
         """Whether its receipts name these attempts by our own id: those of calls always do."""
-        return self.keyed or page.is_call
+        return self.names_attempts or page.is_call
 
     def take_references(self, count: int) -> int:
         """Return the first of `count` consecutive references of 16 bits."""

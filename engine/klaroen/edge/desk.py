@@ -23,6 +23,7 @@ from klaroen.edge.signature import Verifier
 from klaroen.edge.tokens import Rates
 from klaroen.recordings import SPOOL
 from klaroen.setting_mail import Smtp
+from klaroen.setting_whatsapp import Whatsapp
 from klaroen.settings import Settings, SmsHttp, Twilio
 from klaroen.telemetry import EdgeMetrics
 from klaroen_adapters.voice.twilio_mark import Account
@@ -48,10 +49,12 @@ class Asks(Protocol):
 class Webhook(msgspec.Struct, frozen=True):
     """A carrier whose receipts come over HTTP, and the secret that proves them, if there is one."""
 
-    carrier: SmsHttp | Smtp | Twilio
+    carrier: SmsHttp | Smtp | Twilio | Whatsapp
     secret: bytes | None
     account: Account | None = None
     """Of a carrier that asks us what its calls do next."""
+    password: bytes | None = None
+    """Of a carrier that asks who we are before it posts anything."""
 
     def __repr__(self) -> str:
         return f"Webhook({self.carrier.name})"

@@ -157,8 +157,9 @@ def _header_parameters(route: Route) -> list[JsonObject]:
 
 def _responses(route: Route, described: Mapping[type, JsonObject]) -> JsonObject:
     responses = {str(route.success): _success(route, described)}
-    if route.media == "text/event-stream":
-        responses["204"] = {"description": "The reader has seen the end: nothing more will come"}
+    for status, words in route.others.items():
+        plain = {} if status == 204 else {"content": {"text/plain": {"schema": {"type": "string"}}}}
+        responses[str(status)] = {"description": words, **plain}
     by_status: dict[int, list[ProblemName]] = defaultdict(list)
     for name in (*EVERY_CALL, *(SECURED if route.secured else ()), *route.problems):
         by_status[PROBLEMS[name][0]].append(name)

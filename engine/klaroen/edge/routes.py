@@ -71,6 +71,8 @@ class Route(Struct, frozen=True):
     """Further media types of the body, which no schema describes: media type -> what it is."""
     or_else: type | None = None
     """Another view that a success may answer with."""
+    others: Mapping[int, str] = {}
+    """Further statuses of success, with plain text or nothing: status -> when."""
     problems: tuple[ProblemName, ...] = ()
     """Those that this call can meet, beside those that every call can."""
 
@@ -118,6 +120,7 @@ ROUTES: Final = (
     Route("GET", "/v1/alerts/{id}/events", events.stream_alert,
           "How an alert stands, as server-sent events until its end; 204 to a reader that has seen the end",
           media="text/event-stream", headed=False, parameters=ALERT, problems=OF_ALERT,
+          others={204: "The reader has seen the end: nothing more will come"},
           headers={"Last-Event-ID": "The last event that the reader has seen"}),
     Route("POST", "/v1/alerts/{id}/follow-ups", alerts.follow_up,
           "A further message to those whom the alert was handed over to, reached, or did not reach (R18)", AcceptedView,
@@ -167,11 +170,14 @@ ROUTES: Final = (
           parameters={"carrier": CARRIER}, body="receipts",
           documents={"message/rfc822": "Of a mail relay: one delivery status notification (RFC 3464), as it came"},
           headers={"X-Klaroen-Timestamp": "Unix seconds, or RFC 3339",
-                   "X-Klaroen-Signature": 'hex(HMAC-SHA256(secret, timestamp + "." + raw body))'},
+                   "X-Klaroen-Signature": 'hex(HMAC-SHA256(secret, timestamp + "." + raw body))',
+                   "X-Hub-Signature-256": 'Of WhatsApp: "sha256=" + hex(HMAC-SHA256(secret, raw body))'},
+          others={200: "The same, to a carrier that asks for this status (WhatsApp)"},
           problems=("unauthenticated", "not-allowed", "not-found", "method-not-allowed", "unsupported-media-type",
                     "invalid")),
     Route("GET", "/v1/receipts/{carrier}", receipts.take_receipt,
           "One receipt of a carrier that reports by GET (Kannel), signed in its URL", success=204, secured=False,
+          others={200: "To a carrier that asks who we are (WhatsApp): what it wants to hear"},
           headed=False, parameters={"carrier": CARRIER},
           problems=("unauthenticated", "not-allowed", "not-found", "method-not-allowed", "invalid")),
     Route("POST", "/v1/calls/{carrier}", telephony.take_turn,

@@ -34,7 +34,7 @@ from klaroen.dispatch.socket import Counter
 from klaroen.register.export import export_register
 from klaroen.register.model import Register
 from klaroen.register.snapshot import make_snapshot, snapshot_bytes
-from klaroen.settings import ClassSteps, Dispatch, Settings, Sim, Steps
+from klaroen.settings import CarrierSettings, ClassSteps, Dispatch, Settings, Sim, Steps
 from klaroen.store import open_store
 from klaroen.store.writer import WritableStore, transact
 from klaroen.telemetry import Depths, DispatchMetrics
@@ -70,6 +70,7 @@ class World:
         steps: Steps = ALL_STEPS,
         unjournaled_max: int = 1_000,
         calls: Sim | None = CALLS,
+        more: Sequence[CarrierSettings] = (),
         tokens: Sequence[Token] = TOKENS,
         speaker: Speaker | None = None,
         seed: int = 1,
@@ -106,7 +107,7 @@ class World:
             data_dir=str(directory),
             steps=steps,
             dispatch=Dispatch(unjournaled_max=unjournaled_max),
-            carrier=scripted if calls is None else (*scripted, calls),
+            carrier=(*scripted, *more, *(() if calls is None else (calls,))),
         )
         store = open_store("sqlite", directory, synchronous="OFF")
         transact(store, lambda: self._furnish(store, tokens))

@@ -16,8 +16,10 @@ from klaroen.core.model import CarrierName
 from klaroen.core.ports import Accepted, Clock, Emit, Fault, Link, Receipt, Refused, Unknown, Unsent
 from klaroen.settings import SmsHttp
 from klaroen.testing import CarrierRig, TrioClock
+from klaroen_adapters.http_carrier import HttpCarrier
 from klaroen_adapters.sms import gateway
-from klaroen_adapters.sms.sms_http import SmsHttpCarrier, build
+from klaroen_adapters.sms.sms_http import account_of, build
+from klaroen_adapters.sms.sms_http import make as make_carrier
 
 URL = "http://gateway.test/send"
 
@@ -42,8 +44,8 @@ async def running(
     async with trio.open_nursery() as nursery:
         peer = HttpPeer(nursery, answer=answer)
 
-        def make(emit: Emit, clock: Clock) -> SmsHttpCarrier:
-            return SmsHttpCarrier(chosen, gateway.Account(URL), emit, clock, peer.connect)
+        def make(emit: Emit, clock: Clock) -> HttpCarrier:
+            return make_carrier(chosen, gateway.Account(URL), emit, clock, peer.connect)
 
         rig = CarrierRig(make, GenericPeer(nursery), "sms")
         async with rig.running():
@@ -161,7 +163,7 @@ async def test_a_link_is_lost_by_a_failed_connection_and_probed_with_back_off(au
             probes.append(trio.current_time())
             return await real(host, port)
 
-        assert isinstance(rig.carrier, SmsHttpCarrier)
+        assert isinstance(rig.carrier, HttpCarrier)
         rig.carrier._link.connect = connect
         peer.away = True
         first, second = rig.envelopes(1), rig.envelopes(1)
@@ -236,6 +238,7 @@ async def test_build_reads_the_secrets_less_their_last_line_end(tmp_path: Path) 
     async def emit(events: object) -> None:
         """Nobody listens."""
 
-    account = build(chosen, emit, TrioClock())._account
+    assert isinstance(build(chosen, emit, TrioClock()), HttpCarrier)
+    account = account_of(chosen)
     assert gateway.Account(URL, "8810", "t0ken", "klaroen", "http://bin.test/r", b"s3cret") == account
-    assert build(settings(), emit, TrioClock())._account.token is None
+    assert account_of(settings()).token is None

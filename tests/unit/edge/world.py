@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from tests.fakes.graph import PHONE_ID
 from tests.unit.edge import samples
 from tests.unit.edge.fake_dispatch import FakeDispatch
 from tests.unit.edge.virtual import until
@@ -21,6 +22,7 @@ from klaroen.edge.mirror import Mirror
 from klaroen.edge.pages import make_pages
 from klaroen.edge.receipts import read_webhooks
 from klaroen.setting_mail import Smtp
+from klaroen.setting_whatsapp import Whatsapp
 from klaroen.settings import Edge as EdgeSettings
 from klaroen.settings import Settings, SmsHttp
 from klaroen.telemetry import EdgeMetrics
@@ -195,6 +197,15 @@ def settings(directory: Path, requests_per_s: float = 50.0) -> Settings:
                 sender="bin@politie.example",
                 bounces="terug@politie.example",
                 receipt_secret_file=str(secret),
+            ),
+            Whatsapp(
+                name=CarrierName("meta"),
+                channels=("whatsapp",),
+                phone_id=PHONE_ID,
+                token_file=str(secret),
+                template="bin_bericht",
+                receipt_secret_file=str(secret),
+                verify_token_file=str(secret),
             ),
             SmsHttp(name=CarrierName("plain"), channels=("sms",), url="http://127.0.0.1:1/"),
             SmsHttp(
