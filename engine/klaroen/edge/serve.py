@@ -7,7 +7,6 @@ reads; then streams end, requests under way are finished, and the process exits 
 import asyncio
 import signal
 import socket
-import ssl
 import time
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -27,6 +26,7 @@ from klaroen.edge.mirror import Mirror
 from klaroen.edge.pages import make_pages
 from klaroen.edge.receipts import read_webhooks
 from klaroen.edge.recordings import clear_spool
+from klaroen.edge.tls import LOOK_S, Tls
 from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
 from klaroen.settings import Settings
 from klaroen.systemd import SILENT, Unit
@@ -52,7 +52,8 @@ def run_edge(settings: Settings, unit: Unit = SILENT) -> int:
 async def _run(settings: Settings, unit: Unit) -> int:
     stop = stop_signal()
     data_dir = Path(settings.data_dir)
-    metrics = EdgeMetrics(certificate_expires_at(settings.edge.tls_certificate))
+    tls = Tls.of(settings.edge)
+    metrics = EdgeMetrics(None if tls is None else tls.expires_at)
     mirror = Mirror(counter=time.time_ns() // 1_000_000)
     link = Link(run_dir(data_dir) / SOCKET, mirror)
     webhooks = read_webhooks(settings)
@@ -62,9 +63,9 @@ async def _run(settings: Settings, unit: Unit) -> int:
     with listening(settings.edge.listen) as door:
         write_port(data_dir, "metrics_edge", serve_metrics(metrics.registry, settings.metrics.edge))
         write_port(data_dir, "edge", door.getsockname()[1])
-        async with _beside(link, metrics, unit):
+        async with _beside(link, metrics, unit, tls):
             unit.ready()  # the door is open: callers queue there until the server takes them
-            await serve(server_config(settings, Edge(desk)), desk, door, stop, settings.dispatch.drain_s)
+            await serve(server_config(tls, Edge(desk)), desk, door, stop, settings.dispatch.drain_s)
             unit.stopping()
     log.info("the edge has stopped")
     return 0
@@ -100,8 +101,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def server_config(settings: Settings, app: Edge) -> uvicorn.Config:
-    edge = settings.edge
+def server_config(tls: Tls | None, app: Edge) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Door,
@@ -114,10 +114,7 @@ def server_config(settings: Settings, app: Edge) -> uvicorn.Config:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_S,
-        ssl_certfile=edge.tls_certificate,
-        ssl_keyfile=edge.tls_key_file,
-        ssl_ca_certs=edge.client_ca,
-        ssl_cert_reqs=ssl.CERT_NONE if edge.client_ca is None else ssl.CERT_OPTIONAL,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls.context,
     )
 
 
@@ -142,10 +139,12 @@ async def drain(desk: Desk, drain_s: float) -> None:
 
 
 @asynccontextmanager
-async def _beside(link: Link, metrics: EdgeMetrics, unit: Unit) -> AsyncIterator[None]:
-    """Keep the link and the heartbeat while the body runs."""
+async def _beside(link: Link, metrics: EdgeMetrics, unit: Unit, tls: Tls | None) -> AsyncIterator[None]:
+    """Keep the link, the heartbeat and the certificate while the body runs."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(link.run()), group.create_task(_beat(metrics, unit))]
+        if tls is not None:
+            tasks.append(group.create_task(_renew(tls, metrics)))
         try:
             yield
         finally:
@@ -160,14 +159,12 @@ async def _beat(metrics: EdgeMetrics, unit: Unit) -> None:
         await asyncio.sleep(BEAT_S)
 
 
+async def _renew(tls: Tls, metrics: EdgeMetrics) -> None:
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if tls.renew():
+            metrics.certificate_renewed(tls.expires_at)
+
+
 def utc_now() -> Instant:
     return Instant(time.time_ns() // 1_000_000)
-
-
-def certificate_expires_at(path: str | None) -> float | None:
-    """Return the Unix time at which the server's certificate expires, if it serves TLS."""
-    if path is None:
-        return None
-    # undocumented since Python 2.6, and still the one way of the standard library to read a certificate from a file
-    certificate = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]
-    return ssl.cert_time_to_seconds(certificate["notAfter"])

@@ -37,8 +37,15 @@ class EdgeMetrics:
             "klaroen_http_requests", "Answers, by route and status.", ["route", "status"], registry=self.registry
         )
         self._bound: dict[tuple[str, int], Counter] = {}
-        if certificate_expires_at is not None:
-            _CertificateCollector(certificate_expires_at, wall_clock, self.registry)
+        self._certificate = (
+            None
+            if certificate_expires_at is None
+            else _CertificateCollector(certificate_expires_at, wall_clock, self.registry)
+        )
+
+    def certificate_renewed(self, expires_at: float) -> None:
+        assert self._certificate is not None, "there was none to renew"
+        self._certificate.expires_at = expires_at
 
     def answered(self, route: str | None, status: int) -> None:
         """Count one answer; `route` is the pattern that matched, such as `/v1/alerts/{id}`."""
@@ -53,12 +60,12 @@ class _CertificateCollector(Collector):
     """How long the server's certificate still holds."""
 
     def __init__(self, expires_at: float, clock: Callable[[], float], registry: CollectorRegistry) -> None:
-        self._expires_at, self._clock = expires_at, clock
+        self.expires_at, self._clock = expires_at, clock
         registry.register(self)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield GaugeMetricFamily(
             "klaroen_certificate_expiry_seconds",
             "Until the server's certificate expires.",
-            value=self._expires_at - self._clock(),
+            value=self.expires_at - self._clock(),
         )

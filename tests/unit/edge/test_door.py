@@ -9,7 +9,7 @@ import pytest
 from tests.unit.edge import samples
 from tests.unit.edge.fake_dispatch import SILENCE
 from tests.unit.edge.virtual import in_virtual_time, until
-from tests.unit.edge.world import World, edge_world, settings
+from tests.unit.edge.world import World, edge_world
 
 from klaroen.core.calls import ListDeliveries, Readiness, Seen, Submit
 from klaroen.core.views import DeliveryPage
@@ -61,7 +61,7 @@ class Served:
 async def served(drain_s: float = 5.0) -> AsyncIterator[Served]:
     async with edge_world() as world:
         with listening("127.0.0.1:0") as door:
-            config = server_config(settings(world.dispatch.socket.parent), world.app)
+            config = server_config(None, world.app)
             stop = asyncio.Event()
             serving = asyncio.create_task(serve(config, world.desk, door, stop, drain_s))
             try:
