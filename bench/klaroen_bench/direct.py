@@ -28,6 +28,8 @@ from klaroen.dispatch.fleet import EmitFor, build_fleet
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.settle import drain, keep, take_events
+from klaroen.register.book import Book
+from klaroen.register.keys import Keyring
 from klaroen.settings import Settings, Sim
 from klaroen.store.trio_writer import AsyncWriter
 from klaroen.store.writer import WritableStore
@@ -50,7 +52,8 @@ class Direct:
     def __init__(self, data_dir: Path, store: WritableStore, writer: AsyncWriter) -> None:
         settings = Settings(data_dir=str(data_dir), carrier=(Sim(name=CARRIER, channels=("sms",)),))
         metrics = DispatchMetrics(settings, Depths)
-        self.desk = Desk(settings, store, writer, SystemClock(Instant(0)), metrics, "bench", bytes(32))
+        book = Book(store.register, Keyring.fresh())
+        self.desk = Desk(settings, store, writer, SystemClock(Instant(0)), metrics, "bench", bytes(32), book)
         build_fleet(self.desk, EmitFor(self.desk))
         self.station = self.desk.stations[CARRIER]
         self._alerts = count(1)

@@ -1,4 +1,4 @@
-"""The sections about what is posted and how long it is kept.
+"""The sections about what is posted, and what is kept of persons: under which keys, for how long.
 
 Law: as in `settings`, of which they are a part.
 """
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from klaroen.setting_kinds import Days, Nis5, OpenFile, Section, Years
+from klaroen.setting_kinds import Days, Nis5, OpenFile, SecretFile, Section, Years
 
 
 class Cap(Section, frozen=True):
@@ -20,6 +20,11 @@ class Cap(Section, frozen=True):
     """NIS5 code -> the municipality's name in the register."""
     signers: Annotated[tuple[OpenFile, ...], Meta(max_length=100)] = ()
     """Certificates in PEM; where there are any, each message is signed by one of them."""
+
+
+class RegisterSettings(Section, frozen=True):
+    keys_file: SecretFile | None = None
+    """Holds the keys that seal members' names, numbers and addresses; else `data_dir/keys/register.keys`."""
 
 
 class Retention(Section, frozen=True):

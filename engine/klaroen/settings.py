@@ -12,7 +12,7 @@ from msgspec import Meta, field
 from klaroen.core.model import AlertClass, Channel
 from klaroen.core.ports import Carrier, Clock, Emit
 from klaroen.core.state import MultipartRule
-from klaroen.setting_alerts import Cap, Retention
+from klaroen.setting_alerts import Cap, RegisterSettings, Retention
 from klaroen.setting_kinds import (
     CallCarrier,
     DataCoding,
@@ -326,6 +326,7 @@ class Settings(Section, frozen=True):
     dispatch: Dispatch = Dispatch()
     voice: Voice = Voice()
     steps: Steps = Steps()
+    register: RegisterSettings = RegisterSettings()
     retention: Retention = Retention()
     speech: Speech = Speech()
     carrier: tuple[CarrierSettings, ...] = ()

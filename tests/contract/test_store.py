@@ -16,6 +16,7 @@ from klaroen.core.books import Book, BookRow, Level, Place
 from klaroen.core.model import Alert, AlertId, Batch, BatchId, CarrierName, Instant, Step, Text, Token
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, Entry, IdempotencyKey, Orphan, References
+from klaroen.core.register_rows import RegisterVersion
 from klaroen.store import open_store
 from klaroen.store.writer import WritableStore, transact
 
@@ -122,9 +123,8 @@ def test_an_empty_store_has_nothing_open(world: World) -> None:
         standing.last_batch,
         standing.last_instant,
     )
-    assert world.store.register() is None
-    assert world.store.register_documents(None) is None
-    assert world.store.register_snapshot(1) is None
+    assert world.store.register.version() is None
+    assert world.store.register.start() is None
     assert world.store.answer("zone-1", "k") is None
     assert world.store.alert(AlertId("A")) is None
     assert list(world.store.references()) == []
@@ -372,7 +372,7 @@ def test_deeds_join_the_trail_in_the_commit_that_they_are_of(world: World) -> No
     store.put_token(Token("t", b"h", "operator"), deed)
     assert not store.revoke_token("nobody", deed)
     assert store.revoke_token("t", deed)
-    store.put_register(1, b"snapshot", (b"z", b"n", b"m"), Instant(7), deed)
+    store.register.enforce(RegisterVersion(1, Instant(7), "me", "import"), deed=deed)
     store.commit()
     world.reopen()
     links = world.store.trail(0, 10)
@@ -537,21 +537,6 @@ def test_wrong_tries_outlast_a_restart_and_are_swept_after_two_days(world: World
     assert world.store.tries("officer O1") == tries
     transact(world.store, lambda: world.store.sweep(Instant(11 + two_days_ms)))
     assert world.store.tries("officer O1") is None
-
-
-def test_the_highest_register_version_is_in_force(world: World) -> None:
-    """Earlier versions stay: alerts name the one that they were expanded with (R3)."""
-    for version in (1, 2):
-        snapshot, documents = b"snapshot %d" % version, (b"z%d" % version, b"n", b"m")
-        transact(world.store, partial(world.store.put_register, version, snapshot, documents, Instant(version)))
-    world.reopen()
-    assert world.store.register() == (2, b"snapshot 2")
-    assert world.store.register_documents(None) == (b"z2", b"n", b"m")
-    assert world.store.register_documents(1) == (b"z1", b"n", b"m")
-    assert world.store.register_documents(3) is None
-    assert world.store.register_snapshot(1) == b"snapshot 1"
-    with pytest.raises(AssertionError):
-        transact(world.store, lambda: world.store.put_register(2, b"", (b"", b"", b""), Instant(3)))
 
 
 def test_a_sweep_forgets_what_has_had_its_time(world: World) -> None:

@@ -25,7 +25,7 @@ from klaroen.register.export import export_register
 from klaroen.register.files import read_register
 from klaroen.register.merge import merge
 from klaroen.register.model import Register
-from klaroen.register.snapshot import make_snapshot, snapshot_bytes, snapshot_from
+from klaroen.register.snapshot import edited, make_snapshot, snapshot_bytes, snapshot_from
 
 words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
 names = st.one_of(words, st.sampled_from(['An "Anneke" Peeters', "Peeters, An", "D'Hondt; Zoë", ""]))
@@ -131,3 +131,13 @@ def test_a_snapshot_comes_back_from_its_bytes(register: Register) -> None:
     assert snapshot == snapshot_from(snapshot_bytes(snapshot))
     active = [m for m in register.members if any(status == "active" for _, status, _ in m.memberships)]
     assert len(active) == sum(cohort.count for cohort in snapshot.cohorts)
+
+
+@given(registers(), registers())
+def test_a_snapshot_that_is_edited_is_the_one_that_would_be_made(before: Register, after: Register) -> None:
+    """Whatever members come, go or change; networks stay as they are."""
+    after = Register(before.zones, before.networks, after.members)
+    numbers = {member.number: member for member in after.members}
+    changed = {member.number: numbers.get(member.number) for member in (*before.members, *after.members)}
+    expected = make_snapshot(2, after, len(before.members))
+    assert expected == edited(make_snapshot(1, before), 2, changed)

@@ -19,7 +19,7 @@ PRICED = {"alpha": {"cost_eur": 0.04}}
 def evaluated(world: World, **question: object) -> dict[tuple[str, str], EvaluationView]:
     """Everything, as the command line gets it."""
     desk = world.desk
-    page = evaluate_places(desk.store, desk.register.snapshot, Evaluate(**question), desk.clock.now())  # type: ignore[arg-type]
+    page = evaluate_places(desk.store, desk.book, desk.register.snapshot, Evaluate(**question), desk.clock.now())  # type: ignore[arg-type]
     assert isinstance(page, EvaluationPage)
     return {(view.level, view.id): view for view in page.items}
 

@@ -59,11 +59,12 @@ def _told(settings: "Settings", question: Question) -> Told:
 def _answer_offline(settings: "Settings", question: Question) -> Told:
     from klaroen.core.errors import StoreUnavailableError
     from klaroen.dispatch.offline import answer_offline
+    from klaroen.register.keys import KeyFault
     from klaroen.store.errors import SchemaNewerError, StoreCorruptError
 
     try:
         return answer_offline(settings, question)
-    except (StoreUnavailableError, SchemaNewerError, StoreCorruptError) as error:
+    except (StoreUnavailableError, SchemaNewerError, StoreCorruptError, KeyFault) as error:
         raise CommandFault(str(error)) from None
     except OSError as error:
         raise CommandFault(f"{settings.data_dir} cannot be used: {error}") from None

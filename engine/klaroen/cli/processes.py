@@ -68,12 +68,13 @@ def dispatch(*, context: Here) -> int:
     _join(context)
     settings = context.settings()
     from klaroen.dispatch.run import run_dispatch
+    from klaroen.register.keys import KeyFault
     from klaroen.store.errors import SchemaNewerError, StoreBusyError, StoreCorruptError
     from klaroen.systemd import Unit
 
     try:
         return run_dispatch(settings, Unit(context.environ))
-    except (StoreBusyError, SchemaNewerError, StoreCorruptError) as error:
+    except (StoreBusyError, SchemaNewerError, StoreCorruptError, KeyFault) as error:
         raise CommandFault(f"{error}.") from None
 
 

@@ -13,6 +13,7 @@ from klaroen.core.audit import Deed, Link
 from klaroen.core.books import BookRow, Level, Place
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
+from klaroen.core.register_rows import RegisterStore
 
 BatchState = Literal["ready", "leased", "proving", "done"]
 
@@ -136,6 +137,11 @@ class Store(Protocol):
     Raises StoreUnavailableError (klaroen.core.errors) from any write when the disk is full, read-only or failing.
     """
 
+    @property
+    def register(self) -> RegisterStore:
+        """The register's tables, written in the same transactions."""
+        ...
+
     # writes, each within the writer's transaction; `deed` joins the audit trail in the same commit
     def accept(
         self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey, deed: Deed | None = None
@@ -203,17 +209,6 @@ class Store(Protocol):
         """Keep what the police decided about `name`, in place of what they had; None repeals it."""
         ...
 
-    def put_register(
-        self,
-        version: int,
-        snapshot: bytes,
-        documents: tuple[bytes, bytes, bytes],
-        now: Instant,
-        deed: Deed | None = None,
-    ) -> None:
-        """Keep a register version: its snapshot, and its three files in their canonical form."""
-        ...
-
     def sweep(self, now: Instant) -> None:
         """Forget idempotency keys after 30 days, carrier ids after four, orphans after four, wrong tries after two."""
         ...
@@ -247,14 +242,4 @@ class Store(Protocol):
     def decrees(self, kind: DecreeKind) -> Sequence[bytes]: ...
     def pins(self) -> Sequence[Pin]: ...
     def tries(self, who: str) -> Tries | None: ...
-    def register(self) -> tuple[int, bytes] | None:
-        """(version, snapshot) of the register in force."""
-        ...
-
-    def register_documents(self, version: int | None) -> tuple[bytes, bytes, bytes] | None: ...
-    def snapshot_at(self, at: Instant) -> bytes | None:
-        """The snapshot of the register that was in force then, None where there was none."""
-        ...
-
-    def register_snapshot(self, version: int) -> bytes | None: ...
     def close_connections(self) -> None: ...

@@ -35,6 +35,7 @@ from klaroen.dispatch.narrator import Narrator
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
+from klaroen.register.book import Book
 from klaroen.settings import Settings
 from klaroen.store.trio_writer import AsyncWriter
 from klaroen.telemetry import DispatchMetrics
@@ -62,9 +63,12 @@ class Desk:
         metrics: DispatchMetrics,
         owner: str,
         address_key: bytes,
+        book: Book,
         speaker: Speaker | None = None,
     ) -> None:
         self.settings, self.store, self.writer, self.clock = settings, store, writer, clock
+        self.book = book
+        self.enrolling = trio.Lock()  # of who makes a new version of the register, up to its being in force
         self.metrics, self.owner, self.address_key = metrics, owner, address_key
         self.narrator = Narrator(speaker)
         self.chance = random.Random()

@@ -14,7 +14,7 @@ from klaroen.core.evaluation import EvaluationPage, Period, Subject, evaluate, r
 from klaroen.core.model import FINAL_STATES, Alert, AlertState, Instant, NetworkId
 from klaroen.core.records import Store
 from klaroen.core.snapshot import Snapshot
-from klaroen.register.snapshot import read_headcounts
+from klaroen.register.book import Book
 
 PlaceOf = Callable[[NetworkId], str | None]
 
@@ -25,7 +25,7 @@ OPEN_MAX: Final = 1_000
 LEVELS: Final[tuple[Level, ...]] = ("network", "zone", "country", "sender")
 
 
-def evaluate_places(store: Store, snapshot: Snapshot, question: Evaluate, now: Instant) -> EvaluationPage:
+def evaluate_places(store: Store, book: Book, snapshot: Snapshot, question: Evaluate, now: Instant) -> EvaluationPage:
     """Return what was asked for: these networks, or every network, zone and sender and the country.
 
     Call it from a thread. Raises InputError: `invalid` period, `not-found` network.
@@ -34,7 +34,7 @@ def evaluate_places(store: Store, snapshot: Snapshot, question: Evaluate, now: I
     unknown = [name for name in question.networks if name not in snapshot.networks]
     if unknown:
         raise InputError("not-found", f"There is no such network: {unknown[0]}.")
-    view = _View(store, snapshot, period)
+    view = _View(store, book, snapshot, period)
     if not question.networks:
         return EvaluationPage(tuple(item for level in LEVELS for item in view.level(level).items))
     return view.level("network", question.networks)
@@ -43,8 +43,8 @@ def evaluate_places(store: Store, snapshot: Snapshot, question: Evaluate, now: I
 class _View:
     """One period, with what every level asks of it."""
 
-    def __init__(self, store: Store, snapshot: Snapshot, period: Period) -> None:
-        self._store, self._snapshot, self._period = store, snapshot, period
+    def __init__(self, store: Store, book: Book, snapshot: Snapshot, period: Period) -> None:
+        self._store, self._book, self._snapshot, self._period = store, book, snapshot, period
         rows = store.alerts(None, OPEN_MAX, (), OPEN)
         self._open = [row.alert for row in rows if period.starts_at <= row.alert.accepted_at < period.ends_at]
 
@@ -82,8 +82,7 @@ class _View:
 
     def _headcounts(self, at: Instant, place_of: PlaceOf | None) -> Mapping[str, int] | None:
         """None where no register was in force, and of what has no members."""
-        content = None if place_of is None else self._store.snapshot_at(at)
-        return None if content is None or place_of is None else read_headcounts(content, place_of)
+        return None if place_of is None else self._book.headcounts(at, place_of)
 
 
 def _place_of(snapshot: Snapshot, level: Level) -> PlaceOf | None:

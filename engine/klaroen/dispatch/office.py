@@ -183,8 +183,9 @@ class Office:
         network = snapshot.networks.get(NetworkId(name))
         if network is None or not policy.scope_of(token)(network):
             raise InputError("not-found", "There is no such network.")
+        now = desk.clock.now()
         async with self._reading:
-            page = await trio.to_thread.run_sync(evaluate_places, desk.store, snapshot, question, desk.clock.now())
+            page = await trio.to_thread.run_sync(evaluate_places, desk.store, desk.book, snapshot, question, now)
         return page.items[0]
 
     # --- carriers ---------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from klaroen.core.model import Instant, Network, NetworkId
 from klaroen.core.pins import Pin, Tries, is_locked, officer_of
 from klaroen.core.records import Store
 from klaroen.core.views import PinView, rfc3339
-from klaroen.register.snapshot import snapshot_from
+from klaroen.register.book import Book
 
 Question = calls.PutPin | calls.RevokePin | calls.ListPins | calls.UnlockOfficer
 
@@ -21,11 +21,11 @@ class Writes(Protocol):
     async def __call__(self, method: Callable[..., Any], *args: Any) -> Any: ...
 
 
-async def serve(store: Store, write: Writes, now: Instant, question: Question) -> list[PinView] | None:
+async def serve(store: Store, book: Book, write: Writes, now: Instant, question: Question) -> list[PinView] | None:
     """Do what the command line asks. Raises InputError."""
     match question:
         case calls.PutPin(pin):
-            _check(store, pin)
+            _check(store, book, pin)
             await write(store.put_pin, pin, audit.pin_changed("pin", pin.officer, now))
             await write(store.put_tries, officer_of(pin.officer), None)
         case calls.RevokePin(officer):
@@ -36,7 +36,7 @@ async def serve(store: Store, write: Writes, now: Instant, question: Question) -
                 raise InputError("not-found", "This officer has no PIN.")
             await write(store.put_tries, officer_of(officer), None, audit.pin_changed("pin_unlocked", officer, now))
         case calls.ListPins():
-            networks = _networks(store)
+            networks = book.networks()
             return [_view(pin, networks, store.tries(officer_of(pin.officer)), now) for pin in store.pins()]
     return None
 
@@ -47,16 +47,11 @@ def networks_of(networks: Mapping[NetworkId, Network], officer: str) -> tuple[Ne
     return tuple(sorted(found))
 
 
-def _check(store: Store, pin: Pin) -> None:
-    if not networks_of(_networks(store), pin.officer):
+def _check(store: Store, book: Book, pin: Pin) -> None:
+    if not networks_of(book.networks(), pin.officer):
         raise InputError("not-found", "The register names no such officer.", at="$.officer", rule="R2")
     if any(one.code == pin.code and one.officer != pin.officer for one in store.pins()):
         raise InputError("invalid", "Another officer has that code.", at="$.code")
-
-
-def _networks(store: Store) -> Mapping[NetworkId, Network]:
-    found = store.register()
-    return {} if found is None else snapshot_from(found[1]).networks
 
 
 def _view(pin: Pin, networks: Mapping[NetworkId, Network], tries: Tries | None, now: Instant) -> PinView:

@@ -15,6 +15,7 @@ from klaroen.core.model import Instant
 from klaroen.dispatch import rolls
 from klaroen.dispatch.accept import unavailable
 from klaroen.register.model import RegisterFaults
+from klaroen.register.opening import keys_path, open_book
 from klaroen.settings import Settings
 from klaroen.store import open_store
 from klaroen.store.writer import transact
@@ -23,7 +24,7 @@ from klaroen.store.writer import transact
 def answer_offline(settings: Settings, question: Question) -> Told:
     """Answer a question of the command line on data that nobody else has open.
 
-    Raises StoreBusyError where somebody has.
+    Raises StoreBusyError where somebody has; KeyFault.
     """
     store = open_store(settings.store, Path(settings.data_dir))
 
@@ -32,7 +33,9 @@ def answer_offline(settings: Settings, question: Question) -> Told:
         return transact(store, partial(method, *args))
 
     async def serve() -> object:
-        return await rolls.serve(store, write, Instant(int(time.time() * 1000)), question, None)
+        path = keys_path(Path(settings.data_dir), settings.register.keys_file)
+        book = open_book(store.register, path, partial(transact, store))
+        return await rolls.serve(store, book, write, Instant(int(time.time() * 1000)), question, None)
 
     try:
         return Told(0, msgspec.Raw(msgspec.msgpack.encode(trio.run(serve))))

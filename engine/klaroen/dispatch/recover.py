@@ -29,7 +29,6 @@ from klaroen.dispatch.mandates import Mandates
 from klaroen.dispatch.open_alert import OpenAlert, make_planner
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
-from klaroen.register.snapshot import snapshot_from
 
 log = structlog.get_logger()
 
@@ -37,9 +36,9 @@ log = structlog.get_logger()
 def load_register(desk: Desk) -> None:
     """Take the register in force, if there is one."""
     desk.mandates = Mandates.load(desk.store)
-    found = desk.store.register()
-    if found is not None:
-        desk.take_register(snapshot_from(found[1]))
+    snapshot = desk.book.snapshot()
+    if snapshot is not None:
+        desk.take_register(snapshot)
 
 
 def load_tokens(desk: Desk) -> None:
@@ -118,9 +117,7 @@ def _snapshot_of(desk: Desk, alert: Alert) -> Snapshot:
     for name, version in zip(alert.networks, alert.plan_versions, strict=True):
         network = current.networks.get(name)
         if network is None or all(plan.version != version for plan in network.plans):
-            blob = desk.store.register_snapshot(alert.register_version)
-            assert blob is not None, f"register version {alert.register_version} is gone"
-            return snapshot_from(blob)
+            return desk.book.places(alert.register_version)
     return current
 
 

@@ -4,7 +4,6 @@ Law: a change is durable before it holds, and holds from then on for everything 
 serves a running dispatch and, where none runs, the command that has taken the data directory's lock.
 """
 
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,90 +17,52 @@ from klaroen.core.records import Store
 from klaroen.core.snapshot import Snapshot
 from klaroen.core.targets import folded, resolve
 from klaroen.core.views import NetworkPage, NetworkView, TokenView, rfc3339
-from klaroen.dispatch import officers, trail
+from klaroen.dispatch import officers, trail, versions
 from klaroen.dispatch.accept import unavailable
-from klaroen.dispatch.barring import enforce
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.evaluating import evaluate_places
 from klaroen.dispatch.officers import Writes
+from klaroen.register.book import Book
 from klaroen.register.check import check_register
 from klaroen.register.export import export_register
-from klaroen.register.files import read_register
-from klaroen.register.merge import merge, number_members, refuse_removal
 from klaroen.register.model import Register
-from klaroen.register.snapshot import make_snapshot, snapshot_bytes, snapshot_from
 
 _encode = msgspec.msgpack.Encoder().encode
 
 FILES = ("zones.jsonl", "networks.jsonl", "members.csv")
 
 
-class Prepared(msgspec.Struct, frozen=True):
-    """A register version that is ready to be written."""
-
-    snapshot: Snapshot
-    blob: bytes
-    documents: tuple[bytes, bytes, bytes]
-    view: calls.ImportedView
-
-
 # --- the register ---------------------------------------------------------------------------------------------------
 
 
-def prepare_import(store: Store, question: calls.ImportRegister) -> Prepared:
-    """Read and check the files against the register in force. Call it from a thread.
-
-    Raises RegisterFaults, InputError.
-    """
-    only = frozenset(question.only) or None
-    incoming = read_register(Path(question.zones), Path(question.networks), Path(question.members), only)
-    found = store.register()
-    if found is None:
-        version, current, known, given = 0, None, {}, 0
-    else:
-        version, snapshot = found[0], snapshot_from(found[1])
-        given = len(snapshot.member_ids)
-        known = {name: number for number, name in enumerate(snapshot.member_ids) if name}
-        current = current_register(store)
-    merged, removed = merge(current, incoming, only)
-    refuse_removal(current, removed, question.allow_removal)
-    register = number_members(merged, known, given)  # type: ignore[arg-type]
-    snapshot = make_snapshot(version + 1, register, given)
-    memberships = sum(len(member.memberships) for member in register.members)
-    view = calls.ImportedView(len(register.zones), len(register.networks), len(register.members), memberships)
-    return Prepared(snapshot, snapshot_bytes(snapshot), export_register(register), view)
-
-
-def current_register(store: Store) -> Register | None:
-    documents = store.register_documents(None)
-    return None if documents is None else read_register(*documents)
-
-
-def snapshot_in_force(store: Store) -> Snapshot:
-    """Raises InputError where there is none."""
-    found = store.register()
-    if found is None:
-        raise InputError("not-found", "No register has been imported.")
-    return snapshot_from(found[1])
-
-
-def findings(store: Store, now: Instant) -> list[str]:
-    """Return what is wrong with the register in force, in words (R2, R6). Call it from a thread."""
-    register = current_register(store)
+def register_of(book: Book) -> Register:
+    """Return the register in force. Call it from a thread. Raises InputError."""
+    register = book.register()
     if register is None:
         raise InputError("not-found", "No register has been imported.")
+    return register
+
+
+def places_of(book: Book) -> Snapshot:
+    """Return zones and networks of the register in force. Raises InputError."""
+    version = book.version()
+    if version == 0:
+        raise InputError("not-found", "No register has been imported.")
+    return book.places(version)
+
+
+def findings(book: Book, now: Instant) -> list[str]:
+    """Return what is wrong with the register in force, in words (R2, R6). Call it from a thread."""
     return [
         f"{one.network}{f' {one.member}' if one.member else ''}: {one.words} ({one.rule})"
         + (f" [{', '.join(one.windows)}]" if one.windows else "")
-        for one in check_register(register, now)
+        for one in check_register(register_of(book), now)
     ]
 
 
-def write_export(store: Store, directory: str) -> None:
+def write_export(book: Book, directory: str) -> None:
     """Write the three files of the register in force. Call it from a thread."""
-    documents = store.register_documents(None)
-    if documents is None:
-        raise InputError("not-found", "No register has been imported.")
+    documents = export_register(register_of(book))
     target = Path(directory)
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, content in zip(FILES, documents, strict=True):
@@ -116,13 +77,15 @@ def write_export(store: Store, directory: str) -> None:
 async def answer(desk: Desk, question: calls.Question) -> bytes:
     """Answer a question of the command line. Raises InputError, RegisterFaults."""
     try:
-        view = await serve(desk.store, partial(desk.writer.write), desk.clock.now(), question, desk)
+        view = await serve(desk.store, desk.book, desk.writer.write, desk.clock.now(), question, desk)
     except StoreUnavailableError as error:
         raise unavailable("The store cannot write now.") from error
     return _encode(view)
 
 
-async def serve(store: Store, write: Writes, now: Instant, question: calls.Question, desk: Desk | None) -> object:
+async def serve(
+    store: Store, book: Book, write: Writes, now: Instant, question: calls.Question, desk: Desk | None
+) -> object:
     """Do what the command line asks; `desk` is the running dispatch, if this is one."""
     match question:
         case calls.CreateToken(token):
@@ -139,28 +102,20 @@ async def serve(store: Store, write: Writes, now: Instant, question: calls.Quest
         case calls.ListTokens():
             return [token_view(token) for token in store.tokens()]
         case calls.PutPin() | calls.RevokePin() | calls.ListPins() | calls.UnlockOfficer():
-            return await officers.serve(store, write, now, question)
+            return await officers.serve(store, book, write, now, question)
         case calls.ImportRegister():
-            prepared = await trio.to_thread.run_sync(prepare_import, store, question)
-            snapshot = prepared.snapshot
-            deed = audit.imported(snapshot.version, prepared.documents, now)
-            await write(store.put_register, snapshot.version, prepared.blob, prepared.documents, now, deed)
-            if desk is not None:
-                desk.take_register(snapshot)
-                enforce(desk)
-                desk.push_bell.ring()
-            return prepared.view
+            return await versions.import_register(book, write, question, now, desk)
         case calls.CheckRegister():
-            return await trio.to_thread.run_sync(findings, store, now)
+            return await trio.to_thread.run_sync(findings, book, now)
         case calls.VerifyAudit():
             return await trio.to_thread.run_sync(trail.verify, store, question)
         case calls.ExportAudit():
             return await trio.to_thread.run_sync(trail.export, store, question)
         case calls.Evaluate():
-            found = desk.register.snapshot if desk is not None else snapshot_in_force(store)
-            return await trio.to_thread.run_sync(evaluate_places, store, found, question, now)
+            found = desk.register.snapshot if desk is not None else places_of(book)
+            return await trio.to_thread.run_sync(evaluate_places, store, book, found, question, now)
         case calls.ExportRegister(directory):
-            await trio.to_thread.run_sync(write_export, store, directory)
+            await trio.to_thread.run_sync(write_export, book, directory)
             return None
     raise InputError("not-allowed", "That is asked over HTTP, with a token.")
 

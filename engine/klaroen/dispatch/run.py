@@ -10,6 +10,7 @@ import signal
 import socket as sockets
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -30,11 +31,13 @@ from klaroen.dispatch.flight import fly
 from klaroen.dispatch.recover import load_register, load_tokens, recover
 from klaroen.dispatch.socket import Counter
 from klaroen.recordings import Recordings
+from klaroen.register.book import Book
+from klaroen.register.opening import keys_path, open_book
 from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
 from klaroen.settings import Settings
 from klaroen.store import open_store
 from klaroen.store.trio_writer import TrioWriter
-from klaroen.store.writer import SWITCH_S, WritableStore, Writer
+from klaroen.store.writer import SWITCH_S, WritableStore, Writer, transact
 from klaroen.systemd import SILENT, Unit
 from klaroen.telemetry import Depths, DispatchMetrics, configure_logging, serve_metrics
 from klaroen.telemetry.speech import SpeechEngines
@@ -66,13 +69,15 @@ def run_dispatch(settings: Settings, unit: Unit = SILENT) -> int:
     gc.set_threshold(*COLLECT_AFTER)
     store = open_store(settings.store, Path(settings.data_dir))
     try:
-        trio.run(serve, settings, store, unit)
+        path = keys_path(Path(settings.data_dir), settings.register.keys_file)
+        book = open_book(store.register, path, partial(transact, store))
+        trio.run(serve, settings, store, book, unit)
     finally:
         store.close_connections()
     return 0
 
 
-async def serve(settings: Settings, store: WritableStore, unit: Unit) -> None:
+async def serve(settings: Settings, store: WritableStore, book: Book, unit: Unit) -> None:
     """Open everything, then run the nursery tree."""
     depths = [Depths()]
     metrics = DispatchMetrics(settings, lambda: depths[0])
@@ -81,7 +86,8 @@ async def serve(settings: Settings, store: WritableStore, unit: Unit) -> None:
     clock = SystemClock(standing.last_instant)
     recordings = Recordings(settings.data_dir)
     speaker, recorder = build_speaker(settings.speech, recordings.clips), build_recorder(recordings)
-    desk = Desk(settings, store, writer, clock, metrics, owner(), address_key(Path(settings.data_dir)), speaker)
+    key = address_key(Path(settings.data_dir))
+    desk = Desk(settings, store, writer, clock, metrics, owner(), key, book, speaker)
     tell_voices(speaker.heard, find_lacking(settings.speech), metrics)
     load_register(desk)
     load_tokens(desk)

@@ -6,12 +6,13 @@ Members whom no rule can tell apart are one cohort, so that an alert is judged c
 
 import struct
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
 
-from klaroen.core.model import Channel, Language, Member, MemberId, NetworkId
+from klaroen.core.model import ADDRESS_KINDS, Channel, Language, Member, MemberId, MemberNumber, Network, NetworkId
 from klaroen.core.snapshot import Addresses, Cohort, Snapshot
 from klaroen.register.model import Register
 
@@ -27,9 +28,6 @@ class _Cohorts(msgspec.Struct, frozen=True):
     """Of a snapshot nothing but who is in which network: a hundredth of its objects."""
 
     cohorts: tuple[Cohort, ...]
-
-
-_COHORTS: Final = msgspec.msgpack.Decoder(_Cohorts)
 
 
 def make_snapshot(version: int, register: Register, given: int = 0) -> Snapshot:
@@ -66,17 +64,73 @@ def make_cohorts(register: Register) -> tuple[Cohort, ...]:
 
     A language counts only where one of the member's networks lets members choose (R16).
     """
-    choosing = {network.id for network in register.networks if network.language_choice == "member"}
+    choosing = choosing_networks(register.networks)
     groups: defaultdict[_Key, list[int]] = defaultdict(list)
     for member in register.members:
-        networks = tuple([network for network, status, _ in member.memberships if status == "active"])
-        if networks:
-            language = None if choosing.isdisjoint(networks) else member.language
-            groups[networks, member.preference, kinds_of(member), language].append(member.number)
+        key = _key_of(member, choosing)
+        if key is not None:
+            groups[key].append(member.number)
     return tuple(
         Cohort(*key, struct.pack(f"<{len(numbers)}I", *sorted(numbers)))
-        for key, numbers in sorted(groups.items(), key=lambda group: (*group[0][:3], group[0][3] or ""))
+        for key, numbers in sorted(groups.items(), key=lambda group: _order(group[0]))
     )
+
+
+def edited(snapshot: Snapshot, version: int, members: Mapping[MemberNumber, Member | None]) -> Snapshot:
+    """Return the snapshot of a later version in which these members are as given, None for who is gone [30 ms]."""
+    choosing = choosing_networks(snapshot.networks.values())
+    cohorts: dict[_Key, Cohort] = {}
+    for cohort in snapshot.cohorts:
+        numbers = memoryview(cohort.members).cast("I")
+        if not members.keys().isdisjoint(numbers):
+            cohort = _regrouped(cohort, [number for number in numbers if number not in members])  # noqa: PLW2901
+        if cohort.members:
+            cohorts[cohort.networks, cohort.preference, cohort.addresses, cohort.language] = cohort
+    for number, member in members.items():
+        key = None if member is None else _key_of(member, choosing)
+        if key is not None:
+            known = cohorts.get(key) or Cohort(*key, b"")
+            cohorts[key] = _regrouped(known, [*memoryview(known.members).cast("I"), number])
+    size = max(len(snapshot.member_ids), max(members, default=-1) + 1)
+    ids = [*snapshot.member_ids, *[NOBODY] * (size - len(snapshot.member_ids))]
+    columns = [[*column, *[None] * (size - len(column))] for column in snapshot.addresses]
+    for number, member in members.items():
+        ids[number] = NOBODY if member is None else member.id
+        for column, address in zip(columns, addresses_by_kind(member), strict=True):
+            column[number] = address
+    mobiles, landlines, emails, whatsapps = columns
+    sorted_cohorts = tuple(cohort for _, cohort in sorted(cohorts.items(), key=lambda group: _order(group[0])))
+    addresses = (mobiles, landlines, emails, _shared(mobiles, whatsapps))
+    return Snapshot(version, snapshot.zones, snapshot.networks, sorted_cohorts, ids, addresses)
+
+
+def choosing_networks(networks: Iterable[Network]) -> AbstractSet[NetworkId]:
+    """Return those that let members choose a language (R16)."""
+    return {network.id for network in networks if network.language_choice == "member"}
+
+
+def _key_of(member: Member, choosing: AbstractSet[NetworkId]) -> _Key | None:
+    """Return all that a rule can ask of a member; None where no membership is active."""
+    networks = tuple([network for network, status, _ in member.memberships if status == "active"])
+    if not networks:
+        return None
+    language = None if choosing.isdisjoint(networks) else member.language
+    return networks, member.preference, kinds_of(member), language
+
+
+def _order(key: _Key) -> tuple[object, ...]:
+    return *key[:3], key[3] or ""
+
+
+def _regrouped(cohort: Cohort, numbers: Sequence[int]) -> Cohort:
+    return msgspec.structs.replace(cohort, members=struct.pack(f"<{len(numbers)}I", *sorted(numbers)))
+
+
+def addresses_by_kind(member: Member | None) -> Sequence[str | None]:
+    """Return a member's addresses in the order of ADDRESS_KINDS; none for who is gone."""
+    if member is None:
+        return (None,) * len(ADDRESS_KINDS)
+    return member.mobile, member.landline, member.email, member.whatsapp
 
 
 def kinds_of(member: Member) -> int:
@@ -104,12 +158,3 @@ def snapshot_from(content: bytes) -> Snapshot:
     snapshot = _DECODER.decode(content)
     mobiles, landlines, emails, whatsapps = snapshot.addresses
     return msgspec.structs.replace(snapshot, addresses=(mobiles, landlines, emails, _shared(mobiles, whatsapps)))
-
-
-def read_headcounts(content: bytes, place_of: Callable[[NetworkId], str | None]) -> dict[str, int]:
-    """Return how many members were active by place, each once in each, of what `snapshot_bytes` wrote."""
-    counts: defaultdict[str, int] = defaultdict(int)
-    for cohort in _COHORTS.decode(content).cohorts:
-        for place in {place_of(name) for name in cohort.networks} - {None}:
-            counts[str(place)] += cohort.count
-    return counts

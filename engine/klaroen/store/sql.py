@@ -47,8 +47,6 @@ AMEND: Final = "UPDATE alert SET final = ? WHERE id = ? AND final IS NOT NULL"
 ADMIT: Final = """
 INSERT INTO token (name, token) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET token = excluded.token"""
 REVOKE: Final = "DELETE FROM token WHERE name = ?"
-PUT_REGISTER: Final = """
-INSERT INTO register (version, at, snapshot, zones, networks, members) VALUES (?, ?, ?, ?, ?, ?)"""
 
 PUT_PIN: Final = """
 INSERT INTO pin (officer, code, pin) VALUES (?, ?, ?)
@@ -130,11 +128,6 @@ TOKENS: Final = "SELECT token FROM token ORDER BY name"
 PINS: Final = "SELECT pin FROM pin ORDER BY officer"
 TRIES: Final = "SELECT tries FROM tries WHERE who = ?"
 DECREES: Final = "SELECT decree FROM decree WHERE kind = ? ORDER BY name"
-REGISTER: Final = "SELECT version, snapshot FROM register ORDER BY version DESC LIMIT 1"
-SNAPSHOT_AT: Final = "SELECT snapshot FROM register WHERE at <= ? ORDER BY version DESC LIMIT 1"
-REGISTER_SNAPSHOT: Final = "SELECT snapshot FROM register WHERE version = ?"
-DOCUMENTS: Final = "SELECT zones, networks, members FROM register WHERE version = ?"
-LAST_DOCUMENTS: Final = "SELECT zones, networks, members FROM register ORDER BY version DESC LIMIT 1"
 
 
 def alerts(class_count: int, state_count: int) -> str:

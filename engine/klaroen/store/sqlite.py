@@ -22,6 +22,7 @@ from klaroen.store import books, codec, pins, sql, trail
 from klaroen.store.connection import Connection, Synchronous
 from klaroen.store.lock import FILE_MODE, DirectoryLock
 from klaroen.store.readers import Readers
+from klaroen.store.register_tables import RegisterTables
 from klaroen.store.schema import MIGRATIONS, migrate
 from klaroen.store.sweep import sweep
 
@@ -43,6 +44,7 @@ class SqliteStore:
         """The latest instant of this transaction; `_marked` is what it was at the mark."""
         self._marked: Instant | None = None
         self._swept = False
+        self.register = RegisterTables(self._at, self._resting, self._rows)
 
     @classmethod
     def open(
@@ -113,6 +115,11 @@ class SqliteStore:
         assert self._writing.in_transaction, "a write outside the writer's transaction"
         if now > self._latest:
             self._latest = now
+        return self._writing
+
+    def _resting(self) -> Connection:
+        """Return the writing connection, for what no transaction can hold."""
+        assert not self._writing.in_transaction, "a file is not rebuilt within a transaction"
         return self._writing
 
     # --- writes -----------------------------------------------------------------------------------------------------
@@ -244,17 +251,6 @@ class SqliteStore:
             self._at(now).run(sql.DECREE, (kind, name, decree))
         trail.enter(self._writing, deed)
 
-    def put_register(
-        self,
-        version: int,
-        snapshot: bytes,
-        documents: tuple[bytes, bytes, bytes],
-        now: Instant,
-        deed: Deed | None = None,
-    ) -> None:
-        self._at(now).run(sql.PUT_REGISTER, (version, now, snapshot, *documents))
-        trail.enter(self._writing, deed)
-
     def sweep(self, now: Instant) -> None:
         sweep(self._at(now), now)
         self._swept = True
@@ -330,21 +326,3 @@ class SqliteStore:
     def tries(self, who: str) -> Tries | None:
         row = self._row(sql.TRIES, (who,))
         return None if row is None else codec.tries(row[0])
-
-    def register(self) -> tuple[int, bytes] | None:
-        row: tuple[int, bytes] | None = self._row(sql.REGISTER)
-        return row
-
-    def register_documents(self, version: int | None) -> tuple[bytes, bytes, bytes] | None:
-        row: tuple[bytes, bytes, bytes] | None = (
-            self._row(sql.LAST_DOCUMENTS) if version is None else self._row(sql.DOCUMENTS, (version,))
-        )
-        return row
-
-    def snapshot_at(self, at: Instant) -> bytes | None:
-        (content,) = self._row(sql.SNAPSHOT_AT, (at,)) or (None,)
-        return content
-
-    def register_snapshot(self, version: int) -> bytes | None:
-        row = self._row(sql.REGISTER_SNAPSHOT, (version,))
-        return None if row is None else row[0]

@@ -23,6 +23,7 @@ from klaroen.core.audience import Audience
 from klaroen.core.intake import read_alert
 from klaroen.core.model import AlertId, CarrierName, Instant, Token
 from klaroen.core.ports import Speaker
+from klaroen.core.register_rows import RegisterVersion
 from klaroen.core.views import AcceptedView, ActedView, AttemptView, StatusView
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.fleet import EmitFor, build_fleet
@@ -31,9 +32,10 @@ from klaroen.dispatch.office import Office
 from klaroen.dispatch.recover import load_register, load_tokens, recover
 from klaroen.dispatch.run import start_work
 from klaroen.dispatch.socket import Counter
-from klaroen.register.export import export_register
+from klaroen.register.book import Book
+from klaroen.register.difference import postings
+from klaroen.register.keys import Keyring
 from klaroen.register.model import Register
-from klaroen.register.snapshot import make_snapshot, snapshot_bytes
 from klaroen.settings import CarrierSettings, ClassSteps, Dispatch, Settings, Sim, Steps
 from klaroen.store import open_store
 from klaroen.store.writer import WritableStore, transact
@@ -53,6 +55,8 @@ TEXT: Final = "Inbraak bezig in de Kerkstraat. Bel 101."
 STEPS: Final = ClassSteps(sms_s=SMS_S, call_s=CALL_S, email_s=20.0, grace_s=GRACE_S)
 ALL_STEPS: Final = Steps(crisis=STEPS, warm=STEPS, public_interest=STEPS, cold=STEPS)
 CALLS: Final = Sim(name=CarrierName("calls"), channels=("voice", "tts"), rate_per_s=100.0)
+KEYS: Final = Keyring({1: b"k" * 64})
+"""A world is nobody's secret."""
 FINAL: Final = ("done", "cancelled", "expired", "superseded")
 
 
@@ -118,8 +122,8 @@ class World:
         self._keys = 0
 
     def _furnish(self, store: WritableStore, tokens: Sequence[Token]) -> None:
-        snapshot = make_snapshot(1, self.country)
-        store.put_register(1, snapshot_bytes(snapshot), export_register(self.country), self.clock.now())
+        store.register.stage(list(postings(KEYS, Register(), self.country, 1)))
+        store.register.enforce(RegisterVersion(1, self.clock.now(), "world", "import"))
         for one in tokens:
             store.put_token(one)
 
@@ -132,7 +136,8 @@ class World:
             standing = store.standing()
             self.clock = TrioClock(Instant(max(self.wall.now() + self.skew_ms, standing.last_instant)))
             metrics = DispatchMetrics(self.settings, Depths)
-            desk = Desk(self.settings, store, Disk(store, self), self.clock, metrics, "sim:1", b"k" * 32, self.speaker)
+            disk, book = Disk(store, self), Book(store.register, KEYS)
+            desk = Desk(self.settings, store, disk, self.clock, metrics, "sim:1", b"k" * 32, book, self.speaker)
             desk.chance = random.Random(self.seed)
             self.seed += 1
             load_register(desk)
