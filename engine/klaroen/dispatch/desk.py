@@ -54,6 +54,11 @@ class Desk:
     without_feedback = 0
     """Alerts that owe feedback, as the last sweep found them (R18)."""
 
+    @cached_property
+    def enrolling(self) -> trio.Lock:
+        """Of who makes a new version of the register, up to its being in force."""
+        return trio.Lock()
+
     def __init__(
         self,
         settings: Settings,
@@ -67,11 +72,8 @@ class Desk:
         speaker: Speaker | None = None,
     ) -> None:
         self.settings, self.store, self.writer, self.clock = settings, store, writer, clock
-        self.book = book
-        self.enrolling = trio.Lock()  # of who makes a new version of the register, up to its being in force
-        self.metrics, self.owner, self.address_key = metrics, owner, address_key
-        self.narrator = Narrator(speaker)
-        self.chance = random.Random()
+        self.metrics, self.owner, self.address_key, self.book = metrics, owner, address_key, book
+        self.narrator, self.chance = Narrator(speaker), random.Random()
         self.alerts: OrderedDict[AlertId, OpenAlert] = OrderedDict()
         self.stations: dict[CarrierName, Station] = {}
         self.drills: dict[CarrierName, Station] = {}
