@@ -122,6 +122,10 @@ class Sheet:
             self.codes[index] = code
         return True
 
+    def part_of(self, index: int, ref: str) -> int:
+        """Return the part of an attempt that the carrier calls by this name."""
+        return self.refs[index].split(journal.REF_JOINT).index(ref) if self.batch.parts > 1 else WHOLE
+
     def take_many(self, indexes: Sequence[int], refs: Sequence[str], ms: int) -> list[int]:
         """Book that a carrier took these; return those that it changed as `answer` would, in bulk.
 

@@ -17,6 +17,9 @@ class Bell:
 
     async def wait(self, seconds: float | None = None) -> None:
         """Return at the next ring, or after so many seconds."""
-        with trio.move_on_after(float("inf") if seconds is None else seconds):
+        if seconds is None:
             await self._event.wait()
+        else:
+            with trio.move_on_after(seconds):
+                await self._event.wait()
         self._event = trio.Event()

@@ -87,7 +87,8 @@ async def write_once(desk: Desk) -> None:
 def _offer_room(desk: Desk, booked: int = 0) -> None:
     """Wake those who can use what answers have freed, or will have with the next commit."""
     for station in desk.all_stations():
-        if station.is_roomy and (desk.room(station) + booked >= SLICE_MIN or not station.in_flight):
+        is_worth_it = desk.has_work(station) and station.is_roomy
+        if is_worth_it and (desk.room(station) + booked >= SLICE_MIN or not station.in_flight):
             station.bell.ring()
 
 

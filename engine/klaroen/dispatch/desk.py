@@ -213,6 +213,12 @@ class Desk:
         kept = sum(max(0, share - len(one.in_flight)) for one in fleet.values() if one is not station and one.usable)
         return most - self.exposed - kept
 
+    def has_work(self, station: Station) -> bool:
+        """Whether anything may be there for this carrier: what it holds, or a batch that is due on a channel of its."""
+        return bool(station.held) or any(
+            self.agenda.queue(station.drill, channel, lane) for channel in station.channels for lane in station.lanes
+        )
+
     def ring_stations(self) -> None:
         for station in self.all_stations():
             station.bell.ring()

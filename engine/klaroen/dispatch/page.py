@@ -335,3 +335,7 @@ class Page:
         if self.state == "leased" and (self.sheet.landed or (self.grounded and self.sheet.unanswered == 0)):
             return "proving"
         return self.state
+
+
+Flown = tuple[Page, int]
+"""An attempt that has left: its page, and its place there."""

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.ids import attempt_ids
-from klaroen.core.journal import REF_JOINT
 from klaroen.core.model import Alert, AttemptId, BatchId, Token
 from klaroen.core.records import AlertRow, BatchRow, Standing
 from klaroen.core.sheet import Sheet
@@ -167,8 +166,7 @@ def _relearn(page: Page, station: Station) -> None:
     sheet = page.sheet
     for index, refs in enumerate(sheet.refs):
         if refs:
-            for part, ref in enumerate(refs.split(REF_JOINT)):
-                station.refs[ref] = (page, index << 8 | part)
+            station.learn((page, index), refs)
         if sheet.states[index] == UNKNOWN and sheet.fates[index] == OPEN:
             station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
     if station.knows(page):

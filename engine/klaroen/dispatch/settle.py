@@ -33,7 +33,7 @@ from klaroen.dispatch import counting, lines
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Kept, hash_address
 from klaroen.dispatch.leftovers import LOOK_MS, ground_station, look_soon
-from klaroen.dispatch.page import Page, Unsentness
+from klaroen.dispatch.page import Flown, Page, Unsentness
 from klaroen.dispatch.station import Station
 from klaroen.telemetry.dispatch import OutcomeLabel
 
@@ -88,7 +88,7 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
     now = desk.clock.now()
     segments = troubled = strays = took = 0
     throttled = False
-    taken: dict[Page, tuple[list[int], list[str]]] = {}
+    taken: dict[Page, tuple[list[Flown], list[str]]] = {}
     in_flight, named = station.in_flight, station.names_attempts
     for answer in answers:
         flown = in_flight.pop(answer.attempt, None)
@@ -102,7 +102,7 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
             rows = taken.get(page)
             if rows is None:
                 rows = taken[page] = ([], [])
-            rows[0].append(index)
+            rows[0].append(flown)
             rows[1].append(refs[0] if len(refs) == 1 else REF_JOINT.join(refs))
             if named or page.is_call:
                 station.attempts[answer.attempt] = flown
@@ -112,35 +112,31 @@ def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> N
             troubled += page.parts * _settle(desk, station, page, index, answer, now)
             station.outcomes[page.batch.step.channel, _LABELS[type(answer.outcome)]] += 1
             desk.touch(page)
-    for page, (indexes, references) in taken.items():
-        took += len(indexes)
-        _take(desk, station, page, indexes, references, now)
+    for page, (attempts, references) in taken.items():
+        took += len(attempts)
+        _take(desk, station, page, attempts, references, now)
         if not page.is_call:  # one that answers a call is a person
-            waited_ms = page.opened.ms(now) - page.sheet.flown_ms[indexes[0]]
+            waited_ms = page.opened.ms(now) - page.sheet.flown_ms[attempts[0][1]]
             station.health = healths.timed(station.health, waited_ms, now)
     station.answered(segments, troubled, took, throttled=throttled, now=now)
     if strays:
         counting.fault(station, "an answer to nothing", strays)
 
 
-def _take(desk: Desk, station: Station, page: Page, indexes: list[int], references: list[str], now: Instant) -> None:
+def _take(desk: Desk, station: Station, page: Page, taken: list[Flown], references: list[str], now: Instant) -> None:
     """The carrier took these attempts of one page."""
-    page.accept(indexes, references, page.opened.ms(now))
+    page.accept([index for _, index in taken], references, page.opened.ms(now))
     channel = page.batch.step.channel
-    station.outcomes[channel, "accepted"] += len(indexes)
-    station.euros[channel] = station.euros.get(channel, 0.0) + page.sheet.price_eur * len(indexes)
+    station.outcomes[channel, "accepted"] += len(taken)
+    station.euros[channel] = station.euros.get(channel, 0.0) + page.sheet.price_eur * len(taken)
     if channel in PROVED_CHANNELS:
-        station.health = healths.taken(station.health, _flown_at(page, indexes[0]), len(indexes))
-    known = station.refs
+        station.health = healths.taken(station.health, _flown_at(page, taken[0][1]), len(taken))
     if page.parts == 1:
-        for index, ref in zip(indexes, references, strict=True):
-            if ref:
-                known[ref] = (page, index << 8)
+        station.refs.update(zip(references, taken, strict=True))
+        station.refs.pop("", None)  # of those that got no id
     else:
-        for index, refs in zip(indexes, references, strict=True):
-            for part, ref in enumerate(refs.split(REF_JOINT)):
-                if ref:
-                    known[ref] = (page, index << 8 | part)
+        for flown in taken:
+            station.learn(flown, page.sheet.refs[flown[1]])
     if station.orphans:
         _match_orphans(desk, station, references, now)
     if page.look_at is None:
@@ -163,8 +159,8 @@ def _match_orphans(desk: Desk, station: Station, references: list[str], now: Ins
     for refs in references:
         for ref in refs.split(REF_JOINT):
             for orphan in station.orphans.pop(ref, ()) if ref else ():
-                page, place = station.refs[ref]
-                apply(desk, page, place >> 8, place & 0xFF, orphan.receipt, now)
+                page, index = station.refs[ref]
+                apply(desk, page, index, page.sheet.part_of(index, ref), orphan.receipt, now)
                 orphan.match(desk)
 
 
@@ -172,7 +168,7 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
     """Book one answer that is not a plain acceptance; True where it condemns the carrier."""
     outcome, ms = answer.outcome, page.opened.ms(now)
     if isinstance(outcome, Delivered):
-        _take(desk, station, page, [index], [REF_JOINT.join(outcome.refs)], now)
+        _take(desk, station, page, [(page, index)], [REF_JOINT.join(outcome.refs)], now)
         page.prove(index, WHOLE, REACHED, ms, "")
         _proved(station, page, index, 1)
         return False
@@ -232,20 +228,20 @@ def drain(desk: Desk, station: Station, receipts: Sequence[Kept], now: Instant) 
     """Apply durable receipts to their attempts: proofs page by page; return those that match nothing."""
     orphans: list[Kept] = []
     proofs: dict[Page, list[int]] = {}
+    known = station.refs
     for one in receipts:
         station.states[one.state] += 1
-        found = find(desk, station, one)
-        if found is None:
-            orphans.append(one)
-            continue
-        page, index, part = found
-        if one.state == "reached" and one.at is None and page.parts == 1 and not page.is_call:
+        flown = known.get(one.ref or "") if one.state == "reached" and one.at is None else None
+        if flown is not None and flown[0].parts == 1 and not flown[0].is_call:
+            page, index = flown
             rows = proofs.get(page)
             if rows is None:
                 rows = proofs[page] = []
             rows.append(index)
+        elif (found := find(desk, station, one)) is not None:
+            apply(desk, *found, one, now)
         else:
-            apply(desk, page, index, part, one, now)
+            orphans.append(one)
     for page, indexes in proofs.items():
         page.reach(indexes, page.opened.ms(now))
         _proved(station, page, indexes[0], len(indexes))
@@ -255,11 +251,9 @@ def drain(desk: Desk, station: Station, receipts: Sequence[Kept], now: Instant) 
 
 def find(desk: Desk, station: Station, one: Kept) -> tuple[Page, int, int] | None:
     """Return the attempt (and part) that a receipt speaks of: by its id, by our key, or by reference and address."""
-    hit = None
-    if one.ref is not None:
-        hit = station.refs.get(one.ref) or (station.refs.get(one.alias) if one.alias is not None else None)
-    if hit is not None:
-        return hit[0], hit[1] >> 8, hit[1] & 0xFF
+    for ref in (one.ref, one.alias):
+        if ref is not None and (known := station.refs.get(ref)) is not None:
+            return known[0], known[1], known[0].sheet.part_of(known[1], ref)
     if one.attempt is not None and (known := station.attempts.get(AttemptId(one.attempt))) is not None:
         return known[0], known[1], WHOLE if one.part is None else one.part
     if one.attempt is not None and (known := station.in_flight.get(AttemptId(one.attempt))) is not None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from klaroen.core import health as healths
 from klaroen.core import pace as paces
+from klaroen.core.journal import REF_JOINT
 from klaroen.core.lanes import Lanes
 from klaroen.core.model import CLASSES, AlertClass, AlertId, AttemptId, Batch, CarrierName, Channel, Instant
 from klaroen.core.ports import Carrier, Receipt
 from klaroen.core.state import MultipartRule
 from klaroen.dispatch.bell import Bell
-from klaroen.dispatch.page import Page
+from klaroen.dispatch.page import Flown, Page
 from klaroen.settings import CarrierSettings, Sim
 from klaroen.telemetry.dispatch import OutcomeLabel, ReceiptLabel
 
@@ -60,18 +61,18 @@ class Station:
         self.bell = Bell()
         self.held: dict[AlertId, Page] = {}
         """The page in flight of each alert: at most one."""
-        self.in_flight: dict[AttemptId, tuple[Page, int]] = {}
-        self.refs: dict[str, tuple[Page, int]] = {}
-        """The carrier's ids of the open alerts' attempts -> (page, index << 8 | part)."""
-        self.attempts: dict[AttemptId, tuple[Page, int]] = {}
+        self.in_flight: dict[AttemptId, Flown] = {}
+        self.refs: dict[str, Flown] = {}
+        """By the carrier's ids of open alerts' attempts, or of their parts."""
+        self.attempts: dict[AttemptId, Flown] = {}
         """By our own key, where the carrier's receipts may name it."""
-        self.calls: dict[AttemptId, tuple[Page, int]] = {}
+        self.calls: dict[AttemptId, Flown] = {}
         """Calls that hold a line, from their hand-over until they have ended, in the order of their hand-over."""
         self.orphans: dict[str, list[Orphan]] = {}
         """By the carrier's id: receipts that match nothing yet."""
         self.adrift: dict[int, list[Orphan]] = {}
         """The same by user_message_reference, where they name a handset: an answer that is lost gives no id."""
-        self.unsettled: dict[int, list[tuple[Page, int]]] = defaultdict(list)
+        self.unsettled: dict[int, list[Flown]] = defaultdict(list)
         """By user_message_reference: attempts whose outcome is unknown."""
         self.outcomes: Counter[tuple[Channel, OutcomeLabel]] = Counter()
         self.states: Counter[ReceiptLabel] = Counter()
@@ -117,7 +118,7 @@ class Station:
         """Segments for which a carrier held back by its rate alone is not asked sooner."""
         return min(SLICE_MIN, max(1, int(self.pace.allowed_per_s * TURN_S)))
 
-    def hang_up(self, attempt: AttemptId) -> tuple[Page, int] | None:
+    def hang_up(self, attempt: AttemptId) -> Flown | None:
         """The call has ended, or never was: return who held a line, which is free from now on, or None."""
         flown = self.calls.pop(attempt, None)
         if flown is not None:
@@ -128,6 +129,12 @@ class Station:
     def knows(self, page: Page) -> bool:
         """Whether its receipts name these attempts by our own id: those of calls always do."""
         return self.names_attempts or page.is_call
+
+    def learn(self, flown: Flown, refs: str) -> None:
+        """Receipts may name an attempt, or a part of it, by each of these ids."""
+        for ref in refs.split(REF_JOINT):
+            if ref:
+                self.refs[ref] = flown
 
     def take_references(self, count: int) -> int:
         """Return the first of `count` consecutive references of 16 bits."""
