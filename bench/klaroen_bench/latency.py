@@ -1,7 +1,8 @@
 """`klaroen bench latency`: alerts to one network, alone and beside a country.
 
 Law: alerts come as a Poisson process and are timed from the instant at which each was meant to be posted. Two carriers
-drain 2,000 segments a second together, whatever is offered; the national alert beside never runs out.
+drain 2,000 segments a second together, whatever is offered; the national alert beside never runs out. A cold one
+goes by mail first, to a relay of its own, and by SMS to who has no mailbox.
 """
 
 import csv
@@ -23,7 +24,7 @@ from klaroen_bench.burden import Burden
 from klaroen_bench.figures import Report, machine, median_of, percentiles, ratio, say, workshop
 from klaroen_bench.meter import Meter
 from klaroen_bench.poisson import Order, Shot, post_at_random
-from klaroen_bench.rig import Conditions, Plan, Rig, RigError, SmsCarrier
+from klaroen_bench.rig import Conditions, Plan, Relay, Rig, RigError, SmsCarrier
 
 DRAIN_PER_S: Final = 1_000.0
 """Segments a second of each of the two carriers."""
@@ -51,6 +52,7 @@ CONDITIONS: Final = (
     # Under a crisis the warm lane keeps a fifth of each carrier: 400 segments a second, of which this asks half, and
     # idle a third of what it has. Nearer to the whole, alerts would wait for each other rather than for the crisis.
     Condition("beside_crisis", "crisis", "crisis", 2.0),
+    Condition("beside_cold", "cold", "police", 6.0),
 )
 
 
@@ -67,7 +69,7 @@ def run_latency(options: BenchOptions) -> int:
     started = time.monotonic()
     carriers = tuple(SmsCarrier(name, rate_per_s=DRAIN_PER_S) for name in ("alpha", "beta"))
     conditions = Conditions(drain_per_s=DRAIN_PER_S)
-    plan = Plan(options.members, options.networks, options.seed, conditions, carriers, sms_s=SMS_S)
+    plan = Plan(options.members, options.networks, options.seed, conditions, carriers, relay=Relay(), sms_s=SMS_S)
     with workshop("latency", keep=options.keep) as directory, Rig(directory, plan) as rig:
         make_crisis_token(rig)
         networks = networks_of(rig.country)

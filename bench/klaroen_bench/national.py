@@ -1,8 +1,9 @@
 """`klaroen bench national`: everybody in the country at once, by SMPP and by HTTP.
 
 Law: the floor (a flood without an engine) goes to the same SMSCs and the script to the same gateway, each in the same
-run, one after the other. Per message means per SMS that a carrier was handed; CPU is dispatch's from the POST until the
-last receipt is counted, calls and bookkeeping included.
+run, one after the other. Everybody gets an SMS: calls would be simulated in dispatch's own process, and counted as its
+CPU. Per message means per SMS that a carrier was handed; CPU is dispatch's from the POST until the last receipt is
+counted, bookkeeping included.
 """
 
 import time
@@ -21,6 +22,7 @@ SMS_S: Final = 60.0
 """The default wait for proof: no successor of a silent SMS falls into the measured time."""
 SCRIPT_MAX: Final = 5_000
 """Requests of the script in one run: its rate is level after the first hundreds, and it is slow."""
+EVERYBODY: Final = body({"all": True}, channels=["sms"])
 GATEWAY: Final = SmsCarrier("gateway", kind="sms_http")
 
 
@@ -70,7 +72,7 @@ def _by_smpp(directory: Path, plan: Plan, options: BenchOptions) -> Report:
             }
             runs.append({**figures, "flood": flood})
         with Hotspots(rig.pid("dispatch"), directory / "dispatch.stacks") as hotspots:
-            finish(rig, post_and_settle(rig, body({"all": True}), "where").alert)
+            finish(rig, post_and_settle(rig, EVERYBODY, "where").alert)
     return {**median_of(runs), "peak_rss_mb": peaks, "where": hotspots.found}
 
 
@@ -95,7 +97,7 @@ def _by_http(directory: Path, plan: Plan, options: BenchOptions) -> Report:
 
 def _alert(rig: Rig, key: str) -> Settled:
     """Warn everybody once."""
-    settled = post_and_settle(rig, body({"all": True}), key)
+    settled = post_and_settle(rig, EVERYBODY, key)
     finish(rig, settled.alert)
     return settled
 

@@ -175,5 +175,9 @@ def start_gateway(ledger: Path, *arguments: str, log: Path | None = None) -> Car
     return CarrierProcess("klaroen_bench.carriers.gateway", ["--ledger", str(ledger), *arguments], log=log)
 
 
+def start_relay(ledger: Path, *arguments: str, log: Path | None = None) -> CarrierProcess:
+    return CarrierProcess("klaroen_bench.carriers.relay", ["--ledger", str(ledger), *arguments], log=log)
+
+
 def start_trunk(ledger: Path, *arguments: str, log: Path | None = None) -> CarrierProcess:
     return CarrierProcess("klaroen_bench.carriers.trunk", ["--ledger", str(ledger), *arguments], log=log)

@@ -21,11 +21,19 @@ from typing import Any, Final, Self
 from msgspec import Struct
 
 from klaroen_bench.country import CountryFacts, make_country
-from klaroen_bench.processes import CarrierProcess, cpu_s, peak_rss_mb, start_gateway, start_smsc, start_trunk
+from klaroen_bench.processes import (
+    CarrierProcess,
+    cpu_s,
+    peak_rss_mb,
+    start_gateway,
+    start_relay,
+    start_smsc,
+    start_trunk,
+)
 from klaroen_bench.rig_config import SECRETS, write_config
-from klaroen_bench.rig_plan import Conditions, Plan, SmsCarrier, Trunk
+from klaroen_bench.rig_plan import Conditions, Plan, Relay, SmsCarrier, Trunk
 
-__all__ = ["Conditions", "Plan", "Program", "Rig", "RigError", "SmsCarrier", "Trunk", "percentile"]
+__all__ = ["Conditions", "Plan", "Program", "Relay", "Rig", "RigError", "SmsCarrier", "Trunk", "percentile"]
 
 PARENT: Final = "KLAROEN_SUPERVISOR"
 """In the environment of `klaroen serve`: the pid that it must not outlive."""
@@ -84,6 +92,8 @@ class Rig:
             self._tell("carriers")
             for index, carrier in enumerate(self.plan.carriers):
                 self._start_carrier(carrier, self.plan.seed + index)
+            if self.plan.relay is not None:
+                self._start_relay(self.plan.relay)
             if self.plan.trunk is not None:
                 self._start_trunk(self.plan.trunk)
             self._write_config()
@@ -134,6 +144,11 @@ class Rig:
             arguments += ["--receipt-secret-file", str(self._secret("gateway.secret"))]
             process = start_gateway(ledger, *arguments, log=log)
         self.carriers[carrier.name] = self._stack.enter_context(process)
+
+    def _start_relay(self, relay: Relay) -> None:
+        ledger, log = self.directory / f"{relay.name}.ledger", self.directory / f"{relay.name}.log"
+        arguments = ["--name", relay.name, *self.plan.conditions.arguments(self.plan.seed)]
+        self.carriers[relay.name] = self._stack.enter_context(start_relay(ledger, *arguments, log=log))
 
     def _start_trunk(self, trunk: Trunk) -> None:
         ledger, log = self.directory / f"{trunk.name}.ledger", self.directory / f"{trunk.name}.log"

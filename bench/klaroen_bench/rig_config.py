@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from klaroen_bench.rig_plan import Plan, SmsCarrier, Trunk
+from klaroen_bench.rig_plan import Plan, Relay, SmsCarrier, Trunk
 
 SECRETS: Final = ("smsc.password", "gateway.token", "gateway.secret", "trunk.password")
 CLASSES: Final = ("warm", "public_interest", "crisis")
+"""Whose steps are shorter here than by default."""
 
 
 def write_config(plan: Plan, directory: Path, ports: Mapping[str, int], secrets: Mapping[str, Path]) -> str:
@@ -30,6 +31,8 @@ def _sections(plan: Plan, directory: Path, ports: Mapping[str, int], secrets: Ma
         yield f"[steps.{name}]\nsms_s = {plan.sms_s}\ncall_s = {plan.call_s}\ngrace_s = {plan.grace_s}{calls}"
     for carrier in plan.carriers:
         yield _smpp(carrier, ports, secrets) if carrier.kind == "smpp" else _gateway(carrier, ports, secrets)
+    if plan.relay is not None:
+        yield _smtp(plan.relay, ports)
     yield _sim(plan, directory) if trunk is None else _sip(trunk, ports, secrets)
 
 
@@ -51,6 +54,14 @@ def _sms(carrier: SmsCarrier) -> str:
     return (
         f'[[carrier]]\nname = "{carrier.name}"\nkind = "{carrier.kind}"\nchannels = ["sms"]\n'
         f"rate_per_s = {carrier.rate_per_s}\ncost_eur = {carrier.cost_eur}\n"
+    )
+
+
+def _smtp(relay: Relay, ports: Mapping[str, int]) -> str:
+    return (
+        f'[[carrier]]\nname = "{relay.name}"\nkind = "smtp"\nchannels = ["email"]\nhost = "127.0.0.1"\n'
+        f'port = {ports[relay.name]}\ntls = "none"\nsender = "bin@klaroen.example"\n'
+        f"connections = {relay.connections}\nrate_per_s = {relay.rate_per_s}\n"
     )
 
 

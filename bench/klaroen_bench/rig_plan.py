@@ -54,6 +54,15 @@ class SmsCarrier(Struct, frozen=True):
     cost_eur: float = 0.055
 
 
+class Relay(Struct, frozen=True):
+    """One simulated mail relay, and how the engine is told to use it."""
+
+    name: str = "mail"
+    connections: int = 8
+    rate_per_s: float = 500.0
+    """What a submission service of some size takes; a mail waits for nobody, so it need not be more."""
+
+
 class Trunk(Struct, frozen=True):
     """One simulated SIP trunk, how the engine is told to use it, and how those whom it calls behave.
 
@@ -120,6 +129,8 @@ class Plan(Struct, frozen=True):
     carriers: tuple[SmsCarrier, ...] = (SmsCarrier("alpha"), SmsCarrier("beta"))
     trunk: Trunk | None = None
     """None: calls go by a carrier of kind `sim`, and nobody hears anything."""
+    relay: Relay | None = None
+    """None: nobody gets mails."""
     sms_s: float = 10.0
     """Shorter than the default minute, so that a demonstration ends while somebody watches."""
     call_s: float = 15.0

@@ -1,12 +1,12 @@
 """The raw ledger of a simulated carrier: what it took and what each handset got, as bytes, with the time.
 
-Format. One line of JSON, the heading: {"ledger": 1, "carrier", "channel", "protocol", "alphabet"}. Then records, each
-a 14-byte header, little-endian: time in ns since 1970 (u64), kind (u8), length of the number (u8), length of the body
-(u32); then the number (ASCII digits without "+") and the body. Kinds: "A" accepted, the body is the one submit_sm or
-the JSON of the one item or the INVITE; "H" on the handset, the body is every submit_sm of the message in the order in
-which the parts came, or the JSON of the item; "S" a sound goes on, the body is its number (u32, from 0) and octets of
-A-law or mu-law; "C" a call has ended, the body is `call.Record` as JSON, which says of which sounds it is made what
-was heard.
+Format. One line of JSON, the heading: {"ledger": 1, "carrier", "channel", "protocol", "alphabet"}. Then records, each a
+14-byte header, little-endian: time in ns since 1970 (u64), kind (u8), length of the number (u8), length of the body
+(u32); then the number (ASCII digits without "+", or a mailbox) and the body. Kinds: "A" accepted, the body is the one
+submit_sm or the JSON of the one item or the INVITE or the mail; "H" on the handset, the body is every submit_sm of the
+message in the order in which the parts came, or the JSON of the item; "S" a sound goes on, the body is its number (u32,
+from 0) and octets of A-law or mu-law; "C" a call has ended, the body is `call.Record` as JSON, which says of which
+sounds it is made what was heard.
 A file may end within a record (its writer was killed): the reader says so.
 """
 
@@ -40,7 +40,7 @@ class LedgerError(Exception):
 class Heading(Struct, frozen=True):
     carrier: str
     channel: str
-    protocol: Literal["smpp", "gateway", "sip"]
+    protocol: Literal["smpp", "gateway", "sip", "smtp"]
     alphabet: Literal["gsm7", "latin1"] = "gsm7"
     """What data_coding 0 means at this carrier."""
 

@@ -138,7 +138,7 @@ def latency(
     seed
         Of the country and of the messages' fates.
     runs
-        The median of so many is reported; each takes seven minutes.
+        The median of so many is reported; each takes nine minutes.
     alerts
         How many are posted in each condition; below 500 no percentile is told.
     keep
