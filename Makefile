@@ -40,7 +40,7 @@ lint: $(VENV)/.installed-test
 	$(BIN)/lint-imports --no-logo
 
 .PHONY: bench
-bench: $(VENV)/.installed ## The benchmarks; BENCH="national latency" for some of them, ARGS=--json for machines
+bench: $(VENV)/.installed-test ## The benchmarks; BENCH="national latency" for some of them, ARGS=--json for machines
 	for bench in $(BENCH); do $(BIN)/klaroen bench "$$bench" $(ARGS); done
 BENCH ?= national latency receipts voice peers
 
