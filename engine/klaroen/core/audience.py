@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Final, get_args
 
 import msgspec
@@ -106,7 +106,7 @@ class Audience:
         self.members = array("I", members)
         self._block_firsts = list(accumulate((len(block.counts) for block in self._blocks), initial=0))
         """Index of each block's first group."""
-        counts = (count for block in self._blocks for count in block.counts)
+        counts = chain.from_iterable([block.counts for block in self._blocks])
         self._starts = list(accumulate(counts, initial=0))
         """Index of each group's first delivery, and the end."""
         assert self._starts[-1] == len(self.members), "groups and members disagree"
@@ -197,6 +197,26 @@ def territories(
     }
 
 
+class Reasons(dict[int, int]):
+    """By kind: `REACHABLE`, or why plans of these orders reach nobody of it. Found when first asked for."""
+
+    def __init__(self, orders: tuple[Order, ...], kinds: Sequence[Kind], offer: Offer) -> None:
+        super().__init__()
+        self._orders = orders
+        self._kinds = kinds
+        self._offer = offer
+
+    def __missing__(self, kind: int) -> int:
+        one = self._kinds[kind]
+        found = REACHABLE
+        if not ladder(self._orders, one.preference, one.addresses, self._offer.channels):
+            reason = why_unreachable(self._orders, one.addresses, self._offer)
+            assert reason is not None, "an empty ladder has a reason"
+            found = REASONS.index(reason) + 1
+        self[kind] = found
+        return found
+
+
 class Judge:
     """Judges regions of one alert, and remembers: a country's plans and languages come in a handful of shapes."""
 
@@ -208,45 +228,31 @@ class Judge:
         self._offer = offer
         self._urgent = urgent
         self._minute = local_minute(at)
-        self._orders: dict[tuple[Order, ...], dict[int, int]] = {}
+        self._orders: dict[tuple[Order, ...], Reasons] = {}
         self._order_of: dict[int, Order] = {}
         self._chosen: dict[object, tuple[Language, bool]] = {}
 
     def language(self, own: Sequence[Territory], wanted: Language | None) -> tuple[Language, bool]:
         """Return the language for people of these networks, and whether it is a fall-back (R16)."""
-        key = (own[0].languages, wanted, own[0].language_choice) if len(own) == 1 else None
-        known = None if key is None else self._chosen.get(key)
+        key = (tuple([one.languages for one in own]), wanted, own[0].language_choice)
+        known = self._chosen.get(key)
         if known is None:
-            spoken = [one.languages for one in own]
-            known = choose_language(spoken, self._languages, wanted, own[0].language_choice)
-            if key is not None:
-                self._chosen[key] = known
+            known = self._chosen[key] = choose_language(key[0], self._languages, wanted, own[0].language_choice)
         return known
 
     def reasons(self, own: Sequence[Territory], kinds: Sequence[int]) -> bytes:
         """Return for each kind whether these networks' plans reach it now, and if not, why."""
         orders = tuple([self._order(one.plan) for one in own])
-        known = self._orders.setdefault(orders, {})
-        try:
-            return bytes([known[kind] for kind in kinds])
-        except KeyError:
-            for kind in kinds:
-                if kind not in known:
-                    known[kind] = self._reason(orders, self._kinds[kind])
-            return bytes([known[kind] for kind in kinds])
+        known = self._orders.get(orders)
+        if known is None:
+            known = self._orders[orders] = Reasons(orders, self._kinds, self._offer)
+        return bytes(map(known.__getitem__, kinds))
 
     def _order(self, plan: CompiledPlan) -> Order:
         order = self._order_of.get(id(plan))
         if order is None:
             order = self._order_of[id(plan)] = plan.order(self._urgent, self._minute)
         return order
-
-    def _reason(self, orders: tuple[Order, ...], kind: Kind) -> int:
-        if ladder(orders, kind.preference, kind.addresses, self._offer.channels):
-            return REACHABLE
-        reason = why_unreachable(orders, kind.addresses, self._offer)
-        assert reason is not None, "an empty ladder has a reason"
-        return REASONS.index(reason) + 1
 
 
 def gather(
