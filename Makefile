@@ -49,6 +49,12 @@ kill: $(VENV)/.installed ## Kill the real processes N times while they warn peop
 	$(BIN)/klaroen bench kill --kills $(N) $(ARGS)
 N ?= 50
 
+.PHONY: fuzz
+fuzz: $(VENV)/.installed-test ## Coverage-guided fuzzing of every parser; MINUTES=60 for all together, ARGS="sip smpp" for some
+	$(BIN)/python -m pip install --quiet --require-hashes -r tests/fuzz/requirements.lock
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGS)
+MINUTES ?= 5
+
 .PHONY: lock
 lock: $(VENV)/.installed-test ## Resolve the dependencies anew and write both locks
 	$(BIN)/python -m pip install --quiet 'uv>=0.13,<0.14'
