@@ -128,3 +128,15 @@ class CallCarrier(CarrierSection, frozen=True, kw_only=True):
     def silence_ms(self) -> int:
         """A mobile may take six seconds to ring, and some trunks have one call in hand: the limit of an answer."""
         return 10_000
+
+
+Members = Annotated[int, Meta(ge=0, le=10_000_000)]
+
+
+class FourEyes(Section, frozen=True):
+    """Above how many members an alert of a class waits for a second person; None: never."""
+
+    crisis: Members | None = None
+    warm: Members | None = None
+    public_interest: Members | None = None
+    cold: Members | None = None

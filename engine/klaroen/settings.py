@@ -16,6 +16,7 @@ from klaroen.setting_alerts import Cap, RegisterSettings, Retention
 from klaroen.setting_kinds import (
     CallCarrier,
     DataCoding,
+    FourEyes,
     Host,
     Listen,
     OpenFile,
@@ -325,6 +326,7 @@ class Settings(Section, frozen=True):
     metrics: Metrics = Metrics()
     dispatch: Dispatch = Dispatch()
     voice: Voice = Voice()
+    four_eyes: FourEyes = FourEyes()
     steps: Steps = Steps()
     register: RegisterSettings = RegisterSettings()
     retention: Retention = Retention()

@@ -18,6 +18,6 @@ async def test_a_planner_after_a_restart_still_knows_what_the_alert_may_go_by(au
         planner = make_planner(row.alert, world.desk.register.snapshot, frozenset())
         for delivery in range(len(audience)):
             group = audience.group(delivery)
-            assert planner.first_step(group, row.alert.accepted_at) is not None
+            assert planner.first_step(group, row.alert.accepted_at, row.alert.accepted_at) is not None
             assert planner.step(group, (), row.alert.accepted_at) is None
         await world.over(sent.id)

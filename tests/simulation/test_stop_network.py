@@ -7,8 +7,7 @@ from tests.simulation.world import members_counted, network, register
 
 from klaroen.core import mandates
 from klaroen.core.errors import InputError
-from klaroen.core.mandates import HaltRequest
-from klaroen.core.views import HaltView
+from klaroen.core.mandates import HaltRequest, HaltView
 from klaroen.testing.far_end import FarEnd
 
 LATEST_S = 0.2

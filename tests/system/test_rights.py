@@ -33,6 +33,9 @@ SEEN: dict[Role, str] = {"crisis_authority": "public_interest", "dispatch_centre
 """The class of an alert of others that each may see in its scope; else warm."""
 SENT: dict[Role, str] = {row.role: row.classes[0] for row in SENDS}
 ROWS = {row.action: row for row in ACTIONS}
+CANCEL = ("POST", "/v1/alerts/{id}/cancel")
+OWN_ALONE: set[tuple[Role, tuple[str, str]]] = {("coordinator", CANCEL)}
+"""What a role may do to its own alerts alone: here all are others'."""
 PUT_GRANT = ("PUT", "/v1/networks/{id}/grants/{coordinator}")
 STOP, RESUME = ("POST", "/v1/networks/{id}/stop"), ("POST", "/v1/networks/{id}/resume")
 BEFORE = {("DELETE", PUT_GRANT[1]): PUT_GRANT, RESUME: STOP}
@@ -64,14 +67,15 @@ class Sample(NamedTuple):
 def sample(call: tuple[str, str], role: Role, network: str) -> Sample:
     """Return what this role would send to this call about this network. Raises KeyError for a call without a sample."""
     alert = {"class": SENT.get(role, "warm"), "targets": {"networks": [network]}, "content": TEXT}
-    follow_up = {"class": "cold" if role == "police" else "warm", "to": "unreached", "content": TEXT}
+    follow_up = {"class": "cold" if role in ("police", "coordinator") else "warm", "to": "unreached", "content": TEXT}
     return {
         ("POST", "/v1/alerts"): Sample(202, alert),
         ("POST", "/v1/alerts/{id}/follow-ups"): Sample(202, follow_up),
         ("POST", "/v1/recordings"): Sample(201, sound()),
         ("POST", "/v1/alerts/{id}/pause"): Sample(),
         ("POST", "/v1/alerts/{id}/resume"): Sample(),
-        ("POST", "/v1/alerts/{id}/cancel"): Sample(),
+        CANCEL: Sample(),
+        **{("POST", f"/v1/alerts/{{id}}/{verb}"): Sample(409) for verb in ("consent", "approve", "refuse")},
         PUT_GRANT: Sample(200, {"until": "2099-12-31"}),
         ("DELETE", PUT_GRANT[1]): Sample(),
         STOP: Sample(200, {"reason": "R", "with": "W"}),
@@ -152,6 +156,8 @@ SECURED = {call: right for call, right in RIGHTS.items() if isinstance(right, Ri
 def may(role: Role, call: tuple[str, str]) -> bool:
     """Whether a role may make a call at all; without an action, whether it may send what it would."""
     action = SECURED[call].action
+    if (role, call) in OWN_ALONE:
+        return False
     if action is not None:
         return role in ROWS[action].roles
     return any(row.role == role and sample(call, role, "BIN-A").body["class"] in row.classes for row in SENDS)
@@ -159,7 +165,7 @@ def may(role: Role, call: tuple[str, str]) -> bool:
 
 def assert_barred(role: Role, call: tuple[str, str], answer: Answered) -> None:
     """403; of an alert that the role may not even see, and where no action bars it, 404 as well."""
-    hidden = SECURED[call].action is None and "{id}" in call[1]
+    hidden = (SECURED[call].action is None and "{id}" in call[1]) or (role, call) in OWN_ALONE
     assert (role, answer.status) in ({(role, 403), (role, 404)} if hidden else {(role, 403)}), answer
 
 

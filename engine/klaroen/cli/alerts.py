@@ -153,6 +153,42 @@ def cancel(alert: str, *, context: Here) -> None:
 
 
 @alert.command
+def consent(alert: str, *, context: Here) -> None:
+    """Consent to a coordinator's message that waits: it is sent as it stands (R24).
+
+    Parameters
+    ----------
+    alert
+        The alert's id.
+    """
+    _act(context, alert, "consent")
+
+
+@alert.command
+def approve(alert: str, *, context: Here) -> None:
+    """Approve a colleague's alert that waits for a second person.
+
+    Parameters
+    ----------
+    alert
+        The alert's id.
+    """
+    _act(context, alert, "approve")
+
+
+@alert.command
+def refuse(alert: str, *, context: Here) -> None:
+    """Refuse an alert that waits for consent or approval: it is never sent.
+
+    Parameters
+    ----------
+    alert
+        The alert's id.
+    """
+    _act(context, alert, "refuse")
+
+
+@alert.command
 def why(alert: str, member: str, *, context: Here) -> None:
     """Tell what one member got, when, by which channel, and by which rule.
 

@@ -36,6 +36,7 @@ def create(
     municipality: Annotated[list[str] | None, _scope("A municipality's name.")] = None,
     province: Annotated[list[str] | None, _scope("A province's name.")] = None,
     carrier: str | None = None,
+    coordinator: str | None = None,
     expires: str | None = None,
     context: Here,
 ) -> None:
@@ -51,6 +52,8 @@ def create(
         What it may do.
     carrier
         The carrier whose receipts it brings; with role carrier only.
+    coordinator
+        The register's id of this coordinator, where it is not the token's name; with role coordinator only.
     expires
         Until when it is valid: 2027-06-30 (that day included) or 2027-06-30T12:00:00+02:00.
     """
@@ -68,6 +71,7 @@ def create(
         municipalities=tuple(municipality or ()),
         provinces=tuple(province or ()),
         carrier=None if carrier is None else CarrierName(carrier),
+        coordinator=coordinator,
         created_at=now,
         expires_at=None if expires is None else _expiry(expires),
     )
@@ -119,6 +123,8 @@ def _check(made: Token, scope: Sequence[str], now: Instant) -> None:
         raise CommandFault("--name takes 1 to 64 characters, none of them a control character.", code=USAGE)
     if (made.role == "carrier") != (made.carrier is not None):
         raise CommandFault("--carrier NAME belongs to --role carrier, which needs it.", code=USAGE)
+    if made.coordinator is not None and made.role != "coordinator":
+        raise CommandFault("--coordinator ID belongs to --role coordinator.", code=USAGE)
     if made.role == "carrier" and scope:
         raise CommandFault("A carrier's token brings receipts, and has no scope.", code=USAGE)
     if not all(scope):

@@ -91,6 +91,7 @@ class Deed(Struct, frozen=True, omit_defaults=True, rename={"alert_class": "clas
     officer: str | None = None
     member: str | None = None
     """The id of the one who was looked at; of several there is the count alone."""
+    verb: str | None = None
 
 
 class Link(Struct, frozen=True):
@@ -168,8 +169,9 @@ def text_hashes(alert: Alert) -> dict[str, str]:
     return {language: sha256(text.text.encode()).hexdigest() for language, text in alert.content.items()}
 
 
-def changed(alert: AlertId, state: AlertState, token: Token, at: Instant) -> Deed:
-    return Deed("changed", at, token.name, role=token.role, alert=alert, state=state)
+def changed(alert: AlertId, state: AlertState, token: Token, at: Instant, verb: str | None = None) -> Deed:
+    """`verb` is what was done, where the state alone does not tell: a message consented to goes on as any other."""
+    return Deed("changed", at, token.name, role=token.role, alert=alert, state=state, verb=verb)
 
 
 def closed(alert: Alert, state: AlertState, outcome: Mapping[str, int], at: Instant) -> Deed:

@@ -15,10 +15,9 @@ from klaroen.core.intake import AlertRequest, Targets
 from klaroen.core.mandates import Decree
 from klaroen.core.model import AlertId, CarrierName, Instant, Mode, Token
 from klaroen.core.pins import Pin
+from klaroen.core.policy import Verb
 from klaroen.core.ports import Call, Receipt
 from klaroen.core.views import StatusView
-
-Verb = Literal["pause", "resume", "cancel"]
 
 
 class Submit(Struct, frozen=True, tag=True):
@@ -55,6 +54,12 @@ class Withdraw(Struct, frozen=True, tag=True):
 
 class ShowAlert(Struct, frozen=True, tag=True):
     """Told: StatusView."""
+
+    alert: AlertId
+
+
+class ShowContent(Struct, frozen=True, tag=True):
+    """Told: ContentView."""
 
     alert: AlertId
 
@@ -226,9 +231,9 @@ class ExportRegister(Struct, frozen=True, tag=True):
 
 
 Question = (
-    Submit | FollowUp | Withdraw | ShowAlert | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery | Act
-    | ListNetworks | ShowNetwork | Decree | ListCarriers | SwitchCarrier | PutReceipts | PutRecording | CreateToken
-    | ListTokens
+    Submit | FollowUp | Withdraw | ShowAlert | ShowContent | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery
+    | Act | ListNetworks | ShowNetwork | Decree | ListCarriers | SwitchCarrier | PutReceipts | PutRecording
+    | CreateToken | ListTokens
     | RevokeToken | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
     | CheckRegister | ExportRegister | Evaluate | VerifyAudit | ExportAudit
 )  # fmt: skip

@@ -45,6 +45,13 @@ PROBLEMS: Final[dict[ProblemName, tuple[int, str]]] = {
 }
 
 
+class Saying(Struct, frozen=True):
+    """A code of `core.refusals`, and what its words are about."""
+
+    code: str
+    about: dict[str, str] = {}
+
+
 class Problem(Struct, frozen=True, omit_defaults=True):
     """RFC 9457 body, less `type`, `title` and `status`, which follow from `name`."""
 
@@ -57,6 +64,8 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     refused: list[dict[str, str | None]] | UnsetType = UNSET
     unreachable: dict[str, object] | UnsetType = UNSET
     retry_after_s: float | UnsetType = UNSET
+    saying: tuple[Saying, ...] = ()
+    """What `detail` says, for whoever says it in another language; empty where it has one only."""
 
 
 class InputError(Exception):

@@ -35,13 +35,13 @@ class Planner(Struct, frozen=True):
         """Return the group's next step at this hour: asked anew whenever one falls due (R14, R15)."""
         return self._step([index for index in group.networks if index not in self.shut], group, tried, at, self.offers)
 
-    def first_step(self, group: Group, at: Instant) -> Step | None:
+    def first_step(self, group: Group, at: Instant, accepted_at: Instant) -> Step | None:
         """Return the step to begin with.
 
-        Whose carriers are gone since acceptance, or whose networks are shut, stands in a batch all the same, and so has
-        an end.
+        Whose carriers are gone since acceptance, whose networks are shut, or whose plans permit nothing at this hour
+        stands in a batch all the same, and so has an end.
         """
-        return self.step(group, (), at) or self._step(group.networks, group, (), at, self.reserve)
+        return self.step(group, (), at) or self._step(group.networks, group, (), accepted_at, self.reserve)
 
     def _step(
         self, networks: Sequence[int], group: Group, tried: Sequence[Step], at: Instant, offers: frozenset[Channel]
@@ -107,21 +107,27 @@ class Cargo(Struct, frozen=True):
 
 
 def expand(
-    audience: Audience, planner: Planner, first: int, count: int, accepted_at: Instant
+    audience: Audience,
+    planner: Planner,
+    first: int,
+    count: int,
+    accepted_at: Instant,
+    begun_at: Instant | None = None,
 ) -> "tuple[dict[Route, array[int]], int]":
     """Return the routes of some `count` deliveries from `first` on, whole groups at a time, and the new cursor.
 
-    Those who cannot be reached are passed over. The first step is the one of the hour of acceptance, so that a second
-    expansion after a crash finds the same.
+    Those who cannot be reached are passed over. The first step is the one of the hour at which the alert may begin; if
+    none is open then, that of its acceptance, when there was one.
     """
     routes: dict[Route, array[int]] = {}
+    begun_at = begun_at or accepted_at
     cursor = first
     for start, end, group in audience.spans_from(first):
         if cursor - first >= count:
             break
-        step = None if group.reason else planner.first_step(group, accepted_at)
+        step = None if group.reason else planner.first_step(group, begun_at, accepted_at)
         if step is not None:
-            route = Route(step, group.language, accepted_at)
+            route = Route(step, group.language, begun_at)
             routes.setdefault(route, array("I")).extend(range(start, end))
         cursor = end
     return routes, cursor

@@ -89,12 +89,51 @@ def check_grantee(network: Network, coordinator: str) -> None:
         raise InputError("invalid", words, at="coordinator", rule="R23")
 
 
+def may_ask(network: Network, coordinator: str) -> bool:
+    """Whether this coordinator's messages are put before an officer: not those of one who was relieved (R23).
+
+    One whom the register does not name holds a token all the same: the officer who consents decides.
+    """
+    known = coordinator_of(network, coordinator)
+    return known is None or known.status in IN_OFFICE
+
+
 def holds(grant: Grant, network: Network | None, now: Instant) -> bool:
     """Whether the grant may be used now."""
     if network is None or now >= grant.ends_at or not network.recognised or network.stopped:
         return False
     coordinator = coordinator_of(network, grant.coordinator)
     return coordinator is not None and coordinator.status in IN_OFFICE
+
+
+# --- as they are shown ---------------------------------------------------------------------------------------------
+
+
+class HaltView(Struct, frozen=True):
+    """Whether a network gets messages, and what its stop has just stopped."""
+
+    network: str
+    stopped: bool
+    recognised: bool
+    since: str | None
+    deliveries_stopped: int
+
+
+class GrantView(Struct, frozen=True):
+    """What a coordinator may send without being asked for it; `stopped` is what its change has just stopped."""
+
+    network: str
+    coordinator: str
+    classes: tuple[AlertClass, ...]
+    until: str
+    given_at: str
+    by: str
+    holds: bool
+    stopped: int = 0
+
+
+class GrantPage(Struct, frozen=True):
+    items: tuple[GrantView, ...]
 
 
 # --- as they are asked for (`core.calls`) -----------------------------------------------------------------------------

@@ -225,6 +225,7 @@ class Refusal(Struct, frozen=True, gc=False):
     network: NetworkId
     rule: str | None
     reason: str
+    code: str = ""
 
 
 class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from klaroen.core.health import Condition
-from klaroen.core.model import AlertClass, AlertState, Channel, Instant, Language, Mode
+from klaroen.core.model import AlertClass, AlertState, Authority, Channel, Instant, Language, Mode, Origin, Text
 
 DeliveryState = Literal["pending", "handed_over", "reached", "failed", "expired", "cancelled", "unreachable"]
 
@@ -23,10 +23,13 @@ def rfc3339(at: Instant | None) -> str | None:
     return exact.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-class RefusedNetwork(Struct, frozen=True):
+class RefusedNetwork(Struct, frozen=True, omit_defaults=True):
+    """`code` names the reason for programs."""
+
     network: str
     rule: str | None
     reason: str
+    code: str = ""
 
 
 class UnreachableCount(Struct, frozen=True):
@@ -116,6 +119,24 @@ class StatusView(Struct, frozen=True, rename={"alert_class": "class"}):
     eta_s: float | None
     cost_eur: float
     channels: Mapping[str, ChannelView]
+    authority: Authority = "own"
+    origin: Origin = "posted"
+
+
+class ContentView(Struct, frozen=True, rename={"alert_class": "class"}):
+    """What an alert says, and on what authority: for those who decide on it. `content_sha256` is that of its status."""
+
+    id: str
+    alert_class: AlertClass
+    state: AlertState
+    authority: Authority
+    sender: str
+    author: str | None
+    networks: tuple[str, ...]
+    content: Mapping[Language, Text]
+    recording: Mapping[Language, str]
+    """By language, the id of the recording."""
+    content_sha256: Mapping[str, str]
 
 
 class AlertPage(Struct, frozen=True):
@@ -244,33 +265,6 @@ class NetworkView(Struct, frozen=True):
     members: int
     streets: tuple[str, ...]
     centroid: tuple[float, float] | None
-
-
-class HaltView(Struct, frozen=True):
-    """Whether a network gets messages, and what its stop has just stopped."""
-
-    network: str
-    stopped: bool
-    recognised: bool
-    since: str | None
-    deliveries_stopped: int
-
-
-class GrantView(Struct, frozen=True):
-    """What a coordinator may send without being asked for it; `stopped` is what its change has just stopped."""
-
-    network: str
-    coordinator: str
-    classes: tuple[AlertClass, ...]
-    until: str
-    given_at: str
-    by: str
-    holds: bool
-    stopped: int = 0
-
-
-class GrantPage(Struct, frozen=True):
-    items: tuple[GrantView, ...]
 
 
 class NetworkPage(Struct, frozen=True):

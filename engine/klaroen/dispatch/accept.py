@@ -5,25 +5,26 @@ key gets the same answer, also while the first call is still under way.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import trio
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from klaroen.core import audit, follow_up, policy
+from klaroen.core import admission, audit, follow_up
 from klaroen.core.account import Account
-from klaroen.core.audience import Audience, gather, territories
+from klaroen.core.audience import Audience
 from klaroen.core.calls import FollowUp, Submit
 from klaroen.core.errors import InputError, Problem, StoreUnavailableError
 from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
 from klaroen.core.intake import LIFE_S_MAX, LIFE_S_MIN, AlertRequest
-from klaroen.core.model import Alert, AlertId, Instant, Language, Recorded, Token
+from klaroen.core.model import Alert, AlertId, Authority, Instant, Language, Recorded, Token
 from klaroen.core.records import IdempotencyKey
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
 from klaroen.dispatch import ability, succession
+from klaroen.dispatch.audiences import Following, find_audience
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import open_alert
 from klaroen.dispatch.open_alert import OpenAlert, sha256
@@ -33,14 +34,6 @@ RETRY_AFTER_S: Final = 2.0
 """A supervised dispatch is back, and a disk has room again, within seconds."""
 
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Following(NamedTuple):
-    """What an alert follows or extends, and the members whom it alone goes to, or whom it leaves out."""
-
-    alert: AlertId
-    members: frozenset[int]
-    extends: bool = False
 
 
 async def accept(desk: Desk, token: Token, submit: Submit | FollowUp) -> bytes:
@@ -126,25 +119,17 @@ async def _accept_beside(
 ) -> bytes:
     request, now = submit.request, desk.clock.now()
     recording = find_recordings(desk, token, request)
-    admitted = policy.admit(
-        request, token, desk.register.snapshot, now, (*submit.places, *succession.audiences(earlier))
-    )
-    plans = desk.register.plans_at(now)
-    offer, warnings = ability.offer_of(desk, request)
-    regions = desk.register.regions_of(admitted.networks)
-    if following is not None:
-        without = following.extends
-        regions = [follow_up.narrowed(region, following.members, without=without) for region in regions]
-    audience = gather(
-        desk.register.regions.kinds,
-        regions,
-        territories(admitted.networks, desk.register.snapshot.networks, plans),
-        request.languages,
-        offer,
-        request.is_urgent,
+    admitted = admission.admit(
+        request,
+        token,
+        desk.register.snapshot,
         now,
+        (*submit.places, *succession.audiences(earlier)),
+        lambda network: desk.mandates.granted(network, token.coordinator_id, request.alert_class, now),
     )
-    refused = tuple(RefusedNetwork(one.network, one.rule, one.reason) for one in admitted.refused)
+    offer, warnings = ability.offer_of(desk, request)
+    audience, planner = find_audience(desk, request, admitted.networks, offer, following, now)
+    refused = tuple(RefusedNetwork(one.network, one.rule, one.reason, one.code) for one in admitted.refused)
     unreachable = audience.unreachable
     if sum(unreachable.values()) == len(audience):
         raise nobody(refused, unreachable)
@@ -164,12 +149,6 @@ async def _accept_beside(
         sequence = await desk.writer.write(
             desk.store.accept, alert, audience.encode(), answer, record, audit.accepted(alert), urgent=True
         )
-    planner = Planner(
-        tuple(plans[name] for name in admitted.networks),
-        offer.channels,
-        request.is_urgent,
-        offer.allowed & offer.content,
-    )
     begin(desk, alert, audience, planner, sequence)
     for one in admitted.refused:
         desk.metrics.refused(one.rule)
@@ -190,7 +169,7 @@ def find_recordings(desk: Desk, token: Token, request: AlertRequest) -> dict[Lan
 
 
 def make_alert(
-    desk: Desk, token: Token, request: AlertRequest, admitted: policy.Admitted, audience: Audience, now: Instant
+    desk: Desk, token: Token, request: AlertRequest, admitted: admission.Admitted, audience: Audience, now: Instant
 ) -> Alert:
     """Return the alert as it will stand for ever, with the plan versions that it is expanded by (R3)."""
     plans = desk.register.plans_at(now)
@@ -221,13 +200,26 @@ def make_alert(
         author=request.author,
         warnings=warnings,
         language_fallbacks=fallbacks,
+        authority=authority_of(desk, request, admitted, audience),
+        coordinator=token.coordinator_id if token.role == "coordinator" else "",
     )
+
+
+def authority_of(desk: Desk, request: AlertRequest, admitted: admission.Admitted, audience: Audience) -> Authority:
+    """Return what the alert rests on: where four eyes are configured, more than its sender's own right.
+
+    A drill waits for nobody; a coordinator's message for an officer, as without a grant (R24).
+    """
+    above = getattr(desk.settings.four_eyes, request.alert_class)
+    if request.mode == "drill" or above is None or len(audience) <= above:
+        return admitted.authority
+    return "approval" if admitted.authority == "own" else "consent"
 
 
 def begin(desk: Desk, alert: Alert, audience: Audience, planner: Planner, sequence: int) -> OpenAlert:
     """Take an accepted alert into hand: it is expanded and expires."""
     steps = getattr(desk.settings.steps, alert.alert_class)
-    opened = OpenAlert(alert, audience, Account(audience), planner, steps, "accepted")
+    opened = OpenAlert(alert, audience, Account(audience), planner, steps, alert.begins_as)
     opened.sequence = sequence
     open_alert(desk, opened)
     return opened
@@ -238,7 +230,7 @@ def accepted_view(alert: Alert, refused: tuple[RefusedNetwork, ...]) -> Accepted
         id=alert.id,
         alert_class=alert.alert_class,
         mode=alert.mode,
-        state="accepted",
+        state=alert.begins_as,
         accepted_at=rfc3339(alert.accepted_at) or "",
         expires_at=rfc3339(alert.expires_at) or "",
         durability="disk",
@@ -265,7 +257,7 @@ def nobody(refused: tuple[RefusedNetwork, ...], unreachable: Mapping[str, int]) 
         words,
         at=UNSET,
         rule="R4" if not count else UNSET,
-        refused=[{"network": one.network, "rule": one.rule, "reason": one.reason} for one in refused],
+        refused=[{"network": one.network, "rule": one.rule, "reason": one.reason, "code": one.code} for one in refused],
         unreachable={"count": count, "reasons": dict(unreachable)},
     )
     return InputError.of(problem)

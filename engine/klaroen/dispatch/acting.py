@@ -1,16 +1,22 @@
-"""What is done to alerts from outside: paused, resumed, cancelled, withdrawn by a CAP message.
+"""What is done to alerts from outside: paused, resumed, cancelled, consented to, withdrawn by a CAP message.
 
 Law: nothing leaves from the moment of the call on, before the disk has even been asked; if it refuses, all goes on.
 """
 
+from collections.abc import Mapping
+from typing import Final
+
 from klaroen.core import audit, calls, policy
+from klaroen.core.account import CANCELLED_STATE, PENDING
 from klaroen.core.errors import InputError, StoreUnavailableError
-from klaroen.core.model import AlertState, Token
+from klaroen.core.model import WAITING, Alert, AlertState, Authority, Token
+from klaroen.core.refusals import refuse
 from klaroen.core.views import ActedView, HeardView, WithdrawnView
 from klaroen.dispatch import succession
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import stop
+from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.subjects import find_subject
 
 
@@ -22,31 +28,54 @@ async def answer(desk: Desk, token: Token, question: calls.Act | calls.Withdraw)
 
 
 async def act(desk: Desk, token: Token, question: calls.Act) -> ActedView:
-    """Pause, resume or cancel. Idempotent; what is over stays as it is."""
+    """Do that to the alert. Idempotent; what is over stays as it is."""
     subject = find_subject(desk, token, question.alert)
     if not policy.may_act(token, question.verb, subject.alert, desk.register.snapshot):
-        raise InputError("not-allowed", f"This token may not {question.verb} this alert.", rule="R8")
+        policy.demand(token, question.verb)
+        raise refuse("not-allowed", why_not(question.verb, subject.alert))
     opened = desk.alerts.get(question.alert)
     before = opened.state if opened is not None else subject.state
-    target = next_state(before, question.verb)
+    if opened is not None and opened.expired and before == "awaiting_consent":
+        before = "expired"
+    target = next_state(before, question.verb, subject.alert.authority)
     if opened is not None and target != before:
-        now = desk.clock.now()
-        deed = audit.changed(question.alert, target, token, now)
-        opened.state = target  # nothing leaves from here on, before the disk has even been asked
-        try:
-            await desk.writer.write(desk.store.change, question.alert, target, now, deed, urgent=True)
-        except StoreUnavailableError as error:
-            opened.state = before
-            raise unavailable("The store cannot write now.") from error
-        if target == "cancelled":
-            stop(desk, opened)
-        desk.changed.add(question.alert)
-        desk.push_bell.ring()
-        desk.ring_stations()
+        await _change(desk, token, opened, question.verb, target)
     account = subject.account
-    pending = account.counts[0] if target in ("paused", "cancelled") else 0
-    stopped = pending + account.counts[5]
+    pending = account.counts[PENDING] if target in ("paused", "cancelled") else 0
+    stopped = pending + account.counts[CANCELLED_STATE]
     return ActedView(target, account.handed_over_ever, stopped)
+
+
+async def _change(desk: Desk, token: Token, opened: OpenAlert, verb: policy.Verb, target: AlertState) -> None:
+    """What stops holds before the disk has even been asked, and what lets go once it is durable."""
+    before, now, alert = opened.state, desk.clock.now(), opened.alert.id
+    stops = target in ("paused", "cancelled")
+    if stops:
+        opened.state = target
+    try:
+        await desk.writer.write(
+            desk.store.change, alert, target, now, audit.changed(alert, target, token, now, verb), urgent=True
+        )
+    except StoreUnavailableError as error:
+        if stops and opened.state == target:
+            opened.state = before
+        raise unavailable("The store cannot write now.") from error
+    if target == "cancelled":
+        stop(desk, opened)
+    elif opened.state == before and not stops:  # else somebody stopped it meanwhile
+        opened.state = target
+        opened.begun_at = max(opened.begun_at, now) if before == "awaiting_consent" else opened.begun_at
+        desk.feed_bell.ring()
+    desk.changed.add(alert)
+    desk.push_bell.ring()
+    desk.ring_stations()
+
+
+def why_not(verb: policy.Verb, alert: Alert) -> str:
+    """Return the code of why a token whose role might do that may not do it to this alert."""
+    if verb not in ("consent", "approve", "refuse"):
+        return "verb_not_allowed"
+    return "needs_officer" if alert.authority == "consent" else "needs_colleague"
 
 
 async def withdraw(desk: Desk, token: Token, question: calls.Withdraw) -> HeardView:
@@ -71,14 +100,24 @@ async def withdraw(desk: Desk, token: Token, question: calls.Withdraw) -> HeardV
     return HeardView("cancelled", "Nothing more is handed over, and nothing is sent.", tuple(alerts))
 
 
-def next_state(state: AlertState, verb: calls.Verb) -> AlertState:
-    """Return the state that follows. Raises InputError: `state` where the verb makes no sense any more."""
-    if verb == "cancel":
-        if state in ("done", "expired", "superseded"):
-            raise InputError("state", f"The alert is {state}.")
-        return "cancelled"
-    if state in ("done", "expired", "superseded", "cancelled"):
+SENDING: Final[frozenset[AlertState]] = frozenset({"accepted", "sending", "paused"})
+NEXT: Final[Mapping[policy.Verb, Mapping[AlertState, AlertState]]] = {
+    "pause": {"accepted": "paused", "sending": "paused", "paused": "paused"},
+    "resume": {"accepted": "accepted", "sending": "sending", "paused": "sending"},
+    "cancel": dict.fromkeys((*SENDING, "awaiting_consent", "cancelled"), "cancelled"),
+    "consent": {"awaiting_consent": "accepted", **{state: state for state in SENDING}},
+    "approve": {"awaiting_consent": "accepted", **{state: state for state in SENDING}},
+    "refuse": {"awaiting_consent": "cancelled", "cancelled": "cancelled"},
+}
+"""What is not here makes no sense in that state. What was said before may be said again."""
+DECIDES: Final[Mapping[policy.Verb, Authority]] = {"consent": "consent", "approve": "approval"}
+
+
+def next_state(state: AlertState, verb: policy.Verb, authority: Authority = "own") -> AlertState:
+    """Return the state that follows. Raises InputError: `state` where the verb makes no sense (any more)."""
+    target = NEXT[verb].get(state)
+    if DECIDES.get(verb, authority) != authority or (verb == "refuse" and authority not in WAITING):
+        raise InputError("state", "The alert does not wait for that.", rule="R24" if verb != "approve" else None)
+    if target is None:
         raise InputError("state", f"The alert is {state}.")
-    if verb == "pause":
-        return "paused"
-    return "sending" if state == "paused" else state
+    return target

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from klaroen.core.account import PENDING
+from klaroen.core.mandates import may_ask
 from klaroen.core.model import Alert, Instant, Network, NetworkId
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.leftovers import look_soon
@@ -18,15 +19,20 @@ from klaroen.dispatch.open_alert import OpenAlert
 
 
 def shut_networks(
-    alert: Alert, networks: Mapping[NetworkId, Network], mandates: Mandates, now: Instant
+    alert: Alert, waiting: bool, networks: Mapping[NetworkId, Network], mandates: Mandates, now: Instant
 ) -> frozenset[int]:
-    """Return the networks of the alert, by index, that may get nothing more of it."""
+    """Return the networks of the alert, by index, that may get nothing more of it.
+
+    While it waits for consent its sender must be in office still (R23); what an officer has consented to goes on.
+    """
 
     def may_get(name: NetworkId) -> bool:
         network = networks.get(name)
         if network is None or not network.recognised or network.stopped:
             return False
-        return alert.authority != "grant" or mandates.granted(network, alert.coordinator, alert.alert_class, now)
+        if alert.authority == "grant":
+            return mandates.granted(network, alert.coordinator, alert.alert_class, now)
+        return not waiting or may_ask(network, alert.coordinator)
 
     return frozenset(index for index, name in enumerate(alert.networks) if not may_get(name))
 
@@ -37,7 +43,9 @@ def enforce(desk: Desk, alerts: Iterable[OpenAlert] | None = None) -> int:
     stopped = 0
     for opened in tuple(desk.alerts.values()) if alerts is None else alerts:
         if not opened.final:
-            shut = shut_networks(opened.alert, desk.register.snapshot.networks, desk.mandates, now)
+            shut = shut_networks(
+                opened.alert, opened.state == "awaiting_consent", desk.register.snapshot.networks, desk.mandates, now
+            )
             if shut - opened.shut:
                 stopped += _shut(desk, opened, shut | opened.shut)
     if stopped:

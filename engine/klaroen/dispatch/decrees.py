@@ -11,9 +11,9 @@ import msgspec
 
 from klaroen.core import audit, mandates, policy
 from klaroen.core.errors import InputError, StoreUnavailableError
-from klaroen.core.mandates import Grant, Halt
+from klaroen.core.mandates import Grant, GrantPage, GrantView, Halt, HaltView
 from klaroen.core.model import Network, NetworkId, Token
-from klaroen.core.views import GrantPage, GrantView, HaltView, rfc3339
+from klaroen.core.views import rfc3339
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.barring import enforce
 from klaroen.dispatch.desk import Desk

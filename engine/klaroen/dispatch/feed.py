@@ -39,7 +39,7 @@ async def feed_forever(desk: Desk) -> None:
 
 def next_to_expand(desk: Desk) -> OpenAlert | None:
     """Return the alert whose turn it is: the highest class, and of equals the one with least in batches."""
-    waiting = [one for one in desk.alerts.values() if not one.fully_expanded]
+    waiting = [one for one in desk.alerts.values() if not one.fully_expanded and one.may_expand]
     return min(waiting, key=lambda one: (CLASSES.index(one.alert.alert_class), one.expanded), default=None)
 
 
@@ -50,7 +50,7 @@ async def expand_piece(desk: Desk, opened: OpenAlert) -> None:
     """
     alert = opened.alert
     size = PIECE if opened.expanded else FIRST_PIECE
-    routes, cursor = expand(opened.audience, opened.planner, opened.expanded, size, alert.accepted_at)
+    routes, cursor = expand(opened.audience, opened.planner, opened.expanded, size, alert.accepted_at, opened.begun_at)
     batches = opened.cargo.batches(routes, desk.number_batch)
     await desk.writer.write(desk.store.plan, alert.id, cursor, batches, desk.clock.now(), urgent=not opened.expanded)
     opened.expanded = cursor

@@ -29,6 +29,7 @@ def stop(desk: Desk, opened: OpenAlert) -> None:
     for page in opened.pages.values():
         end(desk, page)
     desk.changed.add(opened.alert.id)
+    desk.feed_bell.ring()  # what is not in batches yet is accounted for there
 
 
 def take_in(desk: Desk, page: Page) -> None:

@@ -11,13 +11,22 @@ import trio
 from klaroen.core import calls, policy
 from klaroen.core.model import Alert, AlertId, Instant, Token
 from klaroen.core.policy import demand
-from klaroen.core.views import AlertPage, StatusView
+from klaroen.core.views import AlertPage, ContentView, StatusView
 from klaroen.dispatch import feedback, readings
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.subjects import find_subject, read_cursor
 
 SCAN_MAX: Final = 2_000
 """Alerts looked at for one page of a list."""
+
+
+def look(desk: Desk, token: Token, question: calls.ShowAlert | calls.ShowContent) -> StatusView | ContentView:
+    """Return how one alert stands, or what it says."""
+    if isinstance(question, calls.ShowAlert):
+        return show(desk, token, question.alert)
+    subject = find_subject(desk, token, question.alert)
+    demand(token, "see_content")
+    return readings.content(subject.alert, subject.state)
 
 
 def show(desk: Desk, token: Token, alert: AlertId) -> StatusView:

@@ -83,8 +83,8 @@ class Office:
                 return _encode(await self._record(token, question))
             case calls.Act() | calls.Withdraw():
                 return _encode(await acting.answer(desk, token, question))
-            case calls.ShowAlert():
-                return _encode(listing.show(desk, token, question.alert))
+            case calls.ShowAlert() | calls.ShowContent():
+                return _encode(listing.look(desk, token, question))
             case calls.ListAlerts():
                 return _encode(await listing.list_alerts(desk, token, question))
             case calls.CountNetworks():

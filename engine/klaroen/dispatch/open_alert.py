@@ -66,6 +66,8 @@ class OpenAlert:
         self.barred: bytearray | None = None
         """By delivery, whether nothing more leaves: its networks are shut. None for as long as none is."""
         self.expanded = 0
+        self.begun_at = alert.accepted_at
+        """Since when it may be sent: its acceptance, or the word of whom it waited for."""
         self.expired = False
         self.closing = False
         self.closed = False
@@ -93,6 +95,11 @@ class OpenAlert:
     def may_fly(self) -> bool:
         """Whether anything may be handed over now."""
         return self.state in ("accepted", "sending") and not self.expired
+
+    @property
+    def may_expand(self) -> bool:
+        """Whether it has its turn: what waits for somebody's word has none before, unless it is over."""
+        return self.state != "awaiting_consent" or self.expired
 
     @property
     def ending(self) -> int | None:

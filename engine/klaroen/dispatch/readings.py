@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from klaroen.core.account import STATES, Account, Tally
 from klaroen.core.audience import Audience
 from klaroen.core.model import CALL_CHANNELS, CLASSES, Alert, AlertState, Channel, Instant
-from klaroen.core.views import CallsView, ChannelView, NetworkCounts, NetworkCountsPage, StatusView, rfc3339
+from klaroen.core.views import (
+    CallsView,
+    ChannelView,
+    ContentView,
+    NetworkCounts,
+    NetworkCountsPage,
+    StatusView,
+    rfc3339,
+)
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.open_alert import OpenAlert, sha256
 from klaroen.dispatch.station import Station
@@ -54,6 +62,23 @@ def make_status(alert: Alert, account: Account, state: AlertState, as_of: Instan
         eta_s=eta,
         cost_eur=round(sum(channel.cost_eur for channel in channels.values()), 4),
         channels=channels,
+        authority=alert.authority,
+        origin=alert.origin,
+    )
+
+
+def content(alert: Alert, state: AlertState) -> ContentView:
+    return ContentView(
+        id=alert.id,
+        alert_class=alert.alert_class,
+        state=state,
+        authority=alert.authority,
+        sender=alert.token,
+        author=alert.author,
+        networks=alert.networks,
+        content=alert.content,
+        recording={language: recorded.id for language, recorded in alert.recording.items()},
+        content_sha256={language: sha256(text.text) for language, text in alert.content.items()},
     )
 
 
@@ -103,7 +128,7 @@ def eta_s(desk: Desk, opened: OpenAlert, backlog: Backlog) -> float | None:
     What its own class and those above have waiting on the same channel goes first; None where nothing is pending or no
     carrier is up.
     """
-    if opened.final or not opened.account.counts[0]:
+    if opened.final or not opened.may_expand or not opened.account.counts[0]:
         return None
     drill = opened.alert.mode == "drill"
     longest = 0.0

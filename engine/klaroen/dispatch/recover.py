@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.ids import attempt_ids
-from klaroen.core.model import Alert, AttemptId, BatchId, Token
+from klaroen.core.model import WAITING, Alert, AttemptId, BatchId, Token
 from klaroen.core.records import AlertRow, BatchRow, Standing
 from klaroen.core.sheet import Sheet
 from klaroen.core.snapshot import Snapshot
@@ -91,6 +91,8 @@ def _reopen(
     if restored:
         opened.cargo = replace(opened.cargo, restored=True)
     opened.expanded = row.expanded
+    if alert.authority in WAITING:
+        opened.begun_at = max(row.changed_at, alert.accepted_at)
     opened.expired = desk.clock.now() >= alert.expires_at
     if opened.state == "accepted" and opened.first_handover_seen:
         opened.state = "sending"

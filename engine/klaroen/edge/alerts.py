@@ -8,13 +8,14 @@ import hashlib
 import re
 from typing import Final
 
-from klaroen.core.calls import Act, FollowUp, ShowAlert, Submit, Verb
+from klaroen.core.calls import Act, FollowUp, ShowAlert, ShowContent, Submit
 from klaroen.core.cap import BODY_BYTES_MAX
 from klaroen.core.errors import InputError
 from klaroen.core.follow_up import read_follow_up
 from klaroen.core.intake import read_alert
 from klaroen.core.model import AlertId
-from klaroen.core.views import AcceptedView, ActedView, StatusView
+from klaroen.core.policy import Verb
+from klaroen.core.views import AcceptedView, ActedView, ContentView, StatusView
 from klaroen.edge import cap
 from klaroen.edge.desk import Desk, as_json
 from klaroen.edge.exchange import Call, Reply
@@ -123,3 +124,20 @@ async def resume_alert(desk: Desk, call: Call) -> Reply:
 
 async def cancel_alert(desk: Desk, call: Call) -> Reply:
     return await _act(desk, call, "cancel")
+
+
+async def consent_to_alert(desk: Desk, call: Call) -> Reply:
+    return await _act(desk, call, "consent")
+
+
+async def approve_alert(desk: Desk, call: Call) -> Reply:
+    return await _act(desk, call, "approve")
+
+
+async def refuse_alert(desk: Desk, call: Call) -> Reply:
+    return await _act(desk, call, "refuse")
+
+
+async def show_content(desk: Desk, call: Call) -> Reply:
+    """Show what an alert says: nobody consents to words unseen."""
+    return await desk.show(call, ShowContent(AlertId(call.parameters["id"])), ContentView)

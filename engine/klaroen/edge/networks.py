@@ -6,8 +6,11 @@ Law: the edge reads and bounds what is asked; whether it is so is dispatch's to 
 from typing import TypeVar
 
 from klaroen.core.mandates import (
+    GrantPage,
     GrantRequest,
+    GrantView,
     HaltRequest,
+    HaltView,
     ListGrants,
     PutGrant,
     ResumeNetwork,
@@ -15,7 +18,6 @@ from klaroen.core.mandates import (
     WithdrawGrant,
 )
 from klaroen.core.posted import read_json, shaped
-from klaroen.core.views import GrantPage, GrantView, HaltView
 from klaroen.edge.alerts import JSON, read_media_type
 from klaroen.edge.desk import Desk
 from klaroen.edge.exchange import Call, Reply

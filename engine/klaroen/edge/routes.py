@@ -12,18 +12,16 @@ from klaroen.core.errors import ProblemName
 from klaroen.core.evaluation import EvaluationView
 from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.intake import AlertRequest
-from klaroen.core.mandates import GrantRequest, HaltRequest
+from klaroen.core.mandates import GrantPage, GrantRequest, GrantView, HaltRequest, HaltView
 from klaroen.core.views import (
     AcceptedView,
     ActedView,
     AlertPage,
     CarrierPage,
     CarrierView,
+    ContentView,
     DeliveryPage,
     DeliveryWhyView,
-    GrantPage,
-    GrantView,
-    HaltView,
     HeardView,
     NetworkCountsPage,
     NetworkPage,
@@ -133,6 +131,16 @@ ROUTES: Final = (
           parameters=ALERT, problems=(*OF_ALERT, "state")),
     Route("POST", "/v1/alerts/{id}/cancel", alerts.cancel_alert, "Hand nothing over any more", ActedView,
           parameters=ALERT, problems=(*OF_ALERT, "state")),
+    Route("GET", "/v1/alerts/{id}/content", alerts.show_content, "What an alert says, for those who decide on it",
+          ContentView, parameters=ALERT, problems=OF_ALERT),
+    Route("POST", "/v1/alerts/{id}/consent", alerts.consent_to_alert,
+          "Consent to a coordinator's message: it is sent as it stands (R24)", ActedView,
+          parameters=ALERT, problems=(*OF_ALERT, "state")),
+    Route("POST", "/v1/alerts/{id}/approve", alerts.approve_alert,
+          "Approve a colleague's alert, where four eyes are asked for", ActedView,
+          parameters=ALERT, problems=(*OF_ALERT, "state")),
+    Route("POST", "/v1/alerts/{id}/refuse", alerts.refuse_alert, "Refuse what waits for consent or approval (R24)",
+          ActedView, parameters=ALERT, problems=(*OF_ALERT, "state")),
     Route("POST", "/v1/recordings", recordings.post_recording,
           "Keep a recording of at most five minutes, for alerts of the same token: 201 once it is durable",
           RecordingView, 201, body="recording",

@@ -22,6 +22,7 @@ from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.intake import read_alert
 from klaroen.core.model import AlertId, CarrierName, Instant, Token
+from klaroen.core.policy import Verb
 from klaroen.core.ports import Speaker
 from klaroen.core.register_rows import RegisterVersion
 from klaroen.core.views import AcceptedView, ActedView, AttemptView, StatusView
@@ -208,8 +209,8 @@ class World:
         """Post an alert to everybody, with these fields."""
         return await self.ask(self.submit(**changes), AcceptedView, principal)
 
-    async def act(self, alert: str, verb: calls.Verb) -> ActedView:
-        return await self.ask(calls.Act(AlertId(alert), verb), ActedView, "operator")
+    async def act(self, alert: str, verb: Verb, principal: str = "operator") -> ActedView:
+        return await self.ask(calls.Act(AlertId(alert), verb), ActedView, principal)
 
     async def switch(self, carrier: str, verb: Literal["avoid", "restore"]) -> None:
         await self.ask(calls.SwitchCarrier(carrier, verb), object, "operator")

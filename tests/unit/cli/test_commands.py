@@ -74,7 +74,10 @@ COMMANDS = [
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
     *(f"register {verb}" for verb in ("import", "check", "export")),
     *(f"audit {verb}" for verb in ("verify", "export")),
-    *(f"alert {verb}" for verb in ("send", "show", "list", "pause", "resume", "cancel", "why")),
+    *(
+        f"alert {verb}"
+        for verb in ("send", "show", "list", "pause", "resume", "cancel", "consent", "approve", "refuse", "why")
+    ),
     *(f"bench {verb}" for verb in ("national", "latency", "receipts", "voice", "peers")),
 ]
 
@@ -491,7 +494,7 @@ def test_an_alert_is_shown_and_followed(terminal: Terminal, api: type[FakeApi]) 
     assert lines[1] == "a1 warm live, accepted T0"
 
 
-@pytest.mark.parametrize("verb", ["pause", "resume", "cancel"])
+@pytest.mark.parametrize("verb", ["pause", "resume", "cancel", "consent", "approve", "refuse"])
 def test_an_alert_is_paused_resumed_and_cancelled(terminal: Terminal, api: type[FakeApi], verb: str) -> None:
     """`{state, handed_over, stopped}`."""
     answer = {"state": "paused", "handed_over": 3, "stopped": 2}

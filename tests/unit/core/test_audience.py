@@ -167,6 +167,15 @@ def test_a_delivery_finds_its_group() -> None:
     assert (0, 2) == audience.group(5).networks
 
 
+def test_R01_who_is_in_no_network_but_these_is_found() -> None:
+    """Somebody in another network of the alert as well is not among them."""
+    cohorts = [cohort(ONE, members=(1, 2)), cohort(ONE, TWO, members=(3,)), cohort(TWO, members=(4, 5, 6))]
+    audience = audience_of(cohorts, {ONE: territory(0), TWO: territory(1)})
+    assert [(0, 2)] == list(audience.within(frozenset({0})))
+    assert [(0, 2), (2, 3), (3, 6)] == list(audience.within(frozenset({0, 1})))
+    assert [] == list(audience.within(frozenset()))
+
+
 def test_spans_go_on_from_where_a_group_begins() -> None:
     audience = make_audience(make_group(2), make_group(1), make_group(3))
     assert [(0, 2), (2, 3), (3, 6)] == [(start, end) for start, end, _ in audience.spans_from(0)]

@@ -18,6 +18,7 @@ ANSWERS: Mapping[type, object] = {
     calls.Submit: samples.ACCEPTED,
     calls.FollowUp: samples.ACCEPTED,
     calls.ShowAlert: samples.STATUS,
+    calls.ShowContent: samples.CONTENT,
     calls.ListAlerts: samples.ALERTS,
     calls.CountNetworks: samples.COUNTS,
     calls.ListDeliveries: samples.DELIVERIES,

@@ -5,7 +5,8 @@ from hashlib import sha256
 from msgspec import structs
 
 from klaroen.core.evaluation import Period, Subject, evaluate
-from klaroen.core.model import AlertState, CarrierName, Instant, Role, Token
+from klaroen.core.mandates import GrantPage, GrantView, HaltView
+from klaroen.core.model import AlertState, CarrierName, Instant, Role, Text, Token
 from klaroen.core.views import (
     AcceptedView,
     ActedView,
@@ -14,12 +15,10 @@ from klaroen.core.views import (
     CarrierPage,
     CarrierView,
     ChannelView,
+    ContentView,
     DeliveryPage,
     DeliveryView,
     DeliveryWhyView,
-    GrantPage,
-    GrantView,
-    HaltView,
     NetworkCounts,
     NetworkCountsPage,
     NetworkPage,
@@ -166,6 +165,18 @@ CARRIER = CarrierView(
     window=200,
     window_used=3,
     words="bound",
+)
+CONTENT = ContentView(
+    id="A1",
+    alert_class="cold",
+    state="awaiting_consent",
+    authority="consent",
+    sender="K1_0",
+    author=None,
+    networks=("BIN-0001",),
+    content={"nl": Text("Vergadering.")},
+    recording={},
+    content_sha256={"nl": "00"},
 )
 ACTED = ActedView("paused", 30, 51)
 ALERTS = AlertPage((STATUS,), "41")

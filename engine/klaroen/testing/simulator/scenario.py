@@ -9,8 +9,8 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from klaroen.core.calls import Verb
 from klaroen.core.model import AlertClass, CarrierName, Channel, Instant, Mode, Window
+from klaroen.core.policy import Verb
 from klaroen.core.state import MultipartRule
 
 Character = Literal["good", "fair", "poor"]
