@@ -53,6 +53,7 @@ class Metrics(Section, frozen=True):
 class Dispatch(Section, frozen=True):
     unjournaled_max: Annotated[int, Meta(ge=1, le=100_000)] = 1000
     drain_s: Annotated[float, Meta(ge=0, le=600)] = 15.0
+    deliveries_max: Annotated[int, Meta(ge=1_000, le=100_000_000)] = 3_000_000
 
 
 class Voice(Section, frozen=True):

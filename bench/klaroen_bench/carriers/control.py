@@ -1,9 +1,10 @@
 """How a simulated carrier is commanded: one JSON object a line, on standard input or a unix socket, one line back.
 
 Law: {"do": "blackout", "seconds": 5, "mode": "keep"|"reset"} · {"do": "brownout", "factor": 10} · {"do": "withhold"} ·
-{"do": "release"} · {"do": "counters"} · {"do": "flush"} · {"do": "stop"}. Receipts that are withheld pile up; released,
-they leave in any order. An answer repeats "do", or is {"error": words}. When standard input ends, the carrier stops: it
-never outlives who started it.
+{"do": "release"} · {"do": "lie"} · {"do": "throttle"} · {"do": "work"} · {"do": "counters"} · {"do": "flush"} ·
+{"do": "stop"}. Receipts that are withheld pile up; released, they leave in any order. A liar takes everything and
+delivers nothing, until "work". An answer repeats "do", or is {"error": words}. When standard input ends, the carrier
+stops: it never outlives who started it.
 """
 
 import asyncio
@@ -22,8 +23,11 @@ LINE_BYTES_MAX: Final = 4096
 BLACKOUT_S_MAX: Final = 3600.0
 
 
+Manner = Literal["work", "lie", "throttle"]
+
+
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    do: Literal["blackout", "brownout", "withhold", "release", "counters", "flush", "stop"]
+    do: Literal["blackout", "brownout", "withhold", "release", "lie", "throttle", "work", "counters", "flush", "stop"]
     seconds: float = 5.0
     factor: float = 1.0
     mode: Literal["keep", "reset"] = "keep"
@@ -33,6 +37,10 @@ class Commanded(Protocol):
     def blackout(self, seconds: float, *, reset: bool) -> None: ...
     def brownout(self, factor: float) -> None: ...
     def withhold(self, *, withheld: bool) -> None: ...
+    def behave(self, manner: Manner) -> bool:
+        """Return whether this carrier can."""
+        ...
+
     def counters(self) -> dict[str, int]: ...
     def flush(self) -> None: ...
 
@@ -60,6 +68,9 @@ class Control:
                 self._carrier.brownout(command.factor)
             case "withhold" | "release":
                 self._carrier.withhold(withheld=command.do == "withhold")
+            case "lie" | "throttle" | "work":
+                if not self._carrier.behave(command.do):
+                    answer = {"error": f"this carrier does not {command.do}"}
             case "flush":
                 self._carrier.flush()
             case "counters":

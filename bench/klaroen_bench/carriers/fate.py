@@ -54,6 +54,10 @@ class Fate(Struct, frozen=True, gc=False):
     """From the handset to the receipt; 0 if prompt."""
 
 
+UNDONE: Final = Fate(False, True, True, False, False, 0.02, 0.02, 0.0)
+"""Of a carrier that lies: taken, on no handset, and nobody is told."""
+
+
 class Fates:
     """The fates that one seed deals under given odds."""
 

@@ -19,8 +19,9 @@ from typing import Final
 import msgspec
 
 from klaroen_bench.carriers.conditions import Conditions, add_conditions, read_conditions, read_secret
+from klaroen_bench.carriers.control import Manner
 from klaroen_bench.carriers.door import Door, Throttle
-from klaroen_bench.carriers.fate import Fate, Fates
+from klaroen_bench.carriers.fate import UNDONE, Fate, Fates
 from klaroen_bench.carriers.http_in import Exchange, HttpConnection
 from klaroen_bench.carriers.ledger import ACCEPTED, HANDSET, Heading, LedgerWriter
 from klaroen_bench.carriers.serve import TcpListener, serve
@@ -83,6 +84,7 @@ class Gateway:
         self._known: dict[str, Item] = {}
         self._webhooks: dict[str, Webhook] = {}
         self._slow = 1.0
+        self._manner: Manner = "work"
         self.frozen = False
         self.counts: Counter[str] = Counter()
         self.connections: set[HttpConnection] = set()
@@ -119,7 +121,7 @@ class Gateway:
     def _take(self, exchange: Exchange, order: Order, webhook: Webhook | None) -> None:
         """Accept or refuse each recipient of a batch, or the batch."""
         now, at_ns, slow = self._loop.time(), time.time_ns(), self._slow
-        if not self._throttle.open and not self._throttle.grant(now):
+        if self._manner == "throttle" or (not self._throttle.open and not self._throttle.grant(now)):
             self.counts["throttled"] += len(order.to)
             exchange.answer(429, retry_after_s=RETRY_AFTER_S)
             return
@@ -133,7 +135,7 @@ class Gateway:
         copies: list[tuple[float, Copy]] = []
         for to in order.to:
             number = to.number.removeprefix("+").encode()
-            fate = self._fates.of(number)
+            fate = UNDONE if self._manner == "lie" else self._fates.of(number)
             # A batch is one request: it takes as long as its first item.
             answer_s = answer_s or fate.answer_s * slow
             item = self._known.get(to.ref)
@@ -231,6 +233,10 @@ class Gateway:
         """Let the receipts for the URLs named so far pile up, or leave, in the order in which they came."""
         for webhook in self._webhooks.values():
             webhook.freeze(frozen=withheld)
+
+    def behave(self, manner: Manner) -> bool:
+        self._manner = manner
+        return True
 
     def counters(self) -> dict[str, int]:
         return dict(self.counts) | {

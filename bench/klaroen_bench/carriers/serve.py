@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import msgspec
 import uvloop
 
-from klaroen_bench.carriers.control import Control, listen_for_commands, say
+from klaroen_bench.carriers.control import Control, Manner, listen_for_commands, say
 from klaroen_bench.carriers.ledger import FLUSH_S
 
 
@@ -60,6 +60,7 @@ class Carrier(Protocol):
     def drop(self) -> None: ...
     def brownout(self, factor: float) -> None: ...
     def withhold(self, *, withheld: bool) -> None: ...
+    def behave(self, manner: Manner) -> bool: ...
     def counters(self) -> dict[str, int]: ...
     def flush(self) -> None: ...
     def close(self) -> None: ...
@@ -105,6 +106,9 @@ class Station:
 
     def withhold(self, *, withheld: bool) -> None:
         self._carrier.withhold(withheld=withheld)
+
+    def behave(self, manner: Manner) -> bool:
+        return self._carrier.behave(manner)
 
     def counters(self) -> dict[str, int]:
         return self._carrier.counters()

@@ -18,8 +18,9 @@ from msgspec import Struct
 
 from klaroen_bench.carriers.account import Account, Receipt
 from klaroen_bench.carriers.conditions import Conditions, add_conditions, read_conditions, read_secret
+from klaroen_bench.carriers.control import Manner
 from klaroen_bench.carriers.door import Door, Throttle
-from klaroen_bench.carriers.fate import Fate, Fates
+from klaroen_bench.carriers.fate import UNDONE, Fate, Fates
 from klaroen_bench.carriers.handsets import Handsets
 from klaroen_bench.carriers.ledger import ACCEPTED, HANDSET, Heading, LedgerWriter
 from klaroen_bench.carriers.pdu import (
@@ -77,6 +78,7 @@ class Smsc:
         self._tails: dict[bytes, Tail] = {}
         self._id_count = 0
         self._slow = 1.0
+        self._manner: Manner = "work"
         self.frozen = False
         self.counts: Counter[str] = Counter()
         self.sessions: set[Session] = set()
@@ -110,10 +112,10 @@ class Smsc:
             except MalformedError:
                 self._reject("malformed", Message(session, sequence, RINVCMDLEN), now)
                 continue
-            if not self._throttle.open and not self._throttle.grant(now):
+            if self._manner == "throttle" or (not self._throttle.open and not self._throttle.grant(now)):
                 self._reject("throttled", Message(session, sequence, RTHROTTLED), now)
                 continue
-            fate = fate_of(submit.number)
+            fate = UNDONE if self._manner == "lie" else fate_of(submit.number)
             answer_at = now + fate.answer_s * slow
             if fate.refused:
                 self._reject("refused", Message(session, sequence, RINVDSTADR), answer_at)
@@ -227,6 +229,10 @@ class Smsc:
         chance = Random(self._conditions.seed)
         for account in self._accounts.values():
             account.withhold(withheld=withheld, chance=chance)
+
+    def behave(self, manner: Manner) -> bool:
+        self._manner = manner
+        return True
 
     def counters(self) -> dict[str, int]:
         now = self._loop.time()

@@ -21,6 +21,7 @@ from klaroen_bench.carriers.burst import Burst
 from klaroen_bench.carriers.call import Call, Headers, Path
 from klaroen_bench.carriers.callfate import CallFates
 from klaroen_bench.carriers.conditions import read_secret
+from klaroen_bench.carriers.control import Manner
 from klaroen_bench.carriers.digest import Gate
 from klaroen_bench.carriers.door import Throttle
 from klaroen_bench.carriers.ear import Lateness
@@ -232,6 +233,10 @@ class Trunk:
 
     def brownout(self, factor: float) -> None:
         self.slow = factor
+
+    def behave(self, manner: Manner) -> bool:
+        """A call is heard or not, and one too many is busy: there is nothing to lie about, and no throttle."""
+        return manner == "work"
 
     def withhold(self, *, withheld: bool) -> None:
         """Let it ring: nobody answers or refuses until it is released."""

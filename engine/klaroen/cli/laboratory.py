@@ -148,6 +148,31 @@ def latency(
 
 
 @bench.command
+def faults(
+    *,
+    members: PositiveInt = 20_000,
+    networks: PositiveInt = 211,
+    seed: int = 1,
+    keep: Flag = False,
+    context: Here,
+) -> int:
+    """One of two carriers dies in every way in which carriers die, while alerts to one network come: four minutes.
+
+    Parameters
+    ----------
+    members
+        How many members the country has.
+    networks
+        How many networks they form.
+    seed
+        Of the country, of the messages' fates and of when alerts come.
+    keep
+        Keep the data directory afterwards.
+    """
+    return _run("ailments", _options(context.json, members, networks, seed, 1, keep=keep))
+
+
+@bench.command
 def receipts(
     *,
     members: PositiveInt = 100_000,

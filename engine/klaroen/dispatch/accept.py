@@ -25,6 +25,7 @@ from klaroen.core.records import IdempotencyKey
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
 from klaroen.dispatch import ability, succession
 from klaroen.dispatch.audiences import Following, find_audience
+from klaroen.dispatch.crowd import check_room
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import open_alert
 from klaroen.dispatch.open_alert import OpenAlert, sha256
@@ -133,6 +134,7 @@ async def _accept_beside(
     unreachable = audience.unreachable
     if sum(unreachable.values()) == len(audience):
         raise nobody(refused, unreachable)
+    check_room(desk, request, len(audience))
     alert = make_alert(desk, token, request, admitted, audience, now)
     alert = replace(
         alert,

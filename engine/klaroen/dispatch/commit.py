@@ -105,6 +105,8 @@ def _gather(desk: Desk) -> Commit:
         commit.settled += settled + freed
         if successors:
             commit.successors.append((page, successors))
+    if not desk.hears:
+        _turn_away(desk)
     for station in desk.all_stations():
         if station.received:
             receipts, station.received = station.received, []
@@ -133,6 +135,11 @@ def _refuse(desk: Desk, commit: Commit, error: StoreUnavailableError) -> None:
         station.carrier.acknowledge(receipts, stored=False)
         book_all(desk, station, phased)
     commit.inbox.clear()
+    _turn_away(desk)
+
+
+def _turn_away(desk: Desk) -> None:
+    """Ask for what has just come again: a carrier repeats what it is not acknowledged."""
     for station in desk.all_stations():
         if station.received:
             refused, station.received = station.received, []

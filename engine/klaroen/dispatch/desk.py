@@ -42,6 +42,8 @@ from klaroen.telemetry import DispatchMetrics
 
 T = TypeVar("T")
 
+UNDRAINED_MAX: Final = 200_000
+"""Receipts that are durable and not applied: two countries', some 50 MB. Beyond, carriers are asked to repeat."""
 INSIST_S: Final = 0.5
 """Pause before a write is tried again on a disk that refuses."""
 
@@ -129,6 +131,11 @@ class Desk:
             or self.orphans
             or any(station.received for station in self.all_stations())
         )
+
+    @property
+    def hears(self) -> bool:
+        """Whether more receipts may come in; a carrier repeats what it is not acknowledged."""
+        return sum(len(one.rows) for one in self.backlog) < UNDRAINED_MAX
 
     @property
     def booked(self) -> int:

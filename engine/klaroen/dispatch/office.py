@@ -197,6 +197,8 @@ class Office:
         if station is None:
             raise InputError("not-found", "There is no such carrier.")
         if question.receipts:
+            if not desk.hears:
+                raise unavailable("Too many receipts wait to be applied.")
             rows = keep(desk, station, question.receipts)
             try:
                 row = await desk.writer.write(desk.store.receive, station.name, write_kept(rows), desk.clock.now())

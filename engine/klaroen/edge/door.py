@@ -1,7 +1,8 @@
 """uvicorn's protocol with the bounds that it lacks: the size of a head, the time a request may take, how many callers.
 
 Law: a caller costs a bounded number of bytes for a bounded time before its request is whole, and a bounded time while
-it does not read its answer. It also tells the application the name in the client's certificate.
+it does not read its answer; where there are too many, who lets us wait makes room for who comes. It also tells the
+application the name in the client's certificate.
 (Written against uvicorn 0.54; tests/unit/edge/test_door.py holds each bound.)
 """
 
@@ -49,9 +50,30 @@ class Head:
         self.size_bytes = 0
 
 
-class Door(HttpToolsProtocol):
-    """One connection."""
+class Lobby:
+    """Connections that let us wait, as they came: those that never sent a whole request, and those between two."""
 
+    def __init__(self) -> None:
+        self._strangers: dict[Door, None] = {}
+        self._known: dict[Door, None] = {}
+
+    def enter(self, door: "Door", *, known: bool) -> None:
+        (self._known if known else self._strangers)[door] = None
+
+    def leave(self, door: "Door") -> None:
+        """It sent a whole request, or went."""
+        self._strangers.pop(door, None)
+        self._known.pop(door, None)
+
+    def next_to_go(self) -> "Door | None":
+        """Return who is to make room: the stranger that has let us wait longest, else whoever has."""
+        return next(iter(self._strangers), None) or next(iter(self._known), None)
+
+
+class Door(HttpToolsProtocol):
+    """One connection. Those of one server share a lobby: see `make_door`."""
+
+    lobby = Lobby()
     connections_max = CONNECTIONS_MAX
     request_s_max = REQUEST_S_MAX
     stall_s_max = STALL_S_MAX
@@ -72,13 +94,19 @@ class Door(HttpToolsProtocol):
         super().connection_made(transport)
         self._certified = certified_name(transport.get_extra_info("ssl_object"))
         if len(self.connections) > self.connections_max:
-            self._refuse(TOO_MANY)
-        else:
-            self._expect_request()
+            slow = self.lobby.next_to_go()
+            if slow is None:
+                self._refuse(TOO_MANY)
+                return
+            self.lobby.leave(slow)
+            slow.transport.abort()
+        self.lobby.enter(self, known=False)
+        self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop(self._request_timer)
         self._stop(self._stall_timer)
+        self.lobby.leave(self)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -119,6 +147,7 @@ class Door(HttpToolsProtocol):
             raise ValueError("a head that is too large")  # the parser stops, and send_400_response says why
         if self.url.partition(b"?")[0] == RECORDINGS and self.parser.get_method() == b"POST":
             self._stop(self._request_timer)
+            self.lobby.leave(self)  # who may post there is known before anything of the file is read
             self._message_bytes_max = RECORDING_BYTES_MAX
             self._request_timer = self.loop.call_later(self.recording_s_max, self.transport.abort)
         super().on_headers_complete()
@@ -126,7 +155,14 @@ class Door(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._stop(self._request_timer)
         self._request_timer = None
+        if not self.cycle.response_complete:
+            self.lobby.leave(self)
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self.lobby.enter(self, known=True)  # until the next request is whole
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says it in the shape of a problem
         self._refuse(self._problem)
@@ -148,6 +184,15 @@ class Door(HttpToolsProtocol):
     def _stop(timer: asyncio.TimerHandle | None) -> None:
         if timer is not None:
             timer.cancel()
+
+
+def make_door() -> type[Door]:
+    """Return the protocol of one server, with a lobby of its own."""
+
+    class Own(Door):
+        lobby = Lobby()
+
+    return Own
 
 
 def certified_name(tls: ssl.SSLObject | None) -> str | None:

@@ -5,6 +5,7 @@ reads; then streams end, requests under way are finished, and the process exits 
 """
 
 import asyncio
+import resource
 import signal
 import socket
 import time
@@ -20,7 +21,7 @@ import uvloop
 from klaroen.core.model import Instant
 from klaroen.edge.app import Edge
 from klaroen.edge.desk import Desk
-from klaroen.edge.door import KEEP_ALIVE_S, Door
+from klaroen.edge.door import CONNECTIONS_MAX, KEEP_ALIVE_S, make_door
 from klaroen.edge.link import Link
 from klaroen.edge.mirror import Mirror
 from klaroen.edge.pages import make_pages
@@ -34,6 +35,8 @@ from klaroen.telemetry import EdgeMetrics, configure_logging, serve_metrics
 from klaroen.telemetry.vitals import BEAT_S
 
 BACKLOG: Final = 2048
+FILES_BESIDE: Final = 256
+"""Beside the callers': modules, logs, the socket to dispatch, scrapes, recordings."""
 GRACE_S: Final = 0.3
 """After SIGTERM, until dispatch has said whether it stops as well."""
 FINISH_S: Final = 5
@@ -45,8 +48,19 @@ log = structlog.get_logger(__name__)
 def run_edge(settings: Settings, unit: Unit = SILENT) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     configure_logging("edge")
+    allow_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings, unit))
+
+
+def allow_files() -> None:
+    """Raise the soft limit of open files to what all callers need: a shell's is 1,024, and a caller is a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, CONNECTIONS_MAX + FILES_BESIDE)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < CONNECTIONS_MAX + FILES_BESIDE:
+        log.warning("fewer files are allowed than callers may be", files=wanted, callers=CONNECTIONS_MAX)
 
 
 async def _run(settings: Settings, unit: Unit) -> int:
@@ -104,7 +118,7 @@ class Server(uvicorn.Server):
 def server_config(tls: Tls | None, app: Edge) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=Door,
+        http=make_door(),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from tests.unit.edge import samples
@@ -11,7 +11,7 @@ from tests.unit.edge.fake_dispatch import SILENCE
 from tests.unit.edge.virtual import in_virtual_time, until
 from tests.unit.edge.world import World, edge_world
 
-from klaroen.core.calls import ListDeliveries, Readiness, Seen, Submit
+from klaroen.core.calls import ListCarriers, ListDeliveries, Readiness, Seen, Submit
 from klaroen.core.views import DeliveryPage
 from klaroen.edge.door import HEAD_BYTES_MAX, MESSAGE_BYTES_MAX, Door
 from klaroen.edge.serve import listening, serve, server_config
@@ -205,16 +205,49 @@ async def test_an_idle_connection_is_closed() -> None:
 
 @in_virtual_time
 async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one too many is told to come back."""
+    """Where nobody lets us wait, the one too many is told to come back."""
     monkeypatch.setattr(Door, "connections_max", 1)
     async with served() as edge, edge.caller() as first:
-        first.write(GET)
+        edge.world.dispatch.show(Seen(samples.status(), frozenset({"police"})))
+        first.write(GET.replace(b"carriers", b"alerts/A1/events"))
         assert await first.status() == 200
         async with edge.caller() as second:
             head = await second.head()
             assert head.startswith(b"HTTP/1.1 503")
             assert b"retry-after: 1" in head
             assert b'"type":"/problems/unavailable"' in await second.rest()
+
+
+SLOW = (b"", b"POST /v1/al", b"POST /v1/receipts/proximus HTTP/1.1\r\nContent-Length: 100\r\n\r\n[", GET[:-2])
+
+
+@in_virtual_time
+async def test_who_lets_us_wait_makes_room_for_who_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers first, the oldest of them first; who has asked before next; never a request that is whole."""
+    monkeypatch.setattr(Door, "connections_max", 6)
+    async with served() as edge, AsyncExitStack() as stack:
+        world = edge.world
+        world.dispatch.answers[ListDeliveries] = SILENCE
+        busy, idle = [await stack.enter_async_context(edge.caller()) for _ in range(2)]
+        busy.write(GET.replace(b"carriers", b"alerts/A1/deliveries"))
+        idle.write(GET)
+        assert await idle.status() == 200
+        slow = []
+        for octets in SLOW:
+            slow.append(await stack.enter_async_context(edge.caller()))
+            slow[-1].write(octets)
+            await asyncio.sleep(0.1)
+        for place, oldest in enumerate([*slow, idle]):
+            fresh = await stack.enter_async_context(edge.caller())
+            world.dispatch.answers[ListCarriers] = SILENCE  # each of them is busy from now on
+            fresh.write(GET)
+            await until(lambda count=place + 1: len(world.dispatch.asked(ListCarriers)) == 1 + count)
+            await oldest.rest()
+        async with edge.caller() as late:
+            assert await late.status() == 503
+        asked = next(ask for ask in world.dispatch.asks if isinstance(ask.question, ListDeliveries))
+        world.dispatch.tell(asked, samples.DELIVERIES)
+        assert await busy.status() == 200
 
 
 @in_virtual_time

@@ -1,0 +1,24 @@
+"""Whether one more alert has room beside those that are open.
+
+Law: asked before anything is written; who is refused is told when to come again, by the carriers' rates as they are.
+"""
+
+from klaroen.core import crowd
+from klaroen.core.errors import InputError, Problem
+from klaroen.core.intake import AlertRequest
+from klaroen.dispatch.desk import Desk
+
+
+def check_room(desk: Desk, request: AlertRequest, count: int) -> None:
+    """Raises InputError: `too-many-requests` for what can wait, `unavailable` for what cannot."""
+    alert_class = request.alert_class
+    most = desk.settings.dispatch.deliveries_max
+    open_count = sum(len(opened.audience) for opened in desk.alerts.values())
+    too_many = crowd.excess(alert_class, open_count, count, most)
+    if not too_many:
+        return
+    per_s = sum(station.pace.allowed_per_s for station in desk.stations.values() if station.usable)
+    retry_after_s = crowd.wait_s(too_many, per_s)
+    words = f"{open_count} deliveries are open, and {count} more are too many for an alert of class {alert_class}."
+    name = "too-many-requests" if alert_class in crowd.PATIENT else "unavailable"
+    raise InputError.of(Problem(name, words, retry_after_s=retry_after_s))
