@@ -249,13 +249,14 @@ def test_a_brownout_slows_every_answer(start, connect) -> None:
 
 def test_a_liar_takes_everything_and_delivers_nothing_and_a_throttler_takes_nothing(start, connect) -> None:
     """Until it is told to work again."""
-    carrier = start()
+    carrier = start(*PERFECT)
     peer = connect(carrier)
-    for manner, statuses in (("lie", 0), ("throttle", 0x58), ("work", 0)):
+    peer.bind()
+    for manner, status in (("lie", 0), ("throttle", 0x58), ("work", 0)):
         carrier.command({"do": manner})
         peer.submit("32470000001", 7)
-        assert statuses == peer.read()[1]
-    counters = until(carrier, lambda counters: counters.get("on_handset", 0) == 1)
+        assert (0x80000004, status) == peer.read()[:2]
+    counters = until(carrier, lambda counters: counters.get("on_handset", 0) + counters.get("lost", 0) == 2)
     assert (2, 1, 1) == (counters["accepted"], counters["throttled"], counters["lost"])
 
 

@@ -4,7 +4,7 @@ Law: asked before anything is written; who is refused is told when to come again
 """
 
 from klaroen.core import crowd
-from klaroen.core.errors import InputError, Problem
+from klaroen.core.errors import InputError, Problem, ProblemName
 from klaroen.core.intake import AlertRequest
 from klaroen.dispatch.desk import Desk
 
@@ -20,5 +20,5 @@ def check_room(desk: Desk, request: AlertRequest, count: int) -> None:
     per_s = sum(station.pace.allowed_per_s for station in desk.stations.values() if station.usable)
     retry_after_s = crowd.wait_s(too_many, per_s)
     words = f"{open_count} deliveries are open, and {count} more are too many for an alert of class {alert_class}."
-    name = "too-many-requests" if alert_class in crowd.PATIENT else "unavailable"
+    name: ProblemName = "too-many-requests" if alert_class in crowd.PATIENT else "unavailable"
     raise InputError.of(Problem(name, words, retry_after_s=retry_after_s))
