@@ -14,6 +14,7 @@ from collections import Counter
 from typing import Final, cast
 
 from klaroen_bench.carriers.conditions import Conditions, add_conditions, read_conditions
+from klaroen_bench.carriers.control import Manner
 from klaroen_bench.carriers.fate import Fates
 from klaroen_bench.carriers.ledger import ACCEPTED, Heading, LedgerWriter
 from klaroen_bench.carriers.serve import TcpListener, serve
@@ -74,6 +75,10 @@ class Relay:
 
     def withhold(self, *, withheld: bool) -> None:
         """It sends no reports: there is nothing to keep back."""
+
+    def behave(self, manner: Manner) -> bool:
+        """It does its work and nothing else."""
+        return manner == "work"
 
     def counters(self) -> dict[str, int]:
         return dict(self.counts) | {"connections": len(self.connections)}

@@ -11,7 +11,7 @@ from tests.unit.edge.fake_dispatch import SILENCE
 from tests.unit.edge.virtual import in_virtual_time, until
 from tests.unit.edge.world import World, edge_world
 
-from klaroen.core.calls import ListCarriers, ListDeliveries, Readiness, Seen, Submit
+from klaroen.core.calls import ListDeliveries, ListNetworks, Readiness, Seen, Submit
 from klaroen.core.views import DeliveryPage
 from klaroen.edge.door import HEAD_BYTES_MAX, MESSAGE_BYTES_MAX, Door
 from klaroen.edge.serve import listening, serve, server_config
@@ -209,7 +209,7 @@ async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Door, "connections_max", 1)
     async with served() as edge, edge.caller() as first:
         edge.world.dispatch.show(Seen(samples.status(), frozenset({"police"})))
-        first.write(GET.replace(b"carriers", b"alerts/A1/events"))
+        first.write(GET.replace(b"networks", b"alerts/A1/events"))
         assert await first.status() == 200
         async with edge.caller() as second:
             head = await second.head()
@@ -229,7 +229,7 @@ async def test_who_lets_us_wait_makes_room_for_who_comes(monkeypatch: pytest.Mon
         world = edge.world
         world.dispatch.answers[ListDeliveries] = SILENCE
         busy, idle = [await stack.enter_async_context(edge.caller()) for _ in range(2)]
-        busy.write(GET.replace(b"carriers", b"alerts/A1/deliveries"))
+        busy.write(GET.replace(b"networks", b"alerts/A1/deliveries"))
         idle.write(GET)
         assert await idle.status() == 200
         slow = []
@@ -239,9 +239,9 @@ async def test_who_lets_us_wait_makes_room_for_who_comes(monkeypatch: pytest.Mon
             await asyncio.sleep(0.1)
         for place, oldest in enumerate([*slow, idle]):
             fresh = await stack.enter_async_context(edge.caller())
-            world.dispatch.answers[ListCarriers] = SILENCE  # each of them is busy from now on
+            world.dispatch.answers[ListNetworks] = SILENCE  # each of them is busy from now on
             fresh.write(GET)
-            await until(lambda count=place + 1: len(world.dispatch.asked(ListCarriers)) == 1 + count)
+            await until(lambda count=place + 1: len(world.dispatch.asked(ListNetworks)) == 1 + count)
             await oldest.rest()
         async with edge.caller() as late:
             assert await late.status() == 503
