@@ -70,6 +70,7 @@ def sample(call: tuple[str, str], role: Role, network: str) -> Sample:
     follow_up = {"class": "cold" if role in ("police", "coordinator") else "warm", "to": "unreached", "content": TEXT}
     return {
         ("POST", "/v1/alerts"): Sample(202, alert),
+        ("POST", "/v1/forecasts"): Sample(200, alert),
         ("POST", "/v1/alerts/{id}/follow-ups"): Sample(202, follow_up),
         ("POST", "/v1/recordings"): Sample(201, sound()),
         ("POST", "/v1/alerts/{id}/pause"): Sample(),

@@ -59,6 +59,37 @@ def send(file: Annotated[Path, Parameter(allow_leading_hyphen=True)], *, key: st
 
 
 @alert.command
+def forecast(file: Annotated[Path, Parameter(allow_leading_hyphen=True)], *, context: Here) -> None:
+    """Tell what an alert would come to, were it sent now: whom, by what, when, at what cost. Nothing is sent.
+
+    Parameters
+    ----------
+    file
+        The alert as JSON; - reads it from stdin.
+    """
+    told = _api(context).call("POST", "/v1/forecasts", _body(file), {"Content-Type": "application/json"})
+    refused = [f"  refused {one['network']} ({one['rule'] or '-'}): {one['reason']}" for one in told["refused"]]
+    channels = [
+        f"  {name}: {one['members']} members, {one['segments']} segments, € {one['cost_eur']:.2f}"
+        for name, one in told["channels"].items()
+    ]
+    people = (
+        f"{told['members']} members of {told['networks']} networks, {told['unreachable']['count']} unreachable, "
+        f"€ {told['cost_eur']:.2f}"
+    )
+    times = [
+        f"  {words}: {_times(told[name])}"
+        for name, words in (("handed_over_s", "handed over"), ("reached_s", "reached"))
+    ]
+    context.answer(told, people, *channels, *times, *refused, *(f"  {words}" for words in told["warnings"]))
+
+
+def _times(percentiles: Mapping[str, float | None]) -> str:
+    half, most = percentiles["p50"], percentiles["p99"]
+    return "not known" if half is None or most is None else f"half within {half:g} s, 99 of 100 within {most:g} s"
+
+
+@alert.command
 def show(alert: str, *, follow: Annotated[bool, Parameter(negative="")] = False, context: Here) -> None:
     """Show how an alert stands.
 

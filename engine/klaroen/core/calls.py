@@ -36,6 +36,12 @@ class Submit(Struct, frozen=True, tag=True):
     """Warnings of whoever read it, told in the answer."""
 
 
+class Forecast(Struct, frozen=True, tag=True):
+    """Say what an alert would come to, and send nothing. Told: ForecastView."""
+
+    request: AlertRequest
+
+
 class FollowUp(Struct, frozen=True, tag=True):
     """Accept a follow-up of an alert. Told: AcceptedView."""
 
@@ -231,7 +237,8 @@ class ExportRegister(Struct, frozen=True, tag=True):
 
 
 Question = (
-    Submit | FollowUp | Withdraw | ShowAlert | ShowContent | ListAlerts | CountNetworks | ListDeliveries | ShowDelivery
+    Submit | Forecast | FollowUp | Withdraw | ShowAlert | ShowContent | ListAlerts | CountNetworks
+    | ListDeliveries | ShowDelivery
     | Act | ListNetworks | ShowNetwork | Decree | ListCarriers | SwitchCarrier | PutReceipts | PutRecording
     | CreateToken | ListTokens
     | RevokeToken | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister

@@ -20,8 +20,12 @@ SCAN_MAX: Final = 2_000
 """Alerts looked at for one page of a list."""
 
 
-def look(desk: Desk, token: Token, question: calls.ShowAlert | calls.ShowContent) -> StatusView | ContentView:
-    """Return how one alert stands, or what it says."""
+async def answer(
+    desk: Desk, token: Token, question: calls.ShowAlert | calls.ShowContent | calls.ListAlerts
+) -> StatusView | ContentView | AlertPage:
+    """Return how one alert stands, what it says, or a page of them."""
+    if isinstance(question, calls.ListAlerts):
+        return await list_alerts(desk, token, question)
     if isinstance(question, calls.ShowAlert):
         return show(desk, token, question.alert)
     subject = find_subject(desk, token, question.alert)

@@ -32,6 +32,7 @@ from klaroen.dispatch import acting, decrees, fleet, listing, readings, rolls
 from klaroen.dispatch.accept import accept, unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.evaluating import evaluate_places
+from klaroen.dispatch.forecasting import forecast
 from klaroen.dispatch.journeys import Journeys, read_journeys
 from klaroen.dispatch.kept import Backlog, write_kept
 from klaroen.dispatch.settle import keep
@@ -83,10 +84,10 @@ class Office:
                 return _encode(await self._record(token, question))
             case calls.Act() | calls.Withdraw():
                 return _encode(await acting.answer(desk, token, question))
-            case calls.ShowAlert() | calls.ShowContent():
-                return _encode(listing.look(desk, token, question))
-            case calls.ListAlerts():
-                return _encode(await listing.list_alerts(desk, token, question))
+            case calls.Forecast():
+                return _encode(await forecast(desk, token, question.request))
+            case calls.ShowAlert() | calls.ShowContent() | calls.ListAlerts():
+                return _encode(await listing.answer(desk, token, question))
             case calls.CountNetworks():
                 subject = find_subject(desk, token, question.alert)
                 return _encode(readings.network_counts(subject.alert, subject.audience, subject.account))

@@ -135,7 +135,7 @@ def eta_s(desk: Desk, opened: OpenAlert, backlog: Backlog) -> float | None:
     for channel, segments in _pending(opened).items():
         ahead = sum(backlog.get((drill, channel, lane), 0) for lane in range(_lane(opened) + 1))
         rate = sum(
-            _drains_per_s(opened, station, channel)
+            drains_per_s(opened, station, channel)
             for station in desk.fleet(drill).values()
             if station.usable and channel in station.channels and opened.alert.alert_class in station.lanes
         )
@@ -145,7 +145,7 @@ def eta_s(desk: Desk, opened: OpenAlert, backlog: Backlog) -> float | None:
     return round(longest, 1)
 
 
-def _drains_per_s(opened: OpenAlert, station: Station, channel: Channel) -> float:
+def drains_per_s(opened: OpenAlert, station: Station, channel: Channel) -> float:
     """Return how much of this a carrier takes a second; of calls as many as it has lines for."""
     pace = station.pace
     if channel not in CALL_CHANNELS or pace.lines is None:

@@ -129,6 +129,7 @@ def _take(desk: Desk, station: Station, page: Page, taken: list[Flown], referenc
     channel = page.batch.step.channel
     station.outcomes[channel, "accepted"] += len(taken)
     station.euros[channel] = station.euros.get(channel, 0.0) + page.sheet.price_eur * len(taken)
+    station.experience[channel].taken += len(taken)
     if channel in PROVED_CHANNELS:
         station.health = healths.taken(station.health, _flown_at(page, taken[0][1]), len(taken))
     if page.parts == 1:
@@ -150,6 +151,10 @@ def _flown_at(page: Page, index: int) -> Instant:
 
 def _proved(station: Station, page: Page, index: int, count: int) -> None:
     """Receipts show that these arrived, or that the network has them."""
+    sheet = page.sheet
+    if sheet.states[index] == REACHED:
+        waited_ms = max(0, sheet.proved_ms[index] - sheet.flown_ms[index])
+        station.experience[page.batch.step.channel].prove(count, waited_ms)
     if page.batch.step.channel in PROVED_CHANNELS:
         station.health = healths.proved(station.health, _flown_at(page, index), count)
 

@@ -3,7 +3,7 @@
 Law: a station's `pace` changes only here and in its flight, each time by a pure function of `core/pace`.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Final
 
 from klaroen.core import health as healths
@@ -31,8 +31,26 @@ TURN_S: Final = 0.02
 """A carrier's rate is spent in pieces of so long [2,000 segments a second one by one took a whole core]."""
 ORPHANS_MAX: Final = 100_000
 """Receipts that wait for their answers: those of a national alert, should all of them come first."""
+ARRIVALS_MAX: Final = 200
+"""Enough for a percentile, and few enough to follow a carrier that becomes slower."""
 ADRIFT_MAX: Final = 16
 """Of one reference: it comes round once in 65,536 messages."""
+
+
+class Experience:
+    """What a carrier has shown on one channel since the start: how much is proved to arrive, and how soon."""
+
+    __slots__ = ("arrivals_ms", "proved", "taken")
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.proved = 0
+        self.arrivals_ms: deque[int] = deque(maxlen=ARRIVALS_MAX)
+        """From hand-over to proof: one of each list of receipts, the latest."""
+
+    def prove(self, count: int, waited_ms: int) -> None:
+        self.proved += count
+        self.arrivals_ms.append(waited_ms)
 
 
 class Station:
@@ -55,6 +73,7 @@ class Station:
         self.taken = 0.0
         """Segments claimed, over weight and health: what decides between carriers of a channel."""
         self.health = healths.Health()
+        self.experience = {channel: Experience() for channel in settings.channels}
         self.avoided = False
         self.link_up = False
         self.words = "not connected yet"

@@ -8,10 +8,11 @@ import hashlib
 import re
 from typing import Final
 
-from klaroen.core.calls import Act, FollowUp, ShowAlert, ShowContent, Submit
+from klaroen.core.calls import Act, FollowUp, Forecast, ShowAlert, ShowContent, Submit
 from klaroen.core.cap import BODY_BYTES_MAX
 from klaroen.core.errors import InputError
 from klaroen.core.follow_up import read_follow_up
+from klaroen.core.forecast import ForecastView
 from klaroen.core.intake import read_alert
 from klaroen.core.model import AlertId
 from klaroen.core.policy import Verb
@@ -96,6 +97,12 @@ async def follow_up(desk: Desk, call: Call) -> Reply:
     question = FollowUp(alert, request, key, fingerprint(media_type, path + body))
     accepted = await desk.ask(call.token.name, question, AcceptedView)
     return Reply(202, as_json(accepted), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),))
+
+
+async def post_forecast(desk: Desk, call: Call) -> Reply:
+    """Say what an alert would come to; nothing is sent, so that no key is needed."""
+    read_media_type(call, JSON)
+    return await desk.show(call, Forecast(read_alert(await call.body())), ForecastView)
 
 
 async def show_alert(desk: Desk, call: Call) -> Reply:

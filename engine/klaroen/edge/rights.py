@@ -44,6 +44,7 @@ RIGHTS: Final[Mapping[tuple[str, str], Right | Open]] = {
     ("GET", "/v1/alerts/{id}/deliveries/{member}"): Right("see_deliveries", "not-found"),
     ("GET", "/v1/alerts/{id}/events"): Right("see_counts", "not-found"),
     ("POST", "/v1/alerts/{id}/follow-ups"): Right(None, "not-found"),
+    ("POST", "/v1/forecasts"): Right(None, "nobody"),
     ("POST", "/v1/alerts/{id}/pause"): Right("pause", "not-found"),
     ("POST", "/v1/alerts/{id}/resume"): Right("resume", "not-found"),
     ("POST", "/v1/alerts/{id}/cancel"): Right("cancel", "not-found"),

@@ -11,6 +11,7 @@ from msgspec import Struct
 from klaroen.core.errors import ProblemName
 from klaroen.core.evaluation import EvaluationView
 from klaroen.core.follow_up import FollowUpRequest
+from klaroen.core.forecast import ForecastView
 from klaroen.core.intake import AlertRequest
 from klaroen.core.mandates import GrantPage, GrantRequest, GrantView, HaltRequest, HaltView
 from klaroen.core.views import (
@@ -125,6 +126,9 @@ ROUTES: Final = (
           202, paced=False, parameters=ALERT, body=FollowUpRequest,
           headers={"Idempotency-Key": "1 to 128 visible ASCII characters; a repeat gets the first answer, for 30 days"},
           problems=(*OF_ALERT, "idempotency-key-missing", "unsupported-media-type", "invalid", "nobody", "key-reused")),
+    Route("POST", "/v1/forecasts", alerts.post_forecast,
+          "What an alert would come to, were it posted now: whom, when, at what cost; nothing is sent", ForecastView,
+          body=AlertRequest, problems=("not-allowed", "unsupported-media-type", "invalid", "nobody")),
     Route("POST", "/v1/alerts/{id}/pause", alerts.pause_alert, "Hand nothing over until resumed", ActedView,
           parameters=ALERT, problems=(*OF_ALERT, "state")),
     Route("POST", "/v1/alerts/{id}/resume", alerts.resume_alert, "Hand over again", ActedView,

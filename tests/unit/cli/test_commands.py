@@ -12,8 +12,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 from msgspec.structs import replace
-from tests.unit.edge.samples import EVALUATION
+from tests.unit.edge.samples import EVALUATION, FORECAST
 
 from klaroen import cli
 from klaroen.cli import asking, laboratory, remote
@@ -76,7 +77,9 @@ COMMANDS = [
     *(f"audit {verb}" for verb in ("verify", "export")),
     *(
         f"alert {verb}"
-        for verb in ("send", "show", "list", "pause", "resume", "cancel", "consent", "approve", "refuse", "why")
+        for verb in (
+            *("send", "forecast", "show", "list", "pause", "resume", "cancel", "consent", "approve", "refuse", "why"),
+        )
     ),
     *(f"bench {verb}" for verb in ("national", "latency", "receipts", "voice", "peers")),
 ]
@@ -415,6 +418,26 @@ def test_an_alert_is_sent_as_it_stands_in_the_file(terminal: Terminal, api: type
     keys = [call[3]["Idempotency-Key"] for call in api.calls if call[3]]
     assert keys[1] == "mine"
     assert len(set(keys)) == 3
+
+
+def test_a_forecast_is_told_in_words_and_says_what_is_not_known(
+    terminal: Terminal, api: type[FakeApi], tmp_path: Path
+) -> None:
+    (tmp_path / "alert.json").write_bytes(b"{}")
+    api.answers = [to_builtins(FORECAST), to_builtins(FORECAST)]
+    code, out, _ = terminal.run("alert", "forecast", "alert.json")
+    assert 0 == code
+    assert [
+        "95 members of 1 networks, 1 unreachable, € 5.17",
+        "  sms: 94 members, 94 segments, € 5.17",
+        "  handed over: half within 0.1 s, 99 of 100 within 0.2 s",
+        "  reached: not known",
+        "  refused BIN-0002 (R8): outside the token's scope",
+        f"  {FORECAST.warnings[0]}",
+    ] == out.splitlines()
+    assert ("POST", "/v1/forecasts", b"{}") == api.calls[0][:3]
+    code, told = terminal.json("alert", "forecast", "alert.json")
+    assert (0, 94) == (code, told["channels"]["sms"]["segments"])
 
 
 def test_R18_alerts_are_listed_and_those_without_feedback_by_themselves(terminal: Terminal, api: type[FakeApi]) -> None:

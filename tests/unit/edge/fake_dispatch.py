@@ -17,6 +17,7 @@ Script = Callable[[Ask], object]
 ANSWERS: Mapping[type, object] = {
     calls.Submit: samples.ACCEPTED,
     calls.FollowUp: samples.ACCEPTED,
+    calls.Forecast: samples.FORECAST,
     calls.ShowAlert: samples.STATUS,
     calls.ShowContent: samples.CONTENT,
     calls.ListAlerts: samples.ALERTS,

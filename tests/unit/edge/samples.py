@@ -5,6 +5,7 @@ from hashlib import sha256
 from msgspec import structs
 
 from klaroen.core.evaluation import Period, Subject, evaluate
+from klaroen.core.forecast import ChannelForecast, ForecastView
 from klaroen.core.mandates import GrantPage, GrantView, HaltView
 from klaroen.core.model import AlertState, CarrierName, Instant, Role, Text, Token
 from klaroen.core.views import (
@@ -194,3 +195,16 @@ COLD_BODY = ALERT_BODY.replace(b'"warm"', b'"cold"')
 EVALUATION = evaluate(
     (), [Subject("network", "BIN-0001", "Kerkwijk", 90, 95, 12)], (), Period("2026-01-01", "2026-12-31", NOW, NOW)
 ).items[0]
+
+FORECAST = ForecastView(
+    members=95,
+    networks=1,
+    refused=(RefusedNetwork("BIN-0002", "R8", "outside the token's scope"),),
+    not_located=(),
+    unreachable=UnreachableCount(1, {"no_address": 1}),
+    channels={"sms": ChannelForecast(94, 94, 5.17)},
+    handed_over_s={"p50": 0.1, "p90": 0.2, "p99": 0.2},
+    reached_s={"p50": None, "p90": None, "p99": None},
+    cost_eur=5.17,
+    warnings=("No receipt of sms has been seen since the start: when people are reached is not known.",),
+)

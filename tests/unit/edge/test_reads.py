@@ -11,6 +11,7 @@ from klaroen.core import calls, policy
 from klaroen.core.calls import ListAlerts, ListDeliveries, ListNetworks, ShowDelivery, SwitchCarrier
 from klaroen.core.errors import PROBLEMS, Problem
 from klaroen.core.follow_up import FollowUpRequest
+from klaroen.core.intake import AlertRequest
 from klaroen.core.mandates import GrantRequest, HaltRequest
 from klaroen.edge.openapi import document
 from klaroen.edge.queries import read_language
@@ -27,6 +28,7 @@ TARGETS = {
     "coordinator": "K1",
 }
 BODIES: dict[object, bytes] = {
+    AlertRequest: b'{"class": "warm", "targets": {"networks": ["BIN-0001"]}, "content": {"nl": {"text": "Dag"}}}',
     FollowUpRequest: b'{"to": "reached", "content": {"nl": {"text": "Dank u."}}}',
     GrantRequest: b'{"until": "2027-01-31"}',
     HaltRequest: b'{"reason": "It patrols.", "with": "mayor"}',
