@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from klaroen.core import audit
-from klaroen.core.model import Instant, MemberId, NetworkId
+from klaroen.core.model import Instant, NetworkId
 from klaroen.core.register_rows import (
     Posting,
     RegisterRow,
@@ -97,7 +97,7 @@ def test_members_are_found_by_digest_and_by_network(world: World) -> None:
     register = world.store.register
     assert ([("M1", 2), ("M2", 1)], [("M2", 1)], []) == tuple(map(register.found, (b"c", b"b", b"x")))
     assert ["M1", "M2"] == register.members_ever(NetworkId("B"))
-    transact(world.store, lambda: register.forget_digests([MemberId("M2")], [b"c", b"b"]))
+    transact(world.store, lambda: register.forget_digests([(b"c", "M2"), (b"b", "M2")]))
     assert ([("M1", 2)], []) == (register.found(b"c"), register.found(b"b"))
 
 
@@ -109,8 +109,10 @@ def test_a_row_is_sealed_anew_in_its_place(world: World) -> None:
     transact(world.store, lambda: register.replace([replace(old, key=2, sealed=b"anew")], [(b"d", "M", 1)]))
     assert ([], [("M", 1)]) == (register.rows_sealed_before(2, 10), register.found(b"d"))
     assert b"sealed by the first key" in octets(world), "the log still holds it"
-    assert register.scrub()
+    transact(world.store, register.scrub)
+    assert register.scrubbed
     assert b"sealed by the first key" not in octets(world)
+    assert ["B"] == [row.name for row in register.rows_ever("network")]
     register.rebuild()
     assert b"anew" in octets(world)
 

@@ -38,8 +38,9 @@ OWN_ALONE: set[tuple[Role, tuple[str, str]]] = {("coordinator", CANCEL)}
 """What a role may do to its own alerts alone: here all are others'."""
 PUT_GRANT = ("PUT", "/v1/networks/{id}/grants/{coordinator}")
 STOP, RESUME = ("POST", "/v1/networks/{id}/stop"), ("POST", "/v1/networks/{id}/resume")
+PUT_MEMBER = ("PUT", "/v1/networks/{id}/members/{member}")
 BEFORE = {("DELETE", PUT_GRANT[1]): PUT_GRANT, RESUME: STOP}
-AFTER = {STOP: RESUME, RESUME: RESUME}
+AFTER = {STOP: RESUME, RESUME: RESUME, ("DELETE", PUT_MEMBER[1]): PUT_MEMBER}
 """What somebody who may does first, so that there is something to undo; or afterwards, so that nothing stays so."""
 NAMES = {"{member}": "MA1", "{coordinator}": "KA", "{name}": "simulated"}
 TEXT = {"nl": {"text": "Inbraak bezig."}}
@@ -79,6 +80,8 @@ def sample(call: tuple[str, str], role: Role, network: str) -> Sample:
         **{("POST", f"/v1/alerts/{{id}}/{verb}"): Sample(409) for verb in ("consent", "approve", "refuse")},
         PUT_GRANT: Sample(200, {"until": "2099-12-31"}),
         ("DELETE", PUT_GRANT[1]): Sample(),
+        PUT_MEMBER: Sample(200, {"name": "N", "adult": True, "house_rules": True, "mobile": "+32470000001"}),
+        ("DELETE", PUT_MEMBER[1]): Sample(),
         STOP: Sample(200, {"reason": "R", "with": "W"}),
         RESUME: Sample(200, {"reason": "R", "with": "W"}),
         ("POST", "/v1/carriers/{name}/avoid"): Sample(),
@@ -107,7 +110,8 @@ class Country:
         if role not in SCOPES:
             return {}
         field, name = SCOPES[role]
-        return {field: (name.format(scope),)}
+        known = {"coordinator": f"K{scope}"} if role == "coordinator" else {}
+        return {field: (name.format(scope),), **known}
 
     def send(self, alert_class: str) -> str:
         body = {"class": alert_class, "targets": {"networks": ["BIN-A"]}, "content": TEXT, "urgent": True}

@@ -15,6 +15,7 @@ from klaroen.cli.backups import backup, restore
 from klaroen.cli.context import DONE, FAILED, USAGE, CommandFault, Context
 from klaroen.cli.evaluate import evaluate
 from klaroen.cli.laboratory import bench, demo
+from klaroen.cli.members import member
 from klaroen.cli.officers import officer
 from klaroen.cli.processes import config, dispatch, edge, serve, voice
 from klaroen.cli.register import register
@@ -35,7 +36,7 @@ app = App(
 )
 for command in (serve, edge, dispatch, voice, backup, restore, demo, evaluate):
     app.command(command)
-for group in (alert, register, token, officer, audit, speech, config, bench):
+for group in (alert, register, member, token, officer, audit, speech, config, bench):
     app.command(group)
 app.meta.suppress_keyboard_interrupt = False
 app.meta.group_parameters = Group("Options of every command")

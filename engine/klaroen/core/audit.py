@@ -32,6 +32,11 @@ What = Literal[
     "changed",
     "closed",
     "register",
+    "member_put",
+    "member_removed",
+    "exported",
+    "erased",
+    "key",
     "token",
     "token_revoked",
     "restored",
@@ -211,6 +216,27 @@ def halted(what: Literal["stopped", "resumed"], halt: Halt, token: Token) -> Dee
 def imported(version: int, documents: Sequence[bytes], at: Instant) -> Deed:
     hashes = tuple(sha256(document).hexdigest() for document in documents)
     return Deed("register", at, COMMAND_LINE, register_version=version, documents=hashes)
+
+
+def enrolled(
+    what: Literal["member_put", "member_removed"],
+    token: Token,
+    network: NetworkId,
+    member: str,
+    version: int,
+    at: Instant,
+) -> Deed:
+    """Return that a list keeper changed a membership; the version holds what it was and is."""
+    return Deed(what, at, token.name, role=token.role, networks=(network,), member=member, register_version=version)
+
+
+def of_person(what: Literal["exported", "erased"], member: str, at: Instant, version: int | None = None) -> Deed:
+    return Deed(what, at, COMMAND_LINE, member=member, register_version=version)
+
+
+def key_changed(key: int, at: Instant) -> Deed:
+    """Return that the register is sealed with another key from now on; `reference` is the key's number."""
+    return Deed("key", at, COMMAND_LINE, reference=str(key))
 
 
 def token_made(token: Token) -> Deed:

@@ -17,6 +17,7 @@ from klaroen.core.model import AlertId, CarrierName, Instant, Mode, Token
 from klaroen.core.pins import Pin
 from klaroen.core.policy import Verb
 from klaroen.core.ports import Call, Receipt
+from klaroen.core.upkeep import Keeping, Upkeep
 from klaroen.core.views import StatusView
 
 
@@ -242,7 +243,7 @@ Question = (
     | Act | ListNetworks | ShowNetwork | Decree | ListCarriers | SwitchCarrier | PutReceipts | PutRecording
     | CreateToken | ListTokens
     | RevokeToken | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
-    | CheckRegister | ExportRegister | Evaluate | VerifyAudit | ExportAudit
+    | Upkeep | Keeping | CheckRegister | ExportRegister | Evaluate | VerifyAudit | ExportAudit
 )  # fmt: skip
 
 

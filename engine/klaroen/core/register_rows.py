@@ -112,8 +112,8 @@ class RegisterStore(Protocol):
         """
         ...
 
-    def forget_digests(self, members: Sequence[MemberId], digests: Sequence[bytes]) -> None:
-        """Nobody of these is found by these digests any more."""
+    def forget_digests(self, found: Sequence[tuple[bytes, str]]) -> None:
+        """Nobody is found by these any more: (digest, member)."""
         ...
 
     def put_start(self, start: SealedStart | None) -> None: ...
@@ -123,8 +123,8 @@ class RegisterStore(Protocol):
 
     def drop_legacy(self) -> None: ...
 
-    def scrub(self) -> bool:
-        """Outside any transaction: empty the log of what it still holds; False where a reader was in the way."""
+    def scrub(self) -> None:
+        """Empty the log after this commit of what it still holds; `scrubbed` says whether a reader was in the way."""
         ...
 
     def rebuild(self) -> None:
@@ -132,6 +132,8 @@ class RegisterStore(Protocol):
         ...
 
     # reads
+    @property
+    def scrubbed(self) -> bool: ...
     def version(self) -> RegisterVersion | None:
         """Return the one in force."""
         ...
@@ -147,6 +149,10 @@ class RegisterStore(Protocol):
 
     def history(self, kind: RowKind, name: str) -> Sequence[RegisterRow]:
         """Return every row of one entry, oldest first."""
+        ...
+
+    def rows_ever(self, kind: RowKind) -> Sequence[RegisterRow]:
+        """Return every row of a kind."""
         ...
 
     def rows_after(self, version: int) -> Sequence[RegisterRow]:

@@ -18,6 +18,7 @@ from klaroen.core.mandates import Decree
 from klaroen.core.model import Alert, AlertId, NetworkId, Token
 from klaroen.core.policy import demand
 from klaroen.core.ports import CallListener
+from klaroen.core.upkeep import Upkeep
 from klaroen.core.views import (
     CarrierPage,
     CarrierView,
@@ -28,7 +29,7 @@ from klaroen.core.views import (
     NetworkView,
     RecordingView,
 )
-from klaroen.dispatch import acting, decrees, fleet, listing, readings, rolls
+from klaroen.dispatch import acting, decrees, fleet, listing, readings, rolls, upkeep
 from klaroen.dispatch.accept import accept, unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.evaluating import evaluate_places
@@ -42,7 +43,7 @@ from klaroen.dispatch.subjects import find_subject, read_cursor
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
 
-OfNetworks = calls.ListNetworks | calls.ShowNetwork | calls.Evaluate | Decree
+OfNetworks = calls.ListNetworks | calls.ShowNetwork | calls.Evaluate | Decree | Upkeep
 
 JOURNEYS_MAX: Final = 2
 """Alerts whose journeys are kept between two pages: a national one is some 60 MB."""
@@ -172,9 +173,11 @@ class Office:
 
     async def _networks(
         self, token: Token, question: OfNetworks
-    ) -> NetworkPage | NetworkView | EvaluationView | decrees.View:
+    ) -> NetworkPage | NetworkView | EvaluationView | decrees.View | upkeep.View:
         if isinstance(question, Decree):
             return await decrees.answer(self._desk, token, question)
+        if isinstance(question, Upkeep):
+            return await upkeep.answer(self._desk, token, question)
         desk, snapshot = self._desk, self._desk.register.snapshot
         if not isinstance(question, calls.Evaluate):
             demand(token, "see_networks")

@@ -21,6 +21,7 @@ from klaroen.dispatch import ability, barring, closing
 from klaroen.dispatch.decrees import watch_ends
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Backlog, read_kept
+from klaroen.dispatch.leaving import bar_leavers_since_acceptance
 from klaroen.dispatch.leftovers import ground, look_soon
 from klaroen.dispatch.lifecycle import open_alert, take_in
 from klaroen.dispatch.lines import redial
@@ -70,6 +71,7 @@ def recover(desk: Desk, standing: Standing) -> None:
             closing.hold_orphans(desk, station, read_kept(orphan.rows), row_id)
     barring.enforce(desk)
     watch_ends(desk)
+    bar_leavers_since_acceptance(desk)
     desk.drain_bell.ring()
     desk.commit_bell.ring()
     log.info("recovered", alerts=len(standing.alerts), batches=len(standing.batches), inbox=len(standing.inbox))

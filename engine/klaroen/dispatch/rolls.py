@@ -1,10 +1,8 @@
-"""Tokens and the register: what the command line changes, and the networks that users look up.
+"""What the command line changes, and the networks that users look up.
 
 Law: a change is durable before it holds, and holds from then on for everything that is accepted later. The same code
 serves a running dispatch and, where none runs, the command that has taken the data directory's lock.
 """
-
-from pathlib import Path
 
 import msgspec
 import trio
@@ -14,62 +12,16 @@ from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.intake import Near, Targets
 from klaroen.core.model import Instant, Network, Token
 from klaroen.core.records import Store
-from klaroen.core.snapshot import Snapshot
 from klaroen.core.targets import folded, resolve
 from klaroen.core.views import NetworkPage, NetworkView, TokenView, rfc3339
-from klaroen.dispatch import officers, trail, versions
+from klaroen.dispatch import officers, registry, trail
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.evaluating import evaluate_places
 from klaroen.dispatch.officers import Writes
 from klaroen.register.book import Book
-from klaroen.register.check import check_register
-from klaroen.register.export import export_register
-from klaroen.register.model import Register
 
 _encode = msgspec.msgpack.Encoder().encode
-
-FILES = ("zones.jsonl", "networks.jsonl", "members.csv")
-
-
-# --- the register ---------------------------------------------------------------------------------------------------
-
-
-def register_of(book: Book) -> Register:
-    """Return the register in force. Call it from a thread. Raises InputError."""
-    register = book.register()
-    if register is None:
-        raise InputError("not-found", "No register has been imported.")
-    return register
-
-
-def places_of(book: Book) -> Snapshot:
-    """Return zones and networks of the register in force. Raises InputError."""
-    version = book.version()
-    if version == 0:
-        raise InputError("not-found", "No register has been imported.")
-    return book.places(version)
-
-
-def findings(book: Book, now: Instant) -> list[str]:
-    """Return what is wrong with the register in force, in words (R2, R6). Call it from a thread."""
-    return [
-        f"{one.network}{f' {one.member}' if one.member else ''}: {one.words} ({one.rule})"
-        + (f" [{', '.join(one.windows)}]" if one.windows else "")
-        for one in check_register(register_of(book), now)
-    ]
-
-
-def write_export(book: Book, directory: str) -> None:
-    """Write the three files of the register in force. Call it from a thread."""
-    documents = export_register(register_of(book))
-    target = Path(directory)
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, content in zip(FILES, documents, strict=True):
-        path = target / name
-        path.touch(mode=0o600)
-        path.write_bytes(content)
-
 
 # --- the command line -----------------------------------------------------------------------------------------------
 
@@ -103,20 +55,15 @@ async def serve(
             return [token_view(token) for token in store.tokens()]
         case calls.PutPin() | calls.RevokePin() | calls.ListPins() | calls.UnlockOfficer():
             return await officers.serve(store, book, write, now, question)
-        case calls.ImportRegister():
-            return await versions.import_register(book, write, question, now, desk)
-        case calls.CheckRegister():
-            return await trio.to_thread.run_sync(findings, book, now)
         case calls.VerifyAudit():
             return await trio.to_thread.run_sync(trail.verify, store, question)
         case calls.ExportAudit():
             return await trio.to_thread.run_sync(trail.export, store, question)
         case calls.Evaluate():
-            found = desk.register.snapshot if desk is not None else places_of(book)
+            found = desk.register.snapshot if desk is not None else registry.places_of(book)
             return await trio.to_thread.run_sync(evaluate_places, store, book, found, question, now)
-        case calls.ExportRegister(directory):
-            await trio.to_thread.run_sync(write_export, book, directory)
-            return None
+    if isinstance(question, registry.Question):
+        return await registry.serve(store, book, write, now, question, desk)
     raise InputError("not-allowed", "That is asked over HTTP, with a token.")
 
 

@@ -4,20 +4,31 @@ Law: one change at a time, from the version that it was made from to its being i
 whatever happens. What is in flight to those who left goes no further.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 import msgspec
 import trio
 
-from klaroen.core import audit, calls
+from klaroen.core import audit, calls, upkeep
 from klaroen.core.audit import Deed
-from klaroen.core.model import Instant
-from klaroen.core.register_rows import Posting, RegisterVersion, ReportableChange, SealedStart
+from klaroen.core.errors import InputError
+from klaroen.core.model import Instant, Member, MemberNumber
+from klaroen.core.register_rows import (
+    Posting,
+    RegisterRow,
+    RegisterStore,
+    RegisterVersion,
+    ReportableChange,
+    SealedStart,
+)
 from klaroen.core.snapshot import Snapshot
+from klaroen.core.upkeep import ChangePage, ChangeView, VersionView
+from klaroen.core.views import rfc3339
 from klaroen.dispatch.barring import enforce
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.leaving import active_in, bar_leavers
 from klaroen.dispatch.officers import Writes
 from klaroen.register.book import Book
 from klaroen.register.difference import Relieved, postings, relieved, reportable
@@ -27,7 +38,7 @@ from klaroen.register.merge import merge, number_members, refuse_removal
 from klaroen.register.model import Register
 from klaroen.register.opening import EMPTY, slices
 from klaroen.register.sealing import seal_start
-from klaroen.register.snapshot import make_snapshot, snapshot_bytes
+from klaroen.register.snapshot import edited, make_snapshot, snapshot_bytes
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -54,9 +65,7 @@ def prepare_import(book: Book, question: calls.ImportRegister, now: Instant) -> 
     refuse_removal(current, removed, question.allow_removal)
     known = book.rows.member_numbers()
     register = number_members(merged, known, book.rows.numbers_given())
-    memberships = sum(len(member.memberships) for member in register.members)
-    view = calls.ImportedView(len(register.zones), len(register.networks), len(register.members), memberships)
-    return prepare(book, current or EMPTY, register, now), view
+    return prepare(book, current or EMPTY, register, now), imported_view(register)
 
 
 def prepare(book: Book, before: Register, after: Register, now: Instant) -> Prepared:
@@ -77,16 +86,52 @@ def prepare(book: Book, before: Register, after: Register, now: Instant) -> Prep
     )
 
 
-async def put_in_force(book: Book, write: Writes, prepared: Prepared, made: RegisterVersion, desk: Desk | None) -> None:
-    """Write a version; it holds from the last of its writes on."""
+async def put_in_force(book: Book, write: Writes, prepared: Prepared, made: RegisterVersion, desk: Desk | None) -> int:
+    """Write a version; it holds from the last of its writes on. Return how many deliveries it stopped."""
     await write(book.rows.discard, prepared.version - 1)
     for part in slices(prepared.postings):
         await write(book.rows.stage, part)
     await write(book.rows.enforce, made, prepared.changes, prepared.start, prepared.deed)
-    if desk is not None:
-        desk.take_register(prepared.snapshot)
-        enforce(desk)
-        desk.push_bell.ring()
+    return 0 if desk is None else take(desk, prepared.snapshot, [posting.row for posting in prepared.postings])
+
+
+def take(desk: Desk, snapshot: Snapshot, rows: Iterable[RegisterRow]) -> int:
+    """Hold everything that is open against the version in force; return how many deliveries that stopped."""
+    desk.take_register(snapshot)
+    stopped = enforce(desk) + bar_leavers(desk, active_in(row for row in rows if row.kind == "member"))
+    desk.push_bell.ring()
+    return stopped
+
+
+async def edit(
+    book: Book,
+    write: Writes,
+    before: Sequence[Member],
+    after: Sequence[Member],
+    made: RegisterVersion,
+    deed: Deed,
+    desk: Desk | None,
+) -> int:
+    """Make these members as they are in `after` the next version; return how many deliveries that stopped.
+
+    Networks stay as they are, so that the snapshot is edited and the sealed start is left to be overlaid.
+    """
+    numbers: Mapping[MemberNumber, Member | None] = {member.number: None for member in before} | {
+        member.number: member for member in after
+    }
+    rows = list(postings(book.keys, Register(members=tuple(before)), Register(members=tuple(after)), made.number))
+    await write(post, book.rows, rows, made, deed)
+    if desk is None:
+        return 0
+    snapshot = await trio.to_thread.run_sync(edited, desk.imported, made.number, numbers)
+    return take(desk, snapshot, [posting.row for posting in rows])
+
+
+def post(rows: RegisterStore, found: Sequence[Posting], made: RegisterVersion, deed: Deed) -> None:
+    """Write a small version in one commit."""
+    rows.discard(made.number - 1)
+    rows.stage(found)
+    rows.enforce(made, deed=deed)
 
 
 async def import_register(
@@ -98,6 +143,58 @@ async def import_register(
         made = RegisterVersion(prepared.version, now, audit.COMMAND_LINE, "import")
         await put_in_force(book, write, prepared, made, desk)
     return view
+
+
+# --- versions -------------------------------------------------------------------------------------------------------
+
+
+async def answer(
+    book: Book,
+    write: Writes,
+    question: upkeep.RestoreVersion | upkeep.ListVersions | upkeep.ListChanges,
+    now: Instant,
+    desk: Desk | None,
+) -> object:
+    """Raises InputError."""
+    if isinstance(question, upkeep.ListVersions):
+        return [VersionView(one.number, rfc3339(one.at), one.by, one.what) for one in book.rows.versions()]
+    if isinstance(question, upkeep.RestoreVersion):
+        return await restore(book, write, question, now, desk)
+    if question.reported_until is not None:
+        await write(book.rows.report, question.reported_until, now)
+    return ChangePage(tuple(change_view(one) for one in book.rows.changes()))
+
+
+def change_view(change: ReportableChange) -> ChangeView:
+    return ChangeView(change.version, rfc3339(change.at), change.network, change.what, rfc3339(change.reported_at))
+
+
+async def restore(
+    book: Book, write: Writes, question: upkeep.RestoreVersion, now: Instant, desk: Desk | None
+) -> calls.ImportedView:
+    """Make an earlier version the next one. Raises InputError, as an import does."""
+    async with turn(desk):
+        prepared, view = await trio.to_thread.run_sync(prepare_restore, book, question, now)
+        made = RegisterVersion(prepared.version, now, audit.COMMAND_LINE, "restore")
+        await put_in_force(book, write, prepared, made, desk)
+    return view
+
+
+def prepare_restore(book: Book, question: upkeep.RestoreVersion, now: Instant) -> tuple[Prepared, calls.ImportedView]:
+    """Who was erased since stays away. Raises InputError."""
+    if all(one.number != question.version for one in book.rows.versions()):
+        raise InputError("not-found", "There is no such version of the register.", at="version")
+    current, earlier = book.register() or EMPTY, book.register(question.version) or EMPTY
+    kept = {member.id for member in earlier.members}
+    refuse_removal(current, sum(member.id not in kept for member in current.members), question.allow_removal)
+    known = book.rows.member_numbers()
+    register = number_members(earlier, known, book.rows.numbers_given())
+    return prepare(book, current, register, now), imported_view(register)
+
+
+def imported_view(register: Register) -> calls.ImportedView:
+    memberships = sum(len(member.memberships) for member in register.members)
+    return calls.ImportedView(len(register.zones), len(register.networks), len(register.members), memberships)
 
 
 def turn(desk: Desk | None) -> AbstractAsyncContextManager[object]:

@@ -56,6 +56,11 @@ class DeliveriesQuery(Query, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
+class MembersQuery(Query, frozen=True):
+    after: Annotated[str, Meta(min_length=1, max_length=40, description="`next` of the page before.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
 class NetworksQuery(Query, frozen=True):
     street: Name | None = None
     municipality: Name | None = None

@@ -14,6 +14,7 @@ from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.forecast import ForecastView
 from klaroen.core.intake import AlertRequest
 from klaroen.core.mandates import GrantPage, GrantRequest, GrantView, HaltRequest, HaltView
+from klaroen.core.upkeep import FindingPage, MemberPage, MemberRequest, MemberView
 from klaroen.core.views import (
     AcceptedView,
     ActedView,
@@ -34,12 +35,23 @@ from klaroen.edge import alerts, events, networks, reads, receipts, recordings, 
 from klaroen.edge.desk import Desk
 from klaroen.edge.exchange import Call, Reply, Stream
 from klaroen.edge.problems import ProblemKind
-from klaroen.edge.queries import AlertsQuery, ClipQuery, DeliveriesQuery, NetworksQuery, NoQuery, PeriodQuery, Query
+from klaroen.edge.queries import (
+    AlertsQuery,
+    ClipQuery,
+    DeliveriesQuery,
+    MembersQuery,
+    NetworksQuery,
+    NoQuery,
+    PeriodQuery,
+    Query,
+)
 
 Endpoint = Callable[[Desk, Call], Awaitable[Reply | Stream]]
 
 ALERT: Final = {"id": r"^[A-Za-z0-9_]{1,40}$"}
 MEMBER: Final = {"member": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}
+LISTED: Final = {"member": r"^[A-Za-z0-9_.-]{1,40}$"}
+"""As the register's files write ids; `check` is none, since a route has that name."""
 NETWORK: Final = {"id": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}
 COORDINATOR: Final = {"coordinator": r"^[A-Za-z0-9_.-]{1,40}$"}
 CLIP: Final = r"^[0-9a-f]{64}\.wav$"
@@ -156,6 +168,19 @@ ROUTES: Final = (
     Route("GET", "/v1/networks/{id}/evaluation", reads.show_evaluation,
           "What the messages of a period (else of the last year) came to, and who carries what they cost (R20, R21)",
           EvaluationView, parameters=NETWORK, query=PeriodQuery, problems=(*OF_ALERT, "invalid")),
+    Route("GET", "/v1/networks/{id}/members", networks.list_members,
+          "Members of a network, for its list keeper and the police (R7); each look is in the audit trail", MemberPage,
+          parameters=NETWORK, query=MembersQuery, problems=(*OF_ALERT, "invalid")),
+    Route("GET", "/v1/networks/{id}/members/check", networks.check_members,
+          "Members whom the plan cannot reach, when, and why (R6)", FindingPage, parameters=NETWORK,
+          problems=OF_ALERT),
+    Route("PUT", "/v1/networks/{id}/members/{member}", networks.put_member,
+          "Add a member, or change the person and the membership, whole; in force at once (R4)", MemberView,
+          parameters=NETWORK | LISTED, body=MemberRequest,
+          problems=(*OF_ALERT, "unsupported-media-type", "invalid")),
+    Route("DELETE", "/v1/networks/{id}/members/{member}", networks.remove_member,
+          "End a membership: nothing more is handed over, also of what is under way (R4)", MemberView,
+          parameters=NETWORK | LISTED, problems=OF_ALERT),
     Route("GET", "/v1/networks/{id}/grants", networks.list_grants, "What coordinators may send unasked (R9)", GrantPage,
           parameters=NETWORK, problems=OF_ALERT),
     Route("PUT", "/v1/networks/{id}/grants/{coordinator}", networks.put_grant,

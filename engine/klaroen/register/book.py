@@ -6,6 +6,7 @@ threads, or where nothing waits.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from klaroen.core.model import Instant, Member, MemberId, MemberNumber, Network, NetworkId, Zone, ZoneId
@@ -23,8 +24,8 @@ EDITS_MAX: Final = 1_000
 class Book:
     """Opens the register's rows. `keys` change when a new key is made."""
 
-    def __init__(self, rows: RegisterStore, keys: Keyring) -> None:
-        self.rows, self.keys = rows, keys
+    def __init__(self, rows: RegisterStore, keys: Keyring, path: Path | None = None) -> None:
+        self.rows, self.keys, self.path = rows, keys, path
 
     def version(self) -> int:
         """Return the number of the version in force, 0 where there is none."""

@@ -38,7 +38,7 @@ def open_book(rows: RegisterStore, path: Path, transact: Transact) -> Book:
             raise KeyFault(f"{path} is gone: the register was sealed with it. Restore that file from where you keep it")
         keys = Keyring.fresh()
         write_keys(path, keys)
-    book = Book(rows, keys)
+    book = Book(rows, keys, path)
     legacy = rows.legacy()
     if legacy:
         turn_into_rows(book, legacy, transact)

@@ -77,9 +77,13 @@ def open_network(keys: Keyring, row: RegisterRow) -> Network:
 def open_member(keys: Keyring, row: RegisterRow) -> Member:
     """Return the member of a row that holds one."""
     assert row.open is not None, "the row says that the member is gone"
-    assert row.number is not None, "a member without a number"
     person = _person(_open(keys, row))
-    return Member(MemberNumber(row.number), MemberId(row.name), *person, memberships_of(row))
+    return Member(number_of(row), MemberId(row.name), *person, memberships_of(row))
+
+
+def number_of(row: RegisterRow) -> MemberNumber:
+    assert row.number is not None, "a member without a number"
+    return MemberNumber(row.number)
 
 
 def memberships_of(row: RegisterRow) -> tuple[Membership, ...]:

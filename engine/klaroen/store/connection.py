@@ -169,6 +169,15 @@ class Connection:
         finally:
             self.run("COMMIT")
 
+    def empty_log(self) -> bool:
+        """Write the log into the file and cut it to nothing; False where a reader is in the way."""
+        self.rows("PRAGMA busy_timeout = 0")
+        try:
+            busy: int = self.row("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+        finally:
+            self.rows(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+        return busy == 0
+
     def close(self) -> None:
         """Roll back what is open. The last connection of a file checkpoints it."""
         self._sqlite.close()

@@ -9,9 +9,7 @@ PUT_ADDRESSES: Final = "INSERT OR IGNORE INTO register_address (digest, name, si
 PUT_MEMBERSHIPS: Final = "INSERT OR IGNORE INTO register_membership (network, name) VALUES :rows"
 DISCARD_ROWS: Final = "DELETE FROM register_row WHERE since > ?"
 DISCARD_ADDRESSES: Final = "DELETE FROM register_address WHERE since > ?"
-FORGET_ADDRESSES: Final = """
-DELETE FROM register_address
-WHERE name IN (SELECT value FROM json_each(?)) AND hex(digest) IN (SELECT value FROM json_each(?))"""
+FORGET_ADDRESSES: Final = "DELETE FROM register_address WHERE (digest, name) IN (VALUES :rows)"
 
 PUT_VERSION: Final = "INSERT INTO register_version (number, at, by, what) VALUES (?, ?, ?, ?)"
 PUT_CHANGES: Final = "INSERT INTO register_change (version, network, what, at) VALUES :rows"
@@ -30,6 +28,7 @@ _AMONG: Final = "IN (SELECT value FROM json_each(?))"
 ROWS: Final = f"{_LATEST} WHERE kind {_AMONG} AND since <= ? GROUP BY kind, name ORDER BY kind, name"
 MEMBERS: Final = f"{_LATEST} WHERE kind = 'member' AND name {_AMONG} AND since <= ? GROUP BY name ORDER BY name"
 HISTORY: Final = f"{_ROW} WHERE kind = ? AND name = ? AND since <= ? ORDER BY since"
+ROWS_EVER: Final = f"{_ROW} WHERE kind = ? AND since <= ? ORDER BY name, since"
 ROWS_AFTER: Final = f"{_LATEST} WHERE since > ? AND since <= ? GROUP BY kind, name ORDER BY kind, name"
 ROWS_SEALED_BEFORE: Final = f"{_ROW} WHERE key < ? AND sealed IS NOT NULL LIMIT ?"
 MEMBERS_EVER: Final = "SELECT name FROM register_membership WHERE network = ? ORDER BY name"

@@ -39,6 +39,7 @@ class RegisterTables:
         select: Callable[..., list[Any]],
     ) -> None:
         self._at, self._resting, self._select = at, resting, select
+        self._to_scrub = self._scrubbed = False
 
     # --- writes -----------------------------------------------------------------------------------------------------
 
@@ -76,9 +77,9 @@ class RegisterTables:
             writing.run_rows(sql.REPLACE, [_columns(row) for row in rows])
             writing.run_rows(sql.PUT_ADDRESSES, digests)
 
-    def forget_digests(self, members: Sequence[MemberId], digests: Sequence[bytes]) -> None:
+    def forget_digests(self, found: Sequence[tuple[bytes, str]]) -> None:
         with self._overwriting() as writing:
-            writing.run(sql.FORGET_ADDRESSES, (_json(members), _json([digest.hex().upper() for digest in digests])))
+            writing.run_rows(sql.FORGET_ADDRESSES, found)
 
     def put_start(self, start: SealedStart | None) -> None:
         with self._overwriting() as writing:
@@ -104,13 +105,23 @@ class RegisterTables:
         finally:
             writing.rows(f"PRAGMA secure_delete = {before}")
 
-    def scrub(self) -> bool:
-        busy: int = self._resting().row("PRAGMA wal_checkpoint(TRUNCATE)")[0]
-        return busy == 0
+    def scrub(self) -> None:
+        self._at(Instant(0))
+        self._to_scrub, self._scrubbed = True, False
+
+    @property
+    def scrubbed(self) -> bool:
+        return self._scrubbed
+
+    def after_commit(self) -> None:
+        """Do what no transaction can hold. A reader is not waited for: accepts would wait as well."""
+        if self._to_scrub:
+            self._to_scrub = False
+            self._scrubbed = self._resting().empty_log()
 
     def rebuild(self) -> None:
         self._resting().run("VACUUM")
-        self.scrub()
+        self._resting().empty_log()
 
     # --- reads ------------------------------------------------------------------------------------------------------
 
@@ -132,6 +143,9 @@ class RegisterTables:
 
     def history(self, kind: RowKind, name: str) -> Sequence[RegisterRow]:
         return [RegisterRow(*row) for row in self._select(sql.HISTORY, (kind, name, self._in_force()))]
+
+    def rows_ever(self, kind: RowKind) -> Sequence[RegisterRow]:
+        return [RegisterRow(*row) for row in self._select(sql.ROWS_EVER, (kind, self._in_force()))]
 
     def rows_after(self, version: int) -> Sequence[RegisterRow]:
         return [RegisterRow(*row) for row in self._select(sql.ROWS_AFTER, (version, self._in_force()))]

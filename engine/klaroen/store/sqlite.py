@@ -101,6 +101,8 @@ class SqliteStore:
             self._writing.run(sql.SEE, (self._latest,))
         self._writing.run("COMMIT")
         self._written = self._latest
+        with suppress(StoreUnavailableError):  # the commit stands
+            self.register.after_commit()
         if self._swept:
             self._swept = False
             with suppress(StoreUnavailableError):  # the commit stands; the next checkpoint takes these pages along

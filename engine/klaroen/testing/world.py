@@ -35,8 +35,9 @@ from klaroen.dispatch.run import start_work
 from klaroen.dispatch.socket import Counter
 from klaroen.register.book import Book
 from klaroen.register.difference import postings
-from klaroen.register.keys import Keyring
+from klaroen.register.keys import Keyring, read_keys
 from klaroen.register.model import Register
+from klaroen.register.opening import keys_path
 from klaroen.settings import CarrierSettings, ClassSteps, Dispatch, Settings, Sim, Steps
 from klaroen.store import open_store
 from klaroen.store.writer import WritableStore, transact
@@ -122,6 +123,10 @@ class World:
         self._life: trio.CancelScope | None = None
         self._keys = 0
 
+    def _book(self, store: WritableStore) -> Book:
+        path = keys_path(self.directory, None)
+        return Book(store.register, read_keys(path) or KEYS, path)
+
     def _furnish(self, store: WritableStore, tokens: Sequence[Token]) -> None:
         store.register.stage(list(postings(KEYS, Register(), self.country, 1)))
         store.register.enforce(RegisterVersion(1, self.clock.now(), "world", "import"))
@@ -137,7 +142,7 @@ class World:
             standing = store.standing()
             self.clock = TrioClock(Instant(max(self.wall.now() + self.skew_ms, standing.last_instant)))
             metrics = DispatchMetrics(self.settings, Depths)
-            disk, book = Disk(store, self), Book(store.register, KEYS)
+            disk, book = Disk(store, self), self._book(store)
             desk = Desk(self.settings, store, disk, self.clock, metrics, "sim:1", b"k" * 32, book, self.speaker)
             desk.chance = random.Random(self.seed)
             self.seed += 1

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from tests.unit.edge import samples
 
-from klaroen.core import calls, frames, mandates
+from klaroen.core import calls, frames, mandates, upkeep
 from klaroen.core.calls import Alerts, Ask, Greet, Readiness, Seen, Tokens, Told
 from klaroen.core.errors import Problem
 
@@ -28,6 +28,10 @@ ANSWERS: Mapping[type, object] = {
     calls.ListNetworks: samples.NETWORKS,
     calls.ShowNetwork: samples.NETWORK,
     calls.Evaluate: samples.EVALUATION,
+    upkeep.ListMembers: samples.MEMBERS,
+    upkeep.CheckMembers: samples.FINDINGS,
+    upkeep.PutMember: samples.MEMBER,
+    upkeep.RemoveMember: samples.MEMBER,
     mandates.ListGrants: samples.GRANTS,
     mandates.PutGrant: samples.GRANT,
     mandates.WithdrawGrant: samples.GRANT,

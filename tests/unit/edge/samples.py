@@ -8,6 +8,7 @@ from klaroen.core.evaluation import Period, Subject, evaluate
 from klaroen.core.forecast import ChannelForecast, ForecastView
 from klaroen.core.mandates import GrantPage, GrantView, HaltView
 from klaroen.core.model import AlertState, CarrierName, Instant, Role, Text, Token
+from klaroen.core.upkeep import FindingPage, FindingView, MemberPage, MemberView
 from klaroen.core.views import (
     AcceptedView,
     ActedView,
@@ -137,6 +138,22 @@ GRANT = GrantView(
     holds=True,
 )
 GRANTS = GrantPage((GRANT,))
+MEMBER = MemberView(
+    member="M1",
+    network="BIN-0001",
+    name="An Peeters",
+    status="active",
+    house_rules=True,
+    adult=True,
+    language=None,
+    mobile="+32470123456",
+    landline=None,
+    email="an@example.be",
+    whatsapp=None,
+    preference=("sms",),
+)
+MEMBERS = MemberPage((MEMBER,), "M1")
+FINDINGS = FindingPage((FindingView("R6", "M1", "urgent messages: no address", ("mon 22:00 to tue 07:00",)),))
 NETWORK = NetworkView(
     id="BIN-0001",
     name="Kerkstraat",

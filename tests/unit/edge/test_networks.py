@@ -6,7 +6,7 @@ import pytest
 from tests.unit.edge.virtual import in_virtual_time
 from tests.unit.edge.world import edge_world
 
-from klaroen.core import mandates
+from klaroen.core import mandates, upkeep
 from klaroen.core.mandates import GrantRequest, HaltRequest
 
 GRANT = "/v1/networks/BIN-0001/grants/K1_0"
@@ -58,3 +58,41 @@ async def test_what_lacks_a_field_or_breaks_its_bounds_is_refused(method, path, 
         answer = await world.call(method, path, JSON, body)
         assert (422, "invalid", at) == (answer.status, answer.problem, answer.json["at"])
         assert [] == world.dispatch.asks
+
+
+MEMBER = "/v1/networks/BIN-0001/members/M1"
+
+
+@in_virtual_time
+async def test_R07_members_are_listed_put_and_removed_over_http() -> None:
+    """What is left out is none; a page says where the next begins."""
+    async with edge_world() as world:
+        listed = await world.get("/v1/networks/BIN-0001/members?limit=1&after=M0")
+        assert (["M1"], "M1") == ([one["member"] for one in listed.json["items"]], listed.json["next"])
+        assert [upkeep.ListMembers("BIN-0001", "M0", 1)] == world.dispatch.asked(upkeep.ListMembers)
+        put = await world.call("PUT", MEMBER, JSON, b'{"name": "An", "adult": true, "mobile": "0470 12 34 56"}')
+        assert (200, "active") == (put.status, put.json["status"])
+        asked = upkeep.PutMember("BIN-0001", "M1", upkeep.MemberRequest("An", adult=True, mobile="0470 12 34 56"))
+        assert [asked] == world.dispatch.asked(upkeep.PutMember)
+        assert 200 == (await world.call("DELETE", MEMBER)).status
+        assert [upkeep.RemoveMember("BIN-0001", "M1")] == world.dispatch.asked(upkeep.RemoveMember)
+        assert "R6" == (await world.get("/v1/networks/BIN-0001/members/check")).json["items"][0]["rule"]
+
+
+@pytest.mark.parametrize(
+    ("body", "at"),
+    [
+        (b'{"adult": true}', "$.name"),
+        (b'{"name": "An"}', "$.adult"),
+        (b'{"name": "An\\n", "adult": true}', "$.name"),
+        (b'{"name": "An", "adult": true, "status": "removed"}', "$.status"),
+        (b'{"name": "An", "adult": true, "number": "0470123456"}', "$.number"),
+        (b'{"name": "An", "adult": true, "mobile": "' + b"0" * 41 + b'"}', "$.mobile"),
+    ],
+)
+@in_virtual_time
+async def test_a_member_who_lacks_a_field_or_breaks_its_bounds_is_refused(body, at) -> None:
+    async with edge_world() as world:
+        refused = await world.call("PUT", MEMBER, JSON, body)
+        assert (422, at) == (refused.status, refused.json["at"])
+        assert [] == world.dispatch.asked(upkeep.PutMember)

@@ -13,6 +13,7 @@ from klaroen.core.errors import PROBLEMS, Problem
 from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.intake import AlertRequest
 from klaroen.core.mandates import GrantRequest, HaltRequest
+from klaroen.core.upkeep import MemberRequest
 from klaroen.edge.openapi import document
 from klaroen.edge.queries import read_language
 from klaroen.edge.rights import RIGHTS, Right
@@ -30,6 +31,7 @@ TARGETS = {
 BODIES: dict[object, bytes] = {
     AlertRequest: b'{"class": "warm", "targets": {"networks": ["BIN-0001"]}, "content": {"nl": {"text": "Dag"}}}',
     FollowUpRequest: b'{"to": "reached", "content": {"nl": {"text": "Dank u."}}}',
+    MemberRequest: b'{"name": "An Peeters", "adult": true, "mobile": "0470 12 34 56"}',
     GrantRequest: b'{"until": "2027-01-31"}',
     HaltRequest: b'{"reason": "It patrols.", "with": "mayor"}',
 }
