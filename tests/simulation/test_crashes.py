@@ -201,10 +201,13 @@ async def test_a_crash_after_a_crash_still_gives_a_keyed_carrier_its_own_key(aut
         return len(envelopes)
 
     keyed.before_hand_over.append(cut)
+    beta.up = False  # whoever of two is woken first takes the batch
     async with world.until_dark():
         await world.ask(question, AcceptedView)
     keyed.before_hand_over.clear()
+    beta.up = True
     left = set(keyed.addresses)
+    assert left
     keyed.cut()  # or the doubt would be settled in this life
     async with world.until_dark():
         await trio.sleep(2.0)  # less than the grace: it is still waited for
