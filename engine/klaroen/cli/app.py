@@ -19,6 +19,7 @@ from klaroen.cli.members import member
 from klaroen.cli.officers import officer
 from klaroen.cli.processes import config, dispatch, edge, serve, voice
 from klaroen.cli.register import register
+from klaroen.cli.simulation import simulate
 from klaroen.cli.speech import speech
 from klaroen.cli.tokens import token
 
@@ -34,7 +35,7 @@ app = App(
     suppress_keyboard_interrupt=False,
     version=lambda: version("klaroen"),
 )
-for command in (serve, edge, dispatch, voice, backup, restore, demo, evaluate):
+for command in (serve, edge, dispatch, voice, backup, restore, demo, simulate, evaluate):
     app.command(command)
 for group in (alert, register, member, token, officer, audit, speech, config, bench):
     app.command(group)
