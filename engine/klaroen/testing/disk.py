@@ -4,13 +4,13 @@ Law: a commit is whole or has not been; once it is dark nothing is written and n
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 import trio
 
 from klaroen.core.errors import StoreUnavailableError
 from klaroen.store.trio_writer import InlineWriter
-from klaroen.store.writer import Transactional, transact
+from klaroen.store.writer import WritableStore, transact
 
 if TYPE_CHECKING:
     from klaroen.testing.world import World
@@ -23,6 +23,32 @@ class PowerCut(BaseException):
     """The machine stops here: nothing more is written, nothing more leaves."""
 
 
+class NotedStore:
+    """A store that notes what each transaction writes, whoever puts it together."""
+
+    WRITES = frozenset({"accept", "plan", "claim", "append", "receive", "change", "close", "amend"})
+
+    def __init__(self, store: WritableStore) -> None:
+        self._store = store
+        self.notes: list[tuple[str, tuple[object, ...]]] = []
+        """Since the transaction began: the method and what it was given."""
+
+    def begin(self) -> None:
+        self.notes.clear()
+        self._store.begin()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if name not in self.WRITES:
+            return found
+
+        def noted(*args: object) -> object:
+            self.notes.append((name, args))
+            return found(*args)
+
+        return noted
+
+
 class Disk(InlineWriter):
     """Writes at once, unless the power is off or the disk is full; `World.cut_*_commit` count to the power cut.
 
@@ -30,9 +56,9 @@ class Disk(InlineWriter):
     thread does.
     """
 
-    def __init__(self, store: Transactional, world: "World") -> None:
-        super().__init__(store)
-        self._transactional = store
+    def __init__(self, store: NotedStore, world: "World") -> None:
+        super().__init__(cast(WritableStore, store))
+        self._noted = store
         self._world = world
         self._bulk = trio.Lock()
 
@@ -53,8 +79,8 @@ class Disk(InlineWriter):
         if world.commits == world.cut_before_commit:
             world.dark = True
             raise PowerCut
-        result = transact(self._transactional, lambda: method(*args))
-        world.ear.committed(method.__name__, args)
+        result = transact(cast(WritableStore, self._noted), lambda: method(*args))
+        world.ear.committed(list(self._noted.notes))
         if world.commits == world.cut_after_commit:
             world.dark = True
             raise PowerCut

@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from klaroen.testing.far_end import FarEnd, Handed
     from klaroen.testing.world import World
 
+Write = tuple[str, tuple[object, ...]]
+"""A write method of the store, and what it was given."""
+
 
 class Ear(Protocol):
     def began(self, world: "World", standing: Standing) -> None:
         """Dispatch has recovered from what stands, and starts."""
 
-    def committed(self, method: str, args: Sequence[object]) -> None:
-        """A write has become durable."""
+    def committed(self, writes: Sequence[Write]) -> None:
+        """These have become durable together."""
 
     def took(self, end: "FarEnd", handed: "Handed", copies: int) -> None:
         """A far end was handed an envelope; so many copies reached the handset."""
@@ -35,7 +38,7 @@ class Deaf:
     """Hears nothing."""
 
     def began(self, world: "World", standing: Standing) -> None: ...
-    def committed(self, method: str, args: Sequence[object]) -> None: ...
+    def committed(self, writes: Sequence[Write]) -> None: ...
     def took(self, end: "FarEnd", handed: "Handed", copies: int) -> None: ...
     def said(self, end: "FarEnd", events: Sequence[Event]) -> None: ...
     def acknowledged(self, end: "FarEnd", receipts: Sequence[Receipt], *, stored: bool) -> None: ...

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 import msgspec
 import trio
@@ -43,7 +43,7 @@ from klaroen.store import open_store
 from klaroen.store.writer import WritableStore, transact
 from klaroen.telemetry import Depths, DispatchMetrics
 from klaroen.testing.country import TOKENS
-from klaroen.testing.disk import Disk, PowerCut
+from klaroen.testing.disk import Disk, NotedStore, PowerCut
 from klaroen.testing.ear import Deaf, Ear
 from klaroen.testing.far_end import Copy, FarEnd, Handed
 from klaroen.testing.reckoning import members_counted, sheets
@@ -142,8 +142,9 @@ class World:
             standing = store.standing()
             self.clock = TrioClock(Instant(max(self.wall.now() + self.skew_ms, standing.last_instant)))
             metrics = DispatchMetrics(self.settings, Depths)
-            disk, book = Disk(store, self), self._book(store)
-            desk = Desk(self.settings, store, disk, self.clock, metrics, "sim:1", b"k" * 32, book, self.speaker)
+            noted, book = NotedStore(store), self._book(store)
+            writer, seen = Disk(noted, self), cast(WritableStore, noted)
+            desk = Desk(self.settings, seen, writer, self.clock, metrics, "sim:1", b"k" * 32, book, self.speaker)
             desk.chance = random.Random(self.seed)
             self.seed += 1
             load_register(desk)

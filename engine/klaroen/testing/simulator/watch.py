@@ -13,11 +13,12 @@ from klaroen.core.account import Account
 from klaroen.core.journal import REF_JOINT
 from klaroen.core.model import ADDRESS_KINDS, CALL_CHANNELS, AlertId, AttemptId, CarrierName, Instant
 from klaroen.core.ports import Answer, Call, Event, Receipt
-from klaroen.core.records import Standing
+from klaroen.core.records import Entry, Standing
 from klaroen.core.state import HANDED_OVER, REACHED, fold_parts
-from klaroen.dispatch.commit import Commit
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.kept import read_kept
 from klaroen.dispatch.page import Page
+from klaroen.testing.ear import Write
 from klaroen.testing.far_end import FarEnd, Handed
 from klaroen.testing.reckoning import gist
 from klaroen.testing.simulator import invariants as promises
@@ -92,9 +93,18 @@ class Watch:
 
     # --- commits ----------------------------------------------------------------------------------------------------
 
-    def committed(self, method: str, args: Sequence[Any]) -> None:
+    def committed(self, writes: Sequence[Write]) -> None:
+        for method, args in writes:
+            self.chronicle.tell(method, *[one for one in args if isinstance(one, str | int)])
+            self._follow(method, args)
+        most = self._world.settings.dispatch.unjournaled_max
+        demand(promises.what_is_in_doubt_is_bounded, Covered(self.shadow.in_doubt, most))
+        whole = any(method == "append" for method, _ in writes)
+        amended = [args[0] for method, args in writes if method == "amend"]  # what is shown of them follows the write
+        self._compare(() if whole else self._desk.writing, amended)
+
+    def _follow(self, method: str, args: Sequence[Any]) -> None:
         shadow = self.shadow
-        self.chronicle.tell(method, *[one for one in args if isinstance(one, str | int)])
         match method:
             case "accept":
                 shadow.accept(args[0], args[1])
@@ -102,23 +112,20 @@ class Watch:
                 demand(promises.expansion_leaves_nobody_out, shadow.plan(*args[:3]))
             case "claim":
                 shadow.claim(args[0], args[3], args[4])
+            case "receive":
+                shadow.inbox.update((args[0], row.state, row.ref, row.attempt, row.part) for row in read_kept(args[1]))
+            case "append":
+                self._appended(args[0])
             case "change":
                 shadow.alerts[args[0]].state = args[1]
-            case "write_commit":
-                self._appended(args[1])
             case "close":
                 self._closed(*args[:3])
             case "amend":
                 shadow.amend(*args[:4])
                 self._account(args[0], args[1])
-        most = self._world.settings.dispatch.unjournaled_max
-        demand(promises.what_is_in_doubt_is_bounded, Covered(shadow.in_doubt, most))
-        self._compare(() if method == "write_commit" else self._desk.writing)
 
-    def _appended(self, commit: Commit) -> None:
-        for station, _, rows, _ in commit.inbox:
-            self.shadow.inbox.update((station.name, row.state, row.ref, row.attempt, row.part) for row in rows)
-        for entry in commit.entries:
+    def _appended(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
             self.chronicle.tell("entry", entry.batch, entry.state, entry.cursor, len(entry.journal))
             for fact in self.shadow.append(entry):
                 if isinstance(fact, Ended):
@@ -137,10 +144,10 @@ class Watch:
                 best = max(said, key=lambda parts: fold_parts(parts, sheet.rule))
                 demand(promises.reached_means_proof, Proved(attempt, REACHED, best, sheet.rule))
 
-    def _compare(self, writing: Sequence[Page] = ()) -> None:
+    def _compare(self, writing: Sequence[Page] = (), amended: Sequence[object] = ()) -> None:
         """Where nothing waits for a commit, what is shown is what is durable."""
         desk = self._desk
-        queued = {page.opened.alert.id for page in (*desk.queue, *writing)}
+        queued = {page.opened.alert.id for page in (*desk.queue, *writing)}.union(amended)
         for name, opened in desk.alerts.items():
             if name not in queued:
                 one = self.shadow.alerts[name]

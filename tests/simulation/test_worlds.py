@@ -1,0 +1,52 @@
+"""Worlds from seeds: every promise is kept in two hundred of them, and each is caught where it is broken on purpose."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from klaroen.testing.simulator.drawing import draw
+from klaroen.testing.simulator.many import FEW, play_many, play_some
+from klaroen.testing.simulator.play import play
+from klaroen.testing.simulator.scenario import Cut
+from klaroen.testing.simulator.shrink import command, shrink
+
+WORLDS = int(os.environ.get("KLAROEN_WORLDS", "200"))
+SMALL = Cut(members=6)
+
+
+@pytest.mark.parametrize("handful", range(10))
+def test_every_promise_is_kept(handful) -> None:
+    """In worlds of few members, where a process, a disk, a clock or a carrier fails; larger ones: klaroen simulate."""
+    for seed in range(handful, WORLDS, 10):
+        played = play(SMALL.of(draw(seed)))
+        assert not played.promise, f"{command(seed, SMALL)}: {played.promise} {played.facts}"
+
+
+def test_a_seed_goes_the_same_way_in_every_process() -> None:
+    """Event by event, whatever the hashes of strings are."""
+    words = "from klaroen.testing.simulator.many import play_some; print(play_some([11])[0].digest)"
+    digests = {play_some([11])[0].digest}
+    for hashing in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": hashing}
+        ran = subprocess.run([sys.executable, "-c", words], env=environment, capture_output=True, text=True, check=True)
+        digests.add(ran.stdout.strip())
+    assert 1 == len(digests)
+
+
+def test_many_worlds_are_shared_out() -> None:
+    """Each seed is played once, whichever process plays it."""
+    played = sorted(play_many(range(FEW + 1), processes=2), key=lambda one: one.seed)
+    assert list(range(FEW + 1)) == [one.seed for one in played]
+    assert play_some([3])[0] == played[3]
+
+
+def test_a_broken_world_shrinks(monkeypatch) -> None:
+    """What has no part in it is left out, and the command that is told plays what is left."""
+    monkeypatch.setattr("klaroen.core.sheet.Sheet.restless", lambda *_, **__: ([], None))
+    broken = next(one for one in map(play, map(draw, range(30))) if one.promise)
+    cut, smallest = shrink(broken)
+    assert broken.promise == smallest.promise == play(cut.of(draw(broken.seed))).promise
+    assert 1 == cut.members
+    assert command(broken.seed, cut).startswith(f"klaroen simulate --seed {broken.seed} --alerts")
