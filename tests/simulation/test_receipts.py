@@ -9,6 +9,8 @@ from klaroen.core import calls
 from klaroen.core.model import AlertId
 from klaroen.core.ports import Receipt, Unknown
 from klaroen.core.sheet import NEVER
+from klaroen.core.views import AcceptedView
+from klaroen.dispatch.settle import find
 from klaroen.testing.deeds import PROVED, UNPROVED, Deed, Proof
 from klaroen.testing.far_end import FarEnd
 
@@ -112,6 +114,27 @@ async def test_proof_after_the_end_of_one_that_was_never_answered(autojump_clock
     async with world.running():
         await trio.sleep(45)
         assert 10 == (await world.status(sent.id)).reached
+        audit(world, sent.id)
+
+
+async def test_proof_that_a_crash_left_in_the_inbox_of_an_alert_that_was_over_but_for_its_account(
+    autojump_clock, world_of
+) -> None:
+    """Everybody had an end, the account was not closed, and the receipts were not applied: they count all the same."""
+    alpha = FarEnd("alpha", Deed(Unknown("no answer"), proofs=(Proof(11.0, by="reference"),)))
+    world = world_of(alpha, **ONE_STEP)
+    world.refuses = lambda method, _args: method == "close"
+    question = world.submit(expires_in_s=10)
+    async with world.until_dark():
+        sent = await world.ask(question, AcceptedView)
+        await trio.sleep(10.8)
+        world.cut_after_commit = world.commits + 1
+    world.refuses = lambda _method, _args: False
+    async with world.running(linked=False):
+        (backlog,) = world.desk.backlog
+        assert all(find(world.desk, backlog.station, one) for one in backlog.rows)
+        await trio.sleep(1.0)
+        assert 10 == (await world.over(sent.id)).reached
         audit(world, sent.id)
 
 

@@ -16,7 +16,7 @@ from klaroen.core.model import WAITING, Alert, AttemptId, BatchId, Token
 from klaroen.core.records import AlertRow, BatchRow, Standing
 from klaroen.core.sheet import Sheet
 from klaroen.core.snapshot import Snapshot
-from klaroen.core.state import OPEN, UNKNOWN
+from klaroen.core.state import UNKNOWN
 from klaroen.dispatch import ability, barring, closing
 from klaroen.dispatch.decrees import watch_ends
 from klaroen.dispatch.desk import Desk
@@ -171,7 +171,7 @@ def _relearn(page: Page, station: Station) -> None:
     for index, refs in enumerate(sheet.refs):
         if refs:
             station.learn((page, index), refs)
-        if sheet.states[index] == UNKNOWN and sheet.fates[index] == OPEN:
+        if sheet.states[index] == UNKNOWN:
             station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
     if station.knows(page):
         for index, attempt in enumerate(attempt_ids(page.batch, station.name, sheet.deliveries)):

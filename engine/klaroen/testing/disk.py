@@ -4,6 +4,7 @@ Law: a commit is whole or has not been; once it is dark nothing is written and n
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 import trio
@@ -42,6 +43,7 @@ class NotedStore:
         if name not in self.WRITES:
             return found
 
+        @wraps(found)
         def noted(*args: object) -> object:
             self.notes.append((name, args))
             return found(*args)
