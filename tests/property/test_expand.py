@@ -91,7 +91,7 @@ memberships = st.dictionaries(
 
 @settings(deadline=None)
 @given(memberships, st.sets(st.sampled_from(NETWORKS), min_size=1), sizes)
-def test_R5_a_person_in_several_networks_is_warned_once(
+def test_R05_a_person_in_several_networks_is_warned_once(
     people: dict[int, tuple[NetworkId, ...]], targeted: set[NetworkId], pieces: list[int]
 ) -> None:
     """R4, R5: everybody active in a targeted network, and nobody twice, from the register to the batches."""

@@ -46,7 +46,7 @@ def test_R14_the_window_in_force_is_the_first_that_holds(listed: list[Window], m
 
 
 @given(st.lists(windows, max_size=4))
-def test_R6_spans_cover_the_week_and_gaps_are_those_without_a_channel(listed: list[Window]) -> None:
+def test_R06_spans_cover_the_week_and_gaps_are_those_without_a_channel(listed: list[Window]) -> None:
     hours = compile_hours(tuple(listed))
     spans = list(hours.spans())
     assert (0, WEEK_MINUTES) == (spans[0][0], spans[-1][1])

@@ -99,7 +99,7 @@ async def test_a_recording_alone_survives_a_restart(autojump_clock, world_of) ->
         assert {"tts"} == set((await world.over(sent.id)).channels)
 
 
-async def test_R8_who_may_not_send_may_not_record(autojump_clock, world_of) -> None:
+async def test_R08_who_may_not_send_may_not_record(autojump_clock, world_of) -> None:
     async with world_of().running() as world:
         world.desk.recorder = FakeRecorder()
         question = calls.PutRecording("0" * 32, "c" * 64)

@@ -54,7 +54,9 @@ def send(file: Annotated[Path, Parameter(allow_leading_hyphen=True)], *, key: st
         return
     refused = [f"  refused {one['network']} ({one['rule'] or '-'}): {one['reason']}" for one in accepted["refused"]]
     warnings = [f"  {words}" for words in accepted["warnings"]]
-    people = f"{accepted['id']} {accepted['state']}: {accepted['members']} members of {accepted['networks']} networks"
+    mode = "" if accepted["mode"] == "live" else f" ({accepted['mode']})"
+    reach = f"{accepted['members']} members of {accepted['networks']} networks"
+    people = f"{accepted['id']} {accepted['state']}{mode}: {reach}"
     context.answer(accepted, people, *refused, *warnings)
 
 
@@ -256,7 +258,8 @@ def _act(context: Context, alert: str, verb: str) -> None:
 
 def _line(status: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{status[name]} {name}" for name in COUNTS if status[name])
-    return f"{status['as_of']} {status['state']}: {counts or 'nobody yet'} of {status['members']}"
+    mode = "" if status["mode"] == "live" else f" ({status['mode']})"
+    return f"{status['as_of']} {status['state']}{mode}: {counts or 'nobody yet'} of {status['members']}"
 
 
 def _lines(status: Mapping[str, Any]) -> list[str]:

@@ -71,7 +71,7 @@ def test_the_first_choice_at_every_hour_of_the_week(facts: CountryFacts, registe
     assert {"sms": 93, "tts": 4, "voice": 1, "unreachable": 2} == shares
 
 
-def test_R6_the_unreachable_are_reported_and_not_refused(facts: CountryFacts, register: Register) -> None:
+def test_R06_the_unreachable_are_reported_and_not_refused(facts: CountryFacts, register: Register) -> None:
     unreached = {finding.member for finding in check_register(register, MONDAY) if finding.rule == "R6"}
     assert facts.first["unreachable"] == len(unreached)
 

@@ -388,7 +388,7 @@ STATUS: dict[str, Any] = {
     "channels": {"sms": {"handed_over": 5, "reached": 4, "failed": 0}},
 }  # fmt: skip
 ACCEPTED: dict[str, Any] = {
-    "id": "a1", "state": "accepted", "members": 5, "networks": 1, "warnings": ["Mind."],
+    "id": "a1", "state": "accepted", "mode": "live", "members": 5, "networks": 1, "warnings": ["Mind."],
     "refused": [{"network": "B9", "rule": None, "reason": "Unknown."}],
 }  # fmt: skip
 
@@ -418,6 +418,13 @@ def test_an_alert_is_sent_as_it_stands_in_the_file(terminal: Terminal, api: type
     keys = [call[3]["Idempotency-Key"] for call in api.calls if call[3]]
     assert keys[1] == "mine"
     assert len(set(keys)) == 3
+
+
+def test_an_exercise_and_a_drill_are_marked(terminal: Terminal, api: type[FakeApi], tmp_path: Path) -> None:
+    (tmp_path / "alert.json").write_bytes(b"{}")
+    api.answers = [ACCEPTED | {"mode": "exercise"}, STATUS | {"mode": "drill"}]
+    assert "a1 accepted (exercise): 5 members" in terminal.run("alert", "send", "alert.json")[1]
+    assert "T1 done (drill): 1 handed_over" in terminal.run("alert", "show", "a1")[1]
 
 
 def test_a_forecast_is_told_in_words_and_says_what_is_not_known(

@@ -55,7 +55,7 @@ def audience_of(
 # --- whom ------------------------------------------------------------------------------------------------------------
 
 
-def test_R4_everybody_active_in_a_targeted_network_is_in_it() -> None:
+def test_R04_everybody_active_in_a_targeted_network_is_in_it() -> None:
     """A cohort names the networks in which its members are active: whoever has none of those targeted is left out."""
     cohorts = [cohort(ONE, members=(1, 2)), cohort(TWO, members=(3,)), cohort(THREE, members=(4,))]
     audience = audience_of(cohorts, {ONE: territory(0), THREE: territory(1)})
@@ -63,19 +63,19 @@ def test_R4_everybody_active_in_a_targeted_network_is_in_it() -> None:
     assert [(0,), (0,), (1,)] == [audience.group(delivery).networks for delivery in range(len(audience))]
 
 
-def test_R4_suspended_in_one_network_means_reached_through_the_other() -> None:
+def test_R04_suspended_in_one_network_means_reached_through_the_other() -> None:
     audience = audience_of([cohort(TWO, members=(7,))], {ONE: territory(0), TWO: territory(1)})
     assert [7] == list(audience.members)
 
 
-def test_R5_a_person_in_several_networks_is_one_delivery_that_lists_them() -> None:
+def test_R05_a_person_in_several_networks_is_one_delivery_that_lists_them() -> None:
     cohorts = [cohort(ONE, members=(1,)), cohort(ONE, TWO, THREE, members=(2,)), cohort(TWO, members=(3,))]
     audience = audience_of(cohorts, {ONE: territory(0), TWO: territory(1)})
     assert [1, 2, 3] == sorted(audience.members)
     assert (0, 1) == audience.group(list(audience.members).index(2)).networks
 
 
-def test_R5_the_channels_of_all_targeted_networks_are_open() -> None:
+def test_R05_the_channels_of_all_targeted_networks_are_open() -> None:
     """Each judged under its own plan: what one leaves out at this hour the other may permit."""
     by_sms, by_call = make_plan(Window("00:00", "24:00", ("sms",))), make_plan(Window("00:00", "24:00", ("tts",)))
     targeted = {ONE: territory(0, plan=by_sms), TWO: territory(1, plan=by_call)}

@@ -80,7 +80,7 @@ def test_R15_the_next_step_is_asked_anew_at_the_hour_when_it_falls_due() -> None
     assert planner.step(make_group(addresses=MOBILE), (SMS, CALL_MOBILE), DAY) is None
 
 
-def test_R5_the_plans_of_all_the_persons_networks_are_asked() -> None:
+def test_R05_the_plans_of_all_the_persons_networks_are_asked() -> None:
     """In the order of the networks; those targeted of which the person is no member have no say."""
     sms, call, mail = (make_plan(Window("00:00", "24:00", (channel,))) for channel in ("sms", "tts", "email"))
     planner = make_planner(call, mail, sms)

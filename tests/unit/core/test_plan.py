@@ -182,7 +182,7 @@ def test_R14_where_windows_overlap_the_first_listed_holds() -> None:
     assert ("sms",) == hours.at(at_minute(0, "10:00"))
 
 
-def test_R6_gaps_between_windows_are_named() -> None:
+def test_R06_gaps_between_windows_are_named() -> None:
     hours = compile_hours((Window("00:00", "23:00", ("sms",)), Window("23:00", "24:00", ("sms",), ("mon", "tue"))))
     assert [(at_minute(day, "23:00"), at_minute(day + 1, "00:00")) for day in range(2, 7)] == list(hours.gaps())
     assert ((0, WEEK_MINUTES),) == compile_hours(()).gaps()
@@ -205,7 +205,7 @@ def test_a_window_cannot_begin_at_24_00() -> None:
         ("2019-01-01T00:00:00+00:00", 1),  # before the first: that one
     ],
 )
-def test_R3_the_plan_that_holds(utc: str, version: int) -> None:
+def test_R03_the_plan_that_holds(utc: str, version: int) -> None:
     window = Window("00:00", "24:00", ("sms",))
     place = network(
         plan(window, version=1, valid_from="2024-01-01"),
@@ -215,7 +215,7 @@ def test_R3_the_plan_that_holds(utc: str, version: int) -> None:
     assert version == version_at(place, instant(utc)).version
 
 
-def test_R3_a_plan_begins_at_local_midnight() -> None:
+def test_R03_a_plan_begins_at_local_midnight() -> None:
     assert "2026-07-06" == local_date(instant("2026-07-05T22:00:00+00:00"))
 
 
@@ -323,7 +323,7 @@ def test_R12_urgent_and_non_urgent_messages_have_lists_of_their_own() -> None:
     assert Step("email", "email") == next_step([always("sms")], (), mask, (), ALL, urgent=False, at=Instant(0))
 
 
-def test_R5_the_plans_of_all_networks_permit_lowest_id_first() -> None:
+def test_R05_the_plans_of_all_networks_permit_lowest_id_first() -> None:
     plans = [always("sms"), always("tts", "sms"), always("voice")]
     orders = orders_at(plans, urgent=True, minute=0)
     steps = ladder(orders, (), MOBILE, ALL)
@@ -349,7 +349,7 @@ def test_only_what_the_alert_offers_is_tried() -> None:
         ((), ["mobile"], True, ALL, "no_channel"),
     ],
 )
-def test_R6_why_somebody_is_not_reached(
+def test_R06_why_somebody_is_not_reached(
     channels: tuple[str, ...], kinds: list[str], text: bool, carriers: list[str], reason: str | None
 ) -> None:
     offer = make_offer("warm", text=text, recording=True, narrowed=["sms", "tts"], carriers=carriers)  # type: ignore[arg-type]

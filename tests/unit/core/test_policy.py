@@ -114,7 +114,7 @@ BURGOMASTER = token("crisis_authority", municipalities=("gent",))
         ("carrier", set()),
     ],
 )
-def test_R8_each_role_sends_its_classes_and_no_other(role: Role, sends: set[AlertClass]) -> None:
+def test_R08_each_role_sends_its_classes_and_no_other(role: Role, sends: set[AlertClass]) -> None:
     """The contract's table of roles; crisis is R10's."""
     sender = token(role, name="CIC-OVL", zones=("*",), provinces=("Oost-Vlaanderen",), networks=("B1",))
     for alert_class in CLASSES:
@@ -165,7 +165,7 @@ def test_R23_a_coordinator_who_was_relieved_sends_nothing() -> None:
     assert ("nobody", "R23") == (caught.value.problem.name, caught.value.problem.rule)
 
 
-def test_R8_a_zone_sends_to_its_own_networks_and_the_others_are_named() -> None:
+def test_R08_a_zone_sends_to_its_own_networks_and_the_others_are_named() -> None:
     """Refused networks are named and the others go out; an unknown one carries no rule."""
     found = admitted(POLICE, networks=("B1", "B5", "B9"))
     assert found.networks == ("B1",)
@@ -183,7 +183,7 @@ def test_R8_a_zone_sends_to_its_own_networks_and_the_others_are_named() -> None:
         ("cold", "2026-11-21T12:00:00+01:00", False),
     ],
 )
-def test_R8_a_dated_agreement_opens_another_zone_for_its_classes(
+def test_R08_a_dated_agreement_opens_another_zone_for_its_classes(
     alert_class: AlertClass, day: str, allowed: bool
 ) -> None:
     """From its first day to its last, both included, in Brussels' time."""
@@ -194,7 +194,7 @@ def test_R8_a_dated_agreement_opens_another_zone_for_its_classes(
         assert problem(POLICE, alert_class, now, networks=("B2",)).rule == "R8"
 
 
-def test_R8_a_dispatch_centre_reaches_the_zones_that_agreed_to_it() -> None:
+def test_R08_a_dispatch_centre_reaches_the_zones_that_agreed_to_it() -> None:
     """Named by the zone, or by a dated agreement; the token's scope alone opens nothing."""
     assert admitted(CENTRE, networks=("B1",)).networks == ("B1",)
     assert problem(CENTRE, networks=("B2",)).rule == "R8"
@@ -219,7 +219,7 @@ def test_R10_only_crisis_authorities_send_crisis() -> None:
     assert (found.name, found.rule) == ("not-allowed", "R10")
 
 
-def test_R1_only_a_recognised_network_that_is_not_stopped_receives() -> None:
+def test_R01_only_a_recognised_network_that_is_not_stopped_receives() -> None:
     """Of any class; refused networks are named and the others go out."""
     found = admitted(POLICE_EVERYWHERE, networks=("B2", "B3", "B4"))
     assert found.networks == ("B2",)
@@ -312,6 +312,7 @@ ALLOWED: dict[Action, set[Role]] = {
     "see_counts": {"police", "dispatch_centre", "crisis_authority", "coordinator", "operator"},
     "see_deliveries": {"police"},
     "see_members": {"police"},
+    "keep_list": {"police", "coordinator"},
     "see_evaluation": {"police", "coordinator"},
     "see_networks": {"police", "dispatch_centre", "crisis_authority", "coordinator", "operator"},
     "see_content": {"police", "dispatch_centre", "crisis_authority", "coordinator"},
@@ -332,7 +333,7 @@ ALLOWED: dict[Action, set[Role]] = {
 
 
 @pytest.mark.parametrize("action", get_args(Action))
-def test_R7_each_role_may_do_what_its_row_says(action: Action) -> None:
+def test_R07_each_role_may_do_what_its_row_says(action: Action) -> None:
     """R7, R22: an operator sees counts, neither numbers nor texts; a carrier brings receipts and nothing else."""
     assert {role for role in ROLES if may(token(role), action)} == ALLOWED[action]
 
@@ -370,7 +371,7 @@ def alert(alert_class: AlertClass, *networks: str, by: str = "somebody") -> Aler
         (token("carrier", zones=("*",)), alert("warm", "B1", by="carrier"), False),
     ],
 )
-def test_R7_an_alert_is_seen_by_its_sender_its_police_and_operators(
+def test_R07_an_alert_is_seen_by_its_sender_its_police_and_operators(
     viewer: Token, shown: Alert, expected: bool
 ) -> None:
     """R7: a coordinator sees what concerns their own network alone; the counts of others are not theirs."""
@@ -390,7 +391,7 @@ def test_R7_an_alert_is_seen_by_its_sender_its_police_and_operators(
         (token("carrier"), alert("warm", "B1"), False),
     ],
 )
-def test_R8_an_alert_is_stopped_by_its_sender_an_operator_or_who_could_have_sent_it(
+def test_R08_an_alert_is_stopped_by_its_sender_an_operator_or_who_could_have_sent_it(
     actor: Token, stopped: Alert, expected: bool
 ) -> None:
     """A zone that one network of a national alert lies in does not stop the country's alert."""

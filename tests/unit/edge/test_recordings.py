@@ -57,7 +57,7 @@ async def test_a_recording_lies_whole_in_the_spool_while_dispatch_reads_it() -> 
 
 @pytest.mark.parametrize("role", ["operator", "coordinator", "carrier"])
 @in_virtual_time
-async def test_R8_who_may_not_send_may_not_record(role: str) -> None:
+async def test_R08_who_may_not_send_may_not_record(role: str) -> None:
     """Told before anything of the file is read."""
     async with edge_world() as world:
         world.dispatch.push(Tokens((samples.token(role=role),)))  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ def test_a_sound_register_has_no_findings(read: Read) -> None:
     assert [] == check_register(read(), NOON)
 
 
-def test_R6_each_active_member_whom_the_plan_cannot_reach_is_named_with_the_windows(read: Read, network: Entry) -> None:
+def test_R06_each_member_whom_the_plan_cannot_reach_is_named_with_the_windows(read: Read, network: Entry) -> None:
     """M1 has a mobile and is reached; M2 only by day, by mail; M3 never; M4 is not active."""
     network["plans"][0]["urgent"] = [  # type: ignore[index]
         {"from": "07:00", "to": "22:00", "channels": ["sms", "email"]},
@@ -65,7 +65,7 @@ def test_non_urgent_windows_are_judged_when_asked(read: Read) -> None:
     assert [("R12", "M1", words)] == told(check_register(register, NOON, urgent_only=False))
 
 
-def test_R3_plans_to_come_are_judged_and_plans_that_are_over_are_not(read: Read, network: Entry) -> None:
+def test_R03_plans_to_come_are_judged_and_plans_that_are_over_are_not(read: Read, network: Entry) -> None:
     (plan,) = network["plans"]  # type: ignore[misc]
     mail = {"urgent": [ALWAYS | {"channels": ["email"]}]}
     rows = members("M1,BIN-0001,active,true,true,0470123456,")
@@ -92,7 +92,7 @@ def test_what_a_network_is_told(read: Read, network: Entry, changes: Entry, rule
     assert words in finding.words
 
 
-def test_R3_a_network_whose_first_plan_has_not_begun(read: Read, network: Entry) -> None:
+def test_R03_a_network_whose_first_plan_has_not_begun(read: Read, network: Entry) -> None:
     network["plans"][0]["valid_from"] = "2027-01-01"  # type: ignore[index]
     assert ["R3"] == [finding.rule for finding in check_register(read(), NOON)]
 
@@ -114,12 +114,12 @@ def test_R13_a_window_of_nothing_but_whatsapp_reaches_nobody_where_it_is_forbidd
     assert ("R6", "M1", "urgent messages: the plan permits no channel") == found[-1]
 
 
-def test_R4_an_active_member_has_accepted_the_house_rules(read: Read) -> None:
+def test_R04_an_active_member_has_accepted_the_house_rules(read: Read) -> None:
     found = told(check_register(read(members=members("M1,BIN-0001,active,true,false,0470123456,")), NOON))
     assert [("R4", "M1", "is active and has not accepted the house rules")] == found
 
 
-def test_R2_a_register_from_elsewhere_is_judged_like_a_file(read: Read) -> None:
+def test_R02_a_register_from_elsewhere_is_judged_like_a_file(read: Read) -> None:
     """Its members are judged once the network is put right: a plan that is not sound cannot be asked."""
     register = read(members=members("M1,BIN-0001,active,true,true,,"))
     broken = msgspec.structs.replace(register, networks=(msgspec.structs.replace(register.networks[0], plans=()),))

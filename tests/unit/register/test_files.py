@@ -59,7 +59,7 @@ def test_files_are_read_from_disk_and_named_in_faults(tmp_path: Path, zone: Entr
     assert [("away.csv", 0, "file", None)] == places(caught.value.faults)
 
 
-def test_R4_a_person_in_two_networks_is_one_member(read: Read, network: Entry) -> None:
+def test_R04_a_person_in_two_networks_is_one_member(read: Read, network: Entry) -> None:
     second = network | {"id": "BIN-0002"}
     register = read(
         extra=[second], more=["M1,BIN-0002,An,,+32470123456,,an@example.be,,tts > sms,suspended,true,false"]
@@ -119,7 +119,7 @@ def test_a_single_fault_reads_like_a_sentence(read: Read) -> None:
         read(more=["M3,BIN-0001,,,,,,,,active,false,"])
 
 
-def test_R7_no_fault_repeats_what_stood_there(faults: Refuse, network: Entry) -> None:
+def test_R07_no_fault_repeats_what_stood_there(faults: Refuse, network: Entry) -> None:
     """Nothing of a member is in an error: neither number nor name, mail address or id."""
     secret = "0470999888"
     network["coordinators"] = [{"id": "K", "name": "N", "status": secret, secret: 1}]
@@ -215,7 +215,7 @@ def test_a_row_that_is_refused(faults: Refuse, row: str, field: str, rule: str |
     assert [("members.csv", 4, field, rule)] == places(faults(more=[row]))
 
 
-def test_R4_a_minor_may_be_kept_only_without_being_active(read: Read) -> None:
+def test_R04_a_minor_may_be_kept_only_without_being_active(read: Read) -> None:
     assert not read(more=["M3,BIN-0001,,,,,,,,removed,false,"]).members[2].adult
 
 
@@ -267,7 +267,7 @@ def test_rows_of_one_member_agree(faults: Refuse, network: Entry) -> None:
         ("plans", [], "plans", "R2"),
     ],
 )
-def test_R2_a_network_is_refused_naming_what_it_lacks(
+def test_R02_a_network_is_refused_naming_what_it_lacks(
     faults: Refuse, network: Entry, field: str, value: object, place: str, rule: str | None
 ) -> None:
     members = HEADER.encode()
@@ -312,7 +312,7 @@ def week(*windows: Entry, version: int = 1, valid_from: str = "2020-01-01") -> E
         ([week(*[{"from": "00:00", "to": "24:00", "channels": ["sms"]}] * 97)], "plans[0].urgent", "R14"),
     ],
 )  # fmt: skip
-def test_R6_windows_are_sound_and_leave_no_gap(
+def test_R06_windows_are_sound_and_leave_no_gap(
     faults: Refuse, network: Entry, plans: list[Entry], place: str, rule: str | None
 ) -> None:
     found = faults(networks=lines(network | {"plans": plans}))

@@ -24,7 +24,7 @@ def numbers(packed: bytes) -> list[int]:
     return [number for (number,) in struct.iter_unpack("<I", packed)]
 
 
-def test_R4_members_whom_no_rule_can_tell_apart_are_one_cohort(read: Read, network: Entry) -> None:
+def test_R04_members_whom_no_rule_can_tell_apart_are_one_cohort(read: Read, network: Entry) -> None:
     """A membership that is not active counts for nothing, and who has no other is in no cohort."""
     register = read(
         extra=[network | {"id": "BIN-0002"}],
