@@ -55,6 +55,11 @@ fuzz: $(VENV)/.installed-test ## Coverage-guided fuzzing of every parser; MINUTE
 	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGS)
 MINUTES ?= 5
 
+.PHONY: audit
+audit: $(BIN)/python ## Ask the Python Packaging Advisory Database about every locked package; needs a network, which CI lacks
+	@$(PYTHON) -m venv .audit && .audit/bin/pip install --quiet 'pip-audit>=2.9,<3'
+	.audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
 .PHONY: lock
 lock: $(VENV)/.installed-test ## Resolve the dependencies anew and write both locks
 	$(BIN)/python -m pip install --quiet 'uv>=0.13,<0.14'
@@ -67,7 +72,7 @@ LOCK = $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --p
 
 .PHONY: clean
 clean: ## Remove what was made here: .venv, caches, demo data
-	rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis \
+	rm -rf $(VENV) .audit .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis \
 		build dist klaroen-demo-* tests/wire/peers/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -9,6 +9,7 @@ import resource
 import signal
 from typing import BinaryIO, Final
 
+from klaroen.memory import dump_no_core
 from klaroen_adapters.speech.engines import Engine, load
 from klaroen_adapters.speech.frames import HEAD_BYTES, Decode, Decoded, Failed, Said, Say, frame, question
 from klaroen_adapters.speech.sound import spoken
@@ -36,7 +37,7 @@ def confine() -> tuple[BinaryIO, BinaryIO]:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
-    limit(resource.RLIMIT_CORE, 0, 0)
+    dump_no_core()
     limit(resource.RLIMIT_FSIZE, 0, FILE_BYTES_MAX)
     limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX, MEMORY_BYTES_MAX)
     return asks, tells

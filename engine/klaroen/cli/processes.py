@@ -118,5 +118,7 @@ def check(*, context: Here) -> None:
 
 def _join(context: Context) -> None:
     from klaroen.children import end_with_parent
+    from klaroen.memory import dump_no_core
 
     end_with_parent(context.environ)
+    dump_no_core()
