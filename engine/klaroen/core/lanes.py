@@ -2,6 +2,7 @@
 
 Law: crisis > warm > public_interest > cold; every lane with due work keeps a floor of the carrier's rate, so that none
 starves; inside a lane each alert has a head start, so that one network overtakes a country, then they take turns.
+Classes have an order; members have none (R26).
 """
 
 from collections.abc import Collection, Mapping
