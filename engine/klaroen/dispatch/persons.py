@@ -34,7 +34,7 @@ from klaroen.dispatch.officers import Writes
 from klaroen.dispatch.versions import take, turn
 from klaroen.register import sealing
 from klaroen.register.book import Book
-from klaroen.register.difference import in_office
+from klaroen.register.merge import in_office
 from klaroen.register.numbers import read_any
 from klaroen.register.snapshot import edited, snapshot_bytes
 

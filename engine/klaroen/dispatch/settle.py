@@ -10,6 +10,7 @@ from typing import Final, assert_never
 from klaroen.core import health as healths
 from klaroen.core import pace as paces
 from klaroen.core.audience import Audience
+from klaroen.core.discreet import discreet
 from klaroen.core.journal import REF_JOINT
 from klaroen.core.model import ADDRESS_KINDS, AttemptId, Channel, Instant
 from klaroen.core.phases import NOTE_CHARS_MAX, outcome_of
@@ -180,20 +181,20 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
     if page.is_call:
         lines.drop(station, answer.attempt)
     if isinstance(outcome, Refused):
-        page.answer(index, REFUSED, ms, "", f"{outcome.scope} {outcome.code}")
+        page.answer(index, REFUSED, ms, "", f"{outcome.scope} {discreet(outcome.code)}")
         if page.is_call and outcome.scope == "address":
             counting.call_ended(desk, station, outcome_of(REFUSED, outcome.code), 0)
         look_soon(desk, page, Instant(now + LOOK_MS))
         return outcome.scope == "carrier"
     if isinstance(outcome, Unsent):
-        page.answer(index, UNSENT, ms, "", outcome.reason)
+        page.answer(index, UNSENT, ms, "", discreet(outcome.reason))
         page.unsent[index] = Unsentness(outcome.retry_after_s, outcome.throttled)
         if outcome.throttled:
             station.pace = paces.throttle(station.pace, outcome.retry_after_s, now)
         look_soon(desk, page, Instant(now + LOOK_MS))
         return not outcome.throttled
     assert isinstance(outcome, Unknown)
-    page.answer(index, UNKNOWN, ms, "", outcome.reason)
+    page.answer(index, UNKNOWN, ms, "", discreet(outcome.reason))
     if station.knows(page):
         station.attempts[answer.attempt] = (page, index)
     station.unsettled[(page.reference + index) & 0xFFFF].append((page, index))
@@ -224,7 +225,9 @@ def keep(desk: Desk, station: Station, receipts: Sequence[Receipt]) -> list[Kept
         needs = one.address is not None and one.reference is not None and one.ref not in station.refs
         address = hash_address(desk.address_key, one.address) if needs and one.address is not None else None
         rows.append(
-            Kept(one.state, one.code, one.at, one.ref, one.alias, one.attempt, one.reference, address, one.part)
+            Kept(
+                one.state, discreet(one.code), one.at, one.ref, one.alias, one.attempt, one.reference, address, one.part
+            )
         )
     return rows
 

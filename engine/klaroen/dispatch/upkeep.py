@@ -20,8 +20,8 @@ from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.versions import edit
 from klaroen.register.check import check_register
-from klaroen.register.difference import in_office
 from klaroen.register.members import COLUMNS, Person
+from klaroen.register.merge import in_office
 from klaroen.register.model import FieldError, Register
 from klaroen.register.sealing import person_of
 

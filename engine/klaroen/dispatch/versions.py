@@ -34,7 +34,7 @@ from klaroen.register.book import Book
 from klaroen.register.difference import Relieved, postings, relieved, reportable
 from klaroen.register.export import export_register
 from klaroen.register.files import read_register
-from klaroen.register.merge import merge, number_members, refuse_removal
+from klaroen.register.merge import merge, number_members, refuse_headless, refuse_removal
 from klaroen.register.model import Register
 from klaroen.register.opening import EMPTY, slices
 from klaroen.register.sealing import seal_start
@@ -63,6 +63,7 @@ def prepare_import(book: Book, question: calls.ImportRegister, now: Instant) -> 
     current = book.register()
     merged, removed = merge(current, incoming, only)
     refuse_removal(current, removed, question.allow_removal)
+    refuse_headless(current, merged)
     known = book.rows.member_numbers()
     register = number_members(merged, known, book.rows.numbers_given())
     return prepare(book, current or EMPTY, register, now), imported_view(register)
@@ -187,6 +188,7 @@ def prepare_restore(book: Book, question: upkeep.RestoreVersion, now: Instant) -
     current, earlier = book.register() or EMPTY, book.register(question.version) or EMPTY
     kept = {member.id for member in earlier.members}
     refuse_removal(current, sum(member.id not in kept for member in current.members), question.allow_removal)
+    refuse_headless(current, earlier)
     known = book.rows.member_numbers()
     register = number_members(earlier, known, book.rows.numbers_given())
     return prepare(book, current, register, now), imported_view(register)

@@ -11,12 +11,12 @@ from msgspec import Struct
 from klaroen.core.model import Instant, Network, NetworkId
 from klaroen.core.register_rows import Posting, ReportableChange, Reported
 from klaroen.register.keys import Keyring
+from klaroen.register.merge import in_office
 from klaroen.register.model import Register
 from klaroen.register.sealing import seal_gone, seal_member, seal_network, seal_zone
 
 REPORTED: Final[tuple[Reported, ...]] = ("coordinators", "officers", "area", "plan")
 _FIELDS: Final[Mapping[Reported, str]] = {"plan": "plans"}
-IN_OFFICE: Final = frozenset({"active", "temporary"})
 
 
 class Relieved(Struct, frozen=True):
@@ -64,7 +64,3 @@ def relieved(before: Mapping[NetworkId, Network], after: Mapping[NetworkId, Netw
     for name, network in before.items():
         now = in_office(after[name]) if name in after else frozenset()
         yield from (Relieved(name, coordinator) for coordinator in sorted(in_office(network) - now))
-
-
-def in_office(network: Network) -> frozenset[str]:
-    return frozenset(one.id for one in network.coordinators if one.status in IN_OFFICE)

@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 
 from klaroen.core.errors import InputError
-from klaroen.core.model import Member, MemberId, MemberNumber
+from klaroen.core.mandates import IN_OFFICE
+from klaroen.core.model import Member, MemberId, MemberNumber, Network
 from klaroen.register.model import Register
 
 REMOVED_SHARE_MAX: Final = 0.02
@@ -65,6 +66,23 @@ def refuse_removal(current: Register | None, removed: int, allow_removal: int = 
             f"if that is meant, say --allow-removal {removed}",
             at="allow_removal",
         )
+
+
+def refuse_headless(current: Register | None, merged: Register) -> None:
+    """Raise InputError if a network that has a coordinator in office would have none (R2, R23)."""
+    led = {network.id for network in (() if current is None else current.networks) if in_office(network)}
+    left = [network.id for network in merged.networks if network.id in led and not in_office(network)]
+    if left:
+        others = f" and {len(left) - 1} others" if len(left) > 1 else ""
+        words = (
+            f"this would leave {left[0]}{others} without a coordinator in office: a temporary one can take over "
+            "(art. 6, 8 b)"
+        )
+        raise InputError("invalid", words, at="coordinators", rule="R23")
+
+
+def in_office(network: Network) -> frozenset[str]:
+    return frozenset(one.id for one in network.coordinators if one.status in IN_OFFICE)
 
 
 def number_members(register: Register, known: Mapping[MemberId, MemberNumber], given: int = 0) -> Register:

@@ -32,6 +32,19 @@ from klaroen.core.calls import (
     VerifyAudit,
 )
 from klaroen.core.evaluation import EvaluationPage
+from klaroen.core.upkeep import (
+    ChangePage,
+    ChangeView,
+    ErasedView,
+    EraseMember,
+    ExportMember,
+    KeyView,
+    ListChanges,
+    PersonView,
+    RestoreVersion,
+    RotateKey,
+    VersionView,
+)
 from klaroen.core.views import AuditPage, AuditRow, AuditView, TokenView
 
 Run = tuple[int, str, str]
@@ -73,7 +86,8 @@ def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
 COMMANDS = [
     *("serve", "edge", "dispatch", "demo", "evaluate", "config check"),
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
-    *(f"register {verb}" for verb in ("import", "check", "export")),
+    *(f"register {verb}" for verb in ("import", "check", "export", "versions", "restore", "changes", "rotate-key")),
+    *(f"member {verb}" for verb in ("export", "erase")),
     *(f"audit {verb}" for verb in ("verify", "export")),
     *(
         f"alert {verb}"
@@ -586,3 +600,32 @@ def test_an_installation_without_a_laboratory_says_so(terminal: Terminal, monkey
     """One that only serves may leave it out."""
     monkeypatch.setattr(laboratory, "find_spec", lambda _: None)
     assert terminal.run("demo")[0] == 1
+
+
+def test_versions_of_the_register_are_listed_restored_and_sealed_anew(terminal: Terminal, asked: Asked) -> None:
+    asked.answer = (VersionView(1, "2026-11-26T17:00:00.000Z", "command line", "import"),)
+    listed = terminal.json("register", "versions")[1]["versions"]
+    assert (1, "import") == (listed[0]["version"], listed[0]["what"])
+    assert "command line" in terminal.run("register", "versions")[1]
+    asked.answer = ImportedView(1, 2, 3, 4)
+    restored = terminal.run("register", "restore", "1", "--allow-removal", "9")
+    assert (0, "1 zones, 2 networks, 3 members, 4 memberships.\n", "") == restored
+    asked.answer = KeyView(2, 1_000)
+    assert (0, "Key 2 seals the register: 1000 rows sealed anew.\n", "") == terminal.run("register", "rotate-key")
+    asked.answer = ChangePage((ChangeView(2, None, "BIN-0001", "plan", None),))
+    assert "plan" == terminal.json("register", "changes")[1]["changes"][0]["what"]
+    terminal.run("register", "changes", "--reported", "2")
+    assert [RestoreVersion(1, 9), RotateKey(), ListChanges(), ListChanges(2)] == asked.questions[2:]
+
+
+def test_a_person_s_data_are_exported_and_erased(terminal: Terminal, asked: Asked) -> None:
+    """An erasure says so where the store's log still holds something."""
+    asked.answer = PersonView("M1", 0, (), (), ())
+    code, person = terminal.json("member", "export", "M1")
+    assert (0, "M1", []) == (code, person["member"], person["alerts"])
+    assert json.loads(terminal.run("member", "export", "M1")[1]) == person
+    asked.answer = ErasedView("M1", 2, 0, 1, log_emptied=True)
+    assert "M1 is erased: 2 versions of the person" in terminal.run("member", "erase", "M1")[1]
+    asked.answer = ErasedView("M1", 2, 0, 1, log_emptied=False)
+    assert "Erase again later" in terminal.run("member", "erase", "M1")[1]
+    assert [ExportMember("M1"), EraseMember("M1")] == asked.questions[1:3]

@@ -1,12 +1,13 @@
 """What an import makes of the register that is there."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import MemberId, MemberNumber
-from klaroen.register.merge import merge, number_members, refuse_removal
+from klaroen.register.merge import merge, number_members, refuse_headless, refuse_removal
 from klaroen.register.model import Register
 
 Entry = dict[str, object]
@@ -84,3 +85,16 @@ def test_nobody_inherits_a_number(current: Register) -> None:
     """Also the highest number stays its member's for life: an alert that names it must not reach somebody else."""
     numbered = number_members(current, {MemberId("M1"): MemberNumber(0)}, 3)
     assert {"M1": 0, "M2": 3, "M3": 4} == {member.id: member.number for member in numbered.members}
+
+
+def test_R23_an_import_leaves_no_network_without_a_coordinator_in_office(read: Read, network: Entry) -> None:
+    """Unless it had none before: that is a finding, and no fault."""
+    relieved = [{"id": "K1", "name": "C", "status": "relieved"}]
+    after = read(networks=json.dumps(network | {"coordinators": relieved}).encode())
+    with pytest.raises(InputError, match="leave BIN-0001 without a coordinator in office") as caught:
+        refuse_headless(read(), after)
+    assert "R23" == caught.value.problem.rule
+    refuse_headless(None, after)
+    refuse_headless(after, after)
+    temporary = [*relieved, {"id": "K2", "name": "D", "status": "temporary"}]
+    refuse_headless(read(), read(networks=json.dumps(network | {"coordinators": temporary}).encode()))
