@@ -274,6 +274,9 @@ def test_a_snapshot_hides_the_rows_that_it_folds(world: World) -> None:
     batches, journal = world.store.history(AlertId("A"))
     assert [row.batch.id for row in batches] == [1, 2]
     assert [row[1] for row in journal] == [b"a", b"b", b"c", b"d", b"e"]
+    for number, entries in ((1, [b"a", b"c", b"e"]), (2, [b"b", b"d"])):
+        assert (batches[number - 1], entries) == world.store.batch(BatchId(number))
+    assert world.store.batch(BatchId(3)) is None
 
 
 def test_two_entries_of_one_batch_in_one_commit(world: World) -> None:
@@ -327,6 +330,7 @@ def test_orphans_wait_until_they_match(world: World) -> None:
     numbers = [transact(world.store, partial(world.store.put_orphan, orphan)) for orphan in orphans]
     world.reopen()
     assert list(zip(numbers, orphans, strict=True)) == world.store.standing().orphans
+    assert world.store.oldest_orphan() == 5
     world.append(matched=(numbers[1],))
     assert world.store.standing().orphans == [(numbers[0], orphans[0])]
     assert transact(world.store, partial(world.store.put_orphan, orphans[1])) > numbers[1], "no number comes back"

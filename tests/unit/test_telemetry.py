@@ -35,6 +35,8 @@ PROMISED_OF_DISPATCH = {
     "klaroen_alerts_active",
     "klaroen_queue_deliveries",
     "klaroen_oldest_pending_seconds",
+    "klaroen_audit_findings",
+    "klaroen_audit_seconds",
     "klaroen_inbox_seconds",
     "klaroen_carrier_up",
     "klaroen_carrier_breaker",
@@ -118,6 +120,8 @@ def full_depths() -> Depths:
         inbox_s=0.25,
         orphan_receipts=3,
         disk_free_bytes=10**9,
+        findings={"fold": 2},
+        audit_s=1.5,
     )
 
 
@@ -136,6 +140,8 @@ def test_depths_are_read_when_somebody_scrapes(settings: Settings) -> None:
         'klaroen_carrier_breaker{carrier="a"} 2.0',
         'klaroen_carrier_condition{carrier="a",state="slow"} 1.0',
         'klaroen_carrier_window_used{carrier="a"} 7.0',
+        'klaroen_audit_findings{rule="fold"} 2.0',
+        "klaroen_audit_seconds 1.5",
         "klaroen_inbox_seconds 0.25",
         "klaroen_orphan_receipts 3.0",
         "klaroen_disk_free_bytes 1e+09",

@@ -4,6 +4,7 @@ Law: drills are counted as alerts and deliveries of mode `drill`, and never as a
 """
 
 import shutil
+from collections import Counter
 from typing import Final
 
 import structlog
@@ -113,4 +114,6 @@ def depths(desk: Desk) -> Depths:
     inbox_s = (now - desk.backlog[0].at) / 1000 if desk.backlog else 0.0
     orphans = sum(len(rows) for station in desk.stations.values() for rows in station.orphans.values())
     free = shutil.disk_usage(desk.settings.data_dir).free
-    return Depths(lanes, carriers, inbox_s, orphans, free, desk.without_feedback)
+    findings = Counter(check for check, _ in desk.findings)
+    audit_s = (now - desk.audited_at) / 1000
+    return Depths(lanes, carriers, inbox_s, orphans, free, findings, audit_s, desk.without_feedback)

@@ -26,6 +26,7 @@ from klaroen.core.model import (
 from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, local_date, version_at
 from klaroen.core.ports import Clock, Recorder, Speaker
 from klaroen.core.records import References, Store
+from klaroen.core.selfaudit import Check
 from klaroen.core.snapshot import Snapshot
 from klaroen.dispatch.agenda import Agenda
 from klaroen.dispatch.bell import Bell
@@ -100,6 +101,9 @@ class Desk:
         self.succession = trio.Lock()  # of who puts an alert in the place of others, up to the commit
         self.changed: set[AlertId] = set()
         """Alerts whose status is to be pushed."""
+        self.findings: dict[tuple[Check, str], str] = {}
+        """What does not add up, by check and subject: the auditor's."""
+        self.audited_at: Instant = clock.now()
         self.store_works = True
         self.draining = False
         self.feed_bell = Bell()

@@ -143,6 +143,11 @@ class OpenAlert:
             )
         return content
 
+    @property
+    def contents(self) -> Collection[Content]:
+        """What has been made to be handed over."""
+        return self._contents.values()
+
     def call_waits(self, batch: Batch, *, keyed: bool = False) -> Waits:
         """Return how long a call of this batch is waited for; a `keyed` carrier rings nobody a second time."""
         steps, clip_s = self.steps, 0.0

@@ -19,6 +19,7 @@ import trio
 from klaroen.core.intake import LIFE_S_MAX
 from klaroen.core.model import CALL_CHANNELS, Language
 from klaroen.dispatch import counting
+from klaroen.dispatch.auditor import Auditor
 from klaroen.dispatch.central import open_central
 from klaroen.dispatch.clock import SystemClock
 from klaroen.dispatch.closing import close_forever
@@ -135,6 +136,7 @@ def start_work(nursery: trio.Nursery, desk: Desk, counter: Counter) -> None:
     nursery.start_soon(close_forever, desk)
     nursery.start_soon(keep_time, desk)
     nursery.start_soon(sweep_forever, desk)
+    nursery.start_soon(Auditor(desk).run)
     nursery.start_soon(counter.push_forever)
 
 

@@ -180,7 +180,11 @@ def readiness(desk: Desk) -> Readiness:
         stations = [one for one in desk.stations.values() if channel in one.channels]
         if not any(one.link_up or one.pace.breaker != "closed" for one in stations):
             missing.append(f"no carrier for {channel} is up")
-    return Readiness(not missing and not desk.draining, desk.draining, "; ".join(missing) or "ready")
+    ready = not missing and not desk.draining
+    words = "; ".join(missing) or "ready"
+    if checks := sorted({check for check, _ in desk.findings}):
+        words += f"; does not add up, see the log: {', '.join(checks)}"
+    return Readiness(ready, desk.draining, words)
 
 
 async def _chunks(stream: trio.SocketStream) -> AsyncIterator[bytes]:

@@ -101,10 +101,13 @@ OPEN_JOURNAL: Final = f"""
 {_JOURNAL} JOIN alert ON alert.id = batch.alert
 WHERE final IS NULL AND journal.id > folded ORDER BY journal.id"""
 JOURNAL: Final = f"{_JOURNAL} WHERE batch.alert = ? ORDER BY journal.id"
+BATCH: Final = f"{_BATCH} WHERE batch.id = ?"
+BATCH_JOURNAL: Final = "SELECT entry FROM journal WHERE batch = ? ORDER BY id"
 LAST_JOURNAL: Final = "SELECT COALESCE(MAX(id), 0) FROM journal"
 
 INBOX: Final = "SELECT id, carrier, at, receipts FROM inbox ORDER BY id"
 ORPHANS: Final = "SELECT id, carrier, at, receipts FROM orphan ORDER BY id"
+OLDEST_ORPHAN: Final = "SELECT MIN(at) FROM orphan"
 LAST_BATCH: Final = "SELECT COALESCE(MAX(id), 0) FROM batch"
 LAST_RESTORED: Final = "SELECT value FROM meta WHERE name = 'restored'"
 LAST_INSTANT: Final = "SELECT value FROM meta WHERE name = 'last_instant'"

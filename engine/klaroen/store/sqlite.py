@@ -310,6 +310,16 @@ class SqliteStore:
             batches = [codec.batch_row(row) for row in reading.rows(sql.BATCHES, (alert,))]
             return batches, reading.rows(sql.JOURNAL, (alert,))
 
+    def batch(self, batch: BatchId) -> tuple[BatchRow, Sequence[bytes]] | None:
+        with self._readers.lend() as reading:
+            for row in reading.rows(sql.BATCH, (batch,)):
+                return codec.batch_row(row), [entry for (entry,) in reading.rows(sql.BATCH_JOURNAL, (batch,))]
+        return None
+
+    def oldest_orphan(self) -> Instant | None:
+        ((oldest,),) = self._rows(sql.OLDEST_ORPHAN)
+        return None if oldest is None else Instant(oldest)
+
     def references(self) -> Iterator[References]:
         after = -1
         while page := self._rows(sql.REFERENCES_AFTER, (after, sql.REFERENCES_PAGE)):

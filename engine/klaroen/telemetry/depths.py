@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from klaroen.core.health import CONDITIONS, Condition
 from klaroen.core.model import CLASSES, AlertClass, CarrierName
+from klaroen.core.selfaudit import CHECKS, Check
 
 Breaker = Literal["closed", "half_open", "open"]
 BREAKER: Final[Mapping[Breaker, int]] = {"closed": 0, "half_open": 1, "open": 2}
@@ -46,6 +47,10 @@ class Depths(Struct, frozen=True):
     """How long the oldest receipt has waited in the durable inbox."""
     orphan_receipts: int = 0
     disk_free_bytes: int = 0
+    findings: Mapping[Check, int] = {}
+    """What does not add up, by check."""
+    audit_s: float = 0.0
+    """Since the auditor looked last."""
     without_feedback: int = 0
     """Warm alerts that were over a day ago and have no follow-up (R18)."""
 
@@ -63,35 +68,9 @@ class DepthCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         depths = self._depths()
-        active = GaugeMetricFamily("klaroen_alerts_active", "Alerts not in a final state.", labels=["class"])
-        queue = GaugeMetricFamily(
-            "klaroen_queue_deliveries", "Deliveries in batches of this state.", labels=["class", "state"]
-        )
-        oldest = GaugeMetricFamily(
-            "klaroen_oldest_pending_seconds", "How long the oldest due delivery waits.", labels=["class"]
-        )
-        for alert_class in CLASSES:
-            lane = depths.lanes.get(alert_class, LaneDepth())
-            active.add_metric([alert_class], lane.alerts_active)
-            oldest.add_metric([alert_class], lane.oldest_pending_s)
-            for state in ("ready", "leased", "proving"):
-                queue.add_metric([alert_class, state], lane.deliveries.get(state, 0))
-        yield from (active, queue, oldest)
-        up = GaugeMetricFamily("klaroen_carrier_up", "1 while the carrier's link is up.", labels=["carrier"])
-        breaker = GaugeMetricFamily("klaroen_carrier_breaker", "0 closed, 1 half open, 2 open.", labels=["carrier"])
-        ails = GaugeMetricFamily(
-            "klaroen_carrier_condition", "1 for how the carrier does its work.", labels=["carrier", "state"]
-        )
-        used = GaugeMetricFamily("klaroen_carrier_window_used", "Submissions without an answer.", labels=["carrier"])
-        lines = GaugeMetricFamily("klaroen_lines_used", "Calls that are up.", labels=["carrier"])
-        for name, carrier in depths.carriers.items():
-            lines.add_metric([name], carrier.lines_used)
-            up.add_metric([name], int(carrier.up))
-            breaker.add_metric([name], BREAKER[carrier.breaker])
-            for condition in CONDITIONS:
-                ails.add_metric([name, condition], int(carrier.condition == condition))
-            used.add_metric([name], carrier.window_used)
-        yield from (up, breaker, ails, used, lines)
+        yield from _lanes(depths)
+        yield from _carriers(depths)
+        yield from _audit(depths)
         yield GaugeMetricFamily("klaroen_inbox_seconds", "How long the oldest receipt waits.", value=depths.inbox_s)
         yield GaugeMetricFamily(
             "klaroen_orphan_receipts", "Receipts that match no attempt yet.", value=depths.orphan_receipts
@@ -104,3 +83,46 @@ class DepthCollector(Collector):
         yield GaugeMetricFamily(
             "klaroen_disk_free_bytes", "Free on the data directory's disk.", value=depths.disk_free_bytes
         )
+
+
+def _lanes(depths: Depths) -> Iterator[GaugeMetricFamily]:
+    active = GaugeMetricFamily("klaroen_alerts_active", "Alerts not in a final state.", labels=["class"])
+    queue = GaugeMetricFamily(
+        "klaroen_queue_deliveries", "Deliveries in batches of this state.", labels=["class", "state"]
+    )
+    oldest = GaugeMetricFamily(
+        "klaroen_oldest_pending_seconds", "How long the oldest due delivery waits.", labels=["class"]
+    )
+    for alert_class in CLASSES:
+        lane = depths.lanes.get(alert_class, LaneDepth())
+        active.add_metric([alert_class], lane.alerts_active)
+        oldest.add_metric([alert_class], lane.oldest_pending_s)
+        for state in ("ready", "leased", "proving"):
+            queue.add_metric([alert_class, state], lane.deliveries.get(state, 0))
+    yield from (active, queue, oldest)
+
+
+def _carriers(depths: Depths) -> Iterator[GaugeMetricFamily]:
+    up = GaugeMetricFamily("klaroen_carrier_up", "1 while the carrier's link is up.", labels=["carrier"])
+    breaker = GaugeMetricFamily("klaroen_carrier_breaker", "0 closed, 1 half open, 2 open.", labels=["carrier"])
+    ails = GaugeMetricFamily(
+        "klaroen_carrier_condition", "1 for how the carrier does its work.", labels=["carrier", "state"]
+    )
+    used = GaugeMetricFamily("klaroen_carrier_window_used", "Submissions without an answer.", labels=["carrier"])
+    lines = GaugeMetricFamily("klaroen_lines_used", "Calls that are up.", labels=["carrier"])
+    for name, carrier in depths.carriers.items():
+        lines.add_metric([name], carrier.lines_used)
+        up.add_metric([name], int(carrier.up))
+        breaker.add_metric([name], BREAKER[carrier.breaker])
+        for condition in CONDITIONS:
+            ails.add_metric([name, condition], int(carrier.condition == condition))
+        used.add_metric([name], carrier.window_used)
+    yield from (up, breaker, ails, used, lines)
+
+
+def _audit(depths: Depths) -> Iterator[GaugeMetricFamily]:
+    findings = GaugeMetricFamily("klaroen_audit_findings", "What does not add up, by check.", labels=["rule"])
+    for check in CHECKS:
+        findings.add_metric([check], depths.findings.get(check, 0))
+    yield findings
+    yield GaugeMetricFamily("klaroen_audit_seconds", "Since the auditor looked last.", value=depths.audit_s)
