@@ -102,19 +102,15 @@ class Desk:
         self.changed: set[AlertId] = set()
         """Alerts whose status is to be pushed."""
         self.findings: dict[tuple[Check, str], str] = {}
-        """What does not add up, by check and subject: the auditor's."""
         self.audited_at: Instant = clock.now()
-        self.store_works = True
-        self.draining = False
-        self.feed_bell = Bell()
-        self.commit_bell = Bell()
+        """What does not add up, by check and subject; when the auditor looked last."""
+        self.store_works, self.draining = True, False
+        self.feed_bell, self.commit_bell = Bell(), Bell()
         self.commits = trio.lowlevel.ParkingLot()
         """Who waits for the next commit."""
         self.gathered = self.committed = 0
         """Commits that were begun, and those of them that are durable: one at most is under way."""
-        self.drain_bell = Bell()
-        self.timer_bell = Bell()
-        self.push_bell = Bell()
+        self.drain_bell, self.timer_bell, self.push_bell = Bell(), Bell(), Bell()
         self.backlog: deque[Backlog] = deque()
         """Durable receipts that are not drained."""
         self.orphans: list[tuple[Station, list[Kept]]] = []
