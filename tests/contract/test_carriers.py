@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tests.fakes.asterisk import PASSWORD, USER, AsteriskPeer
 from tests.fakes.carrier_peers import GenericPeer, HttpGatewayPeer, KannelPeer, SimPeer, SmscPeer
 from tests.fakes.graph import PHONE_ID, TEMPLATE, GraphPeer
+from tests.fakes.loopback import LOOPBACK_S
 from tests.fakes.sip_callee import SipPeer
 from tests.fakes.smtp_peer import SmtpPeer
 from tests.fakes.twilio import SID, TOKEN, TwilioPeer
@@ -186,6 +187,8 @@ async def test_carrier(
     autojump_clock: MockClock,
 ) -> None:
     """One promise, in the check's own words, by one carrier."""
+    if make is sip:
+        autojump_clock.autojump_threshold = LOOPBACK_S  # its sockets are real
     build, peer = make(nursery, tmp_path)
     channels: dict[object, Channel] = {
         sim_calls: "tts",
