@@ -31,7 +31,8 @@ def test_a_backup_in_mid_alert_is_restored_elsewhere(tmp_path: Path) -> None:
         alert = post(rig)["id"]
         until(lambda: out_of_hands(status_of(rig, alert)) > 20, "the alert is under way")
         told = json.loads(rig.command("backup", str(tmp_path / "backup"), "--keys", str(tmp_path / "safe"), "--json"))
-        assert told["with_keys"]
+        assert (told["with_keys"], told["left_out"]) == (True, []), "a list for everything that a data directory holds"
+        assert "keys/register.keys" in told["keys"]
         assert rig.is_ready(), "it goes on meanwhile"
         before = status_of(rig, alert)
         until(lambda: out_of_hands(status_of(rig, alert)) > out_of_hands(before) + 20, "more has left since")

@@ -38,6 +38,7 @@ def backup(directory: Path, *, keys: Path | None = None, context: Here) -> None:
         "directory": str(directory),
         "files": len(manifest.files),
         "keys": sorted(manifest.keys),
+        "left_out": list(manifest.left_out),
         "with_keys": keys is not None,
         "schema": manifest.schema,
         "took_s": took_s,
