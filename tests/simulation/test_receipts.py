@@ -6,13 +6,15 @@ from tests.simulation.audit import audit
 from tests.simulation.world import GRACE_S, SMS_S, TEXT_ONLY, network, sheets
 
 from klaroen.core import calls
-from klaroen.core.model import AlertId
+from klaroen.core.model import AlertId, Instant
 from klaroen.core.ports import Receipt, Unknown
 from klaroen.core.sheet import NEVER
 from klaroen.core.views import AcceptedView
+from klaroen.dispatch.closing import forget_closed
 from klaroen.dispatch.settle import find
 from klaroen.testing.deeds import PROVED, UNPROVED, Deed, Proof
 from klaroen.testing.far_end import FarEnd
+from klaroen.testing.rig import TrioClock
 
 ONE_STEP = {"networks": [network(1, TEXT_ONLY)], "members": 10}
 TWO_PARTS = {"content": {"nl": {"text": "x" * 200}}}
@@ -115,6 +117,18 @@ async def test_proof_after_the_end_of_one_that_was_never_answered(autojump_clock
         await trio.sleep(45)
         assert 10 == (await world.status(sent.id)).reached
         audit(world, sent.id)
+
+
+async def test_carrier_ids_are_forgotten_after_four_days(autojump_clock, world_of) -> None:
+    """In memory as in the store: a process that runs for weeks holds no more of what is over than one that starts."""
+    alpha = FarEnd("alpha", PROVED)
+    async with world_of(alpha, calls=None, **ONE_STEP).running() as world:
+        sent = await world.send()
+        await world.over(sent.id)
+        assert 1 == len(world.desk.closed[alpha.name])
+        world.desk.clock = TrioClock(Instant(world.clock.now() + 4 * 86_400_000 + 1))
+        forget_closed(world.desk)
+        assert not world.desk.closed[alpha.name]
 
 
 async def test_proof_that_a_crash_left_in_the_inbox_of_an_alert_that_was_over_but_for_its_account(

@@ -7,6 +7,7 @@ is in the store alone.
 import hashlib
 from array import array
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,7 +17,7 @@ from klaroen.core import audit, journal
 from klaroen.core.account import STATES, Account
 from klaroen.core.audience import Audience
 from klaroen.core.ids import attempt_ids
-from klaroen.core.model import AlertId, AlertState, CarrierName
+from klaroen.core.model import AlertId, AlertState, CarrierName, Instant
 from klaroen.core.records import BatchRow, References
 from klaroen.core.sheet import WHOLE, Sheet
 from klaroen.core.state import PROOFS, UNKNOWN
@@ -27,6 +28,7 @@ from klaroen.dispatch.kept import Kept, Orphan, OrphanRow
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
+from klaroen.store.sweep import CARRIER_IDS_KEPT_MS
 
 HASH_BYTES: Final = 8
 
@@ -71,7 +73,7 @@ async def close(desk: Desk, opened: OpenAlert) -> None:
         found = references_of(desk, page)
         if found is not None:
             references.append(found)
-            desk.closed.setdefault(found.carrier, []).append(found)
+            remember(desk, found)
         forget(page)
         await trio.lowlevel.checkpoint()
     for station in desk.all_stations():
@@ -161,7 +163,7 @@ def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int) -
             settle.apply(desk, *answered, one, desk.clock.now())
             orphan.match(desk)
             continue
-        found = find_closed(desk.closed.get(station.name, ()), one)
+        found = find_closed(desk.closed.get(station.name, deque()), one)
         if found is not None:
             desk.late.append((found[0], found[1], orphan))
             desk.over_bell.ring()
@@ -169,7 +171,20 @@ def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int) -
             station.hold(orphan)
 
 
-def find_closed(closed: Sequence[References], one: Kept) -> tuple[References, int] | None:
+def remember(desk: Desk, references: References) -> None:
+    """Keep the carrier ids of a closed batch for late proof."""
+    desk.closed.setdefault(references.carrier, deque()).append((desk.clock.now(), references))
+
+
+def forget_closed(desk: Desk) -> None:
+    """Forget those that are too old for any carrier to speak of, as the store does."""
+    before = desk.clock.now() - CARRIER_IDS_KEPT_MS
+    for closed in desk.closed.values():
+        while closed and closed[0][0] < before:
+            closed.popleft()
+
+
+def find_closed(closed: deque[tuple[Instant, References]], one: Kept) -> tuple[References, int] | None:
     """Return the closed batch and the row (index << 8 | part) that a receipt speaks of."""
     adrift = None
     if one.reference is not None and one.address is not None:
@@ -178,7 +193,7 @@ def find_closed(closed: Sequence[References], one: Kept) -> tuple[References, in
         if name is None:
             continue
         digest = hash_ref(name)
-        for references in reversed(closed):
+        for _, references in reversed(closed):
             hashes = references.hashes
             place = bisect_left(range(len(hashes) // 8), digest, key=lambda i: hashes[i * 8 : i * 8 + 8])
             if hashes[place * 8 : place * 8 + 8] == digest:

@@ -118,8 +118,8 @@ class Desk:
         self.over: deque[OpenAlert] = deque()
         """Alerts whose account is to be closed."""
         self.over_bell = Bell()
-        self.closed: dict[CarrierName, list[References]] = {}
-        """Carrier ids of closed alerts' batches, for late receipts."""
+        self.closed: dict[CarrierName, deque[tuple[Instant, References]]] = {}
+        """Carrier ids of closed alerts' batches, for late receipts, and since when they are kept."""
         self.late: deque[tuple[References, int, Orphan]] = deque()
 
     @property

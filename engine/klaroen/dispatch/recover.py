@@ -50,7 +50,7 @@ def recover(desk: Desk, standing: Standing) -> None:
     """Build every open alert, and settle what a crash has left in doubt."""
     desk.last_batch = standing.last_batch
     for references in desk.store.references():
-        desk.closed.setdefault(references.carrier, []).append(references)
+        closing.remember(desk, references)
     tails: dict[BatchId, list[bytes]] = defaultdict(list)
     for batch, blob in standing.journal:
         tails[batch].append(blob)

@@ -22,7 +22,7 @@ from klaroen.dispatch import counting
 from klaroen.dispatch.auditor import Auditor
 from klaroen.dispatch.central import open_central
 from klaroen.dispatch.clock import SystemClock
-from klaroen.dispatch.closing import close_forever
+from klaroen.dispatch.closing import close_forever, forget_closed
 from klaroen.dispatch.commit import commit_forever, drain_forever
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.feed import feed_forever
@@ -173,6 +173,7 @@ async def sweep_forever(desk: Desk) -> None:
     """Forget what is too old."""
     while True:
         await desk.insist(desk.store.sweep, desk.clock.now())
+        forget_closed(desk)
         desk.without_feedback = len(overdue(desk.store.books, desk.clock.now()))
         await trio.sleep(SWEEP_S)
 
