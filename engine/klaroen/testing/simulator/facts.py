@@ -68,6 +68,15 @@ class Load(Struct, frozen=True):
     lines: int | None
 
 
+class Share(Struct, frozen=True):
+    """What one carrier was handed in this life, and how much of it of one class while a higher one had work for it."""
+
+    behind: int
+    handed: int
+    floor: float
+    parts: int
+
+
 class Expanded(Struct, frozen=True):
     """One piece of an expansion: deliveries [first, end)."""
 

@@ -127,10 +127,8 @@ def under(spell: Spell, usual: Deed) -> Deed:
             return replace(_LYING, course=usual.course)
         case "refusing":
             return Deed(Refused("no route", "carrier"), copies=0, proofs=())
+        case "brownout" if usual.course:  # a trunk may be slow to ring; nobody talks for longer
+            return replace(usual, answer_s=usual.answer_s * SLOWER)
         case "brownout":
-            return replace(
-                usual,
-                answer_s=usual.answer_s * SLOWER,
-                proofs=tuple(replace(proof, after_s=proof.after_s * SLOWER) for proof in usual.proofs),
-                course=tuple((at_s * SLOWER, phase, seconds) for at_s, phase, seconds in usual.course),
-            )
+            later = tuple(replace(proof, after_s=proof.after_s * SLOWER) for proof in usual.proofs)
+            return replace(usual, answer_s=usual.answer_s * SLOWER, proofs=later)

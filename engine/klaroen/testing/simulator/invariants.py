@@ -19,6 +19,7 @@ from klaroen.testing.simulator.facts import (
     Load,
     Prior,
     Proved,
+    Share,
     Succession,
     Tallied,
 )
@@ -34,6 +35,11 @@ MAY_FLY: Final = frozenset({"accepted", "sending"})
 def nothing_accepted_is_lost(answered: Sequence[str], durable: Sequence[str]) -> bool:
     """Every alert that was answered with 202 is on disk, and stays there whatever dies."""
     return set(answered) <= set(durable)
+
+
+def what_was_written_is_read_again(read: object, written: object) -> bool:
+    """A restart finds every open batch as the last commit left it: its row, and the fold of snapshot and journal."""
+    return read == written
 
 
 def expansion_leaves_nobody_out(fact: Expanded) -> bool:
@@ -166,9 +172,9 @@ def no_carrier_above_its_lines(fact: Load) -> bool:
     return fact.lines is None or fact.calls_up < fact.lines
 
 
-def lanes_keep_their_order(ahead: int, behind: int, floor: float, slack: float) -> bool:
-    """While a higher class has work for a carrier, lower ones get no more than their floors of it."""
-    return behind <= floor * (ahead + behind) + slack
+def lanes_keep_their_order(fact: Share) -> bool:
+    """While a higher class has work for a carrier, a lower one gets no more than its floor of what that is handed."""
+    return fact.behind <= fact.floor * fact.handed + fact.parts + 1
 
 
 def nothing_of_ours_breaks(words: str) -> bool:

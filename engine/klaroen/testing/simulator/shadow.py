@@ -63,6 +63,13 @@ class AlertShadow:
         self.counts[state] += 1
 
 
+def standing_of(sheet: Sheet) -> tuple[object, ...]:
+    return (
+        bytes(sheet.states), bytes(sheet.fates), sheet.answered_ms.tolist(), sheet.proved_ms.tolist(),
+        sheet.sent, sheet.open, sheet.unanswered, tuple(sheet.refs), sorted(sheet.confirmed), dict(sheet.codes),
+    )  # fmt: skip
+
+
 class BatchShadow:
     """One batch: the fold of its journal, and its row."""
 
@@ -78,6 +85,11 @@ class BatchShadow:
         """Once it is claimed, by index."""
         self.left: set[int] = set()
         """Indexes that have left, as far ends saw it."""
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """What a restart reads of it."""
+        return (self.state, self.epoch, self.cursor, self.carrier, *standing_of(self.sheet))
 
     @property
     def in_doubt(self) -> int:

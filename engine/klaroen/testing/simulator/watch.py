@@ -5,7 +5,7 @@ Law: facts come from outside; a promise that is broken ends the world at once, w
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from klaroen.core.journal import REF_JOINT
 from klaroen.core.model import ADDRESS_KINDS, CALL_CHANNELS, AlertId, AttemptId, CarrierName, Instant
 from klaroen.core.ports import Answer, Call, Event, Receipt
 from klaroen.core.records import Entry, Standing
+from klaroen.core.sheet import Sheet
 from klaroen.core.state import HANDED_OVER, REACHED, fold_parts
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import read_kept
@@ -25,7 +26,8 @@ from klaroen.testing.simulator import invariants as promises
 from klaroen.testing.simulator.chronicle import Chronicle
 from klaroen.testing.simulator.facts import Closed, Covered, Ended, HandOver, Proved, Tallied
 from klaroen.testing.simulator.meter import Meter
-from klaroen.testing.simulator.shadow import BatchShadow, Shadow
+from klaroen.testing.simulator.queue import Turns
+from klaroen.testing.simulator.shadow import BatchShadow, Shadow, standing_of
 from klaroen.testing.simulator.tried import Tried, Words, join, prior_of, told_by
 from klaroen.testing.world import World
 
@@ -61,6 +63,7 @@ class Watch:
         self._last: dict[tuple[AlertId, int], Tried] = {}
         self._copies: dict[tuple[AlertId, int, str, str], int] = defaultdict(int)
         self._meters: dict[CarrierName, Meter] = {}
+        self._turns: dict[CarrierName, Turns] = {}
         self._world: World
         self._life = 0
         self._began_at = Instant(0)
@@ -78,6 +81,7 @@ class Watch:
         self.chronicle.tell("began", self._life, len(standing.alerts), len(standing.batches))
         for settings in world.settings.carrier:
             self._meters.setdefault(settings.name, Meter(settings.paced_per_s, settings.lines_max)).begin()
+        self._turns = {name: Turns() for name in world.desk.stations}
         outliving = {one.name for one in world.settings.carrier if one.lines_max and one.calls_outlive_us}
         for tried in self.tried.values():  # what the journal does not have, nobody knows any more
             sheet = tried.batch.sheet
@@ -89,6 +93,13 @@ class Watch:
             alert for alert, one in self.shadow.alerts.items() if one.final is not None
         ]
         demand(promises.nothing_accepted_is_lost, self.answered, durable)
+        tails = defaultdict[int, list[bytes]](list)
+        for batch, tail in standing.journal:
+            tails[batch].append(tail)
+        for row in standing.batches:
+            sheet = Sheet.thaw(row.batch, row.snapshot, tails[row.batch.id])
+            read = (row.state, row.epoch, row.cursor, row.carrier, *standing_of(sheet))
+            demand(promises.what_was_written_is_read_again, read, self.shadow.batches[row.batch.id].row)
         self._compare()
 
     # --- commits ----------------------------------------------------------------------------------------------------
@@ -99,9 +110,9 @@ class Watch:
             self._follow(method, args)
         most = self._world.settings.dispatch.unjournaled_max
         demand(promises.what_is_in_doubt_is_bounded, Covered(self.shadow.in_doubt, most))
-        whole = any(method == "append" for method, _ in writes)
+        entered = {entry.batch for method, args in writes if method == "append" for entry in cast(list[Entry], args[0])}
         amended = [args[0] for method, args in writes if method == "amend"]  # what is shown of them follows the write
-        self._compare(() if whole else self._desk.writing, amended)
+        self._compare([page for page in self._desk.writing if page.batch.id not in entered], amended)
 
     def _follow(self, method: str, args: Sequence[Any]) -> None:
         shadow = self.shadow
@@ -196,6 +207,8 @@ class Watch:
         if is_call and attempt not in meter.calls:
             demand(promises.no_carrier_above_its_lines, load)
             meter.calls.add(attempt)
+        station, lane = self._desk.stations[end.name], batch.batch.alert_class
+        demand(promises.lanes_keep_their_order, self._turns[end.name].book(self._desk, station, lane, parts, fact.at))
         meter.tokens -= parts
         meter.unanswered[attempt] = parts
         batch.left.add(index)
