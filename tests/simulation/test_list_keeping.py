@@ -78,7 +78,7 @@ async def test_R07_where_an_officer_keeps_the_list_no_coordinator_sees_it(autoju
         assert "R7" == caught.value.problem.rule
 
 
-async def test_R23_a_relieved_coordinator_loses_the_list_at_once(autojump_clock, world_of, tmp_path) -> None:
+async def test_R23_a_relieved_coordinator_loses_list_and_token_at_once(autojump_clock, world_of, tmp_path) -> None:
     relieved = (Coordinator("K1", "C", status="relieved"), Coordinator("K2", "D", status="temporary"))
     async with world_of(members=3, tokens=KEEPERS).running() as world:
         await listed(world, "K1")
@@ -88,8 +88,21 @@ async def test_R23_a_relieved_coordinator_loses_the_list_at_once(autojump_clock,
             file.write_bytes(content)
         with world.standing_still():
             await world.ask(ImportRegister(*map(str, files)), object, None)
+        with pytest.raises(InputError, match="token was revoked"):
+            await listed(world, "K1")
+        assert ("token_revoked", "command line", None) in told(world)
+        assert "K1" not in {one.name for one in world.desk.store.tokens()}
+
+
+async def test_R23_who_is_not_in_office_keeps_no_list(autojump_clock, world_of) -> None:
+    """Whatever token there is: one of a temporary coordinator is taken."""
+    people = (Coordinator("K1", "C", status="removed"), Coordinator("K2", "D", status="temporary"))
+    other = replace(COORDINATOR, name="token of K2", coordinator="K2")
+    world = world_of(networks=[network(1, coordinators=people)], members=3, tokens=(*KEEPERS, other))
+    async with world.running():
         with pytest.raises(InputError, match="coordinators in office"):
             await listed(world, "K1")
+        assert 3 == len((await listed(world, "token of K2")).items)
 
 
 async def test_R04_who_is_put_on_the_list_is_warned_from_then_on(autojump_clock, world_of) -> None:

@@ -29,7 +29,7 @@ async def serve(store: Store, book: Book, write: Writes, now: Instant, question:
     """Raises InputError, RegisterFaults."""
     match question:
         case calls.ImportRegister():
-            return await versions.import_register(book, write, question, now, desk)
+            return await versions.import_register(store, book, write, question, now, desk)
         case calls.CheckRegister():
             return await trio.to_thread.run_sync(findings, book, now)
         case calls.ExportRegister(directory):
@@ -41,7 +41,7 @@ async def serve(store: Store, book: Book, write: Writes, now: Instant, question:
         case upkeep.RotateKey():
             return await rekeying.rotate_key(store, book, write, now, desk)
         case _:
-            return await versions.answer(book, write, question, now, desk)
+            return await versions.answer(store, book, write, question, now, desk)
 
 
 def register_of(book: Book) -> Register:

@@ -19,6 +19,7 @@ from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.evaluating import evaluate_places
 from klaroen.dispatch.officers import Writes
+from klaroen.dispatch.retiring import reload_tokens
 from klaroen.register.book import Book
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -44,12 +45,12 @@ async def serve(
             if any(one.name == token.name for one in store.tokens()):
                 raise InputError("invalid", "A token of that name exists.", at="$.name")
             await write(store.put_token, token, audit.token_made(token))
-            _reload_tokens(store, desk)
+            reload_tokens(store, desk)
             return None
         case calls.RevokeToken(name):
             if not await write(store.revoke_token, name, audit.token_revoked(name, now)):
                 raise InputError("not-found", "There is no token of that name.")
-            _reload_tokens(store, desk)
+            reload_tokens(store, desk)
             return None
         case calls.ListTokens():
             return [token_view(token) for token in store.tokens()]
@@ -65,13 +66,6 @@ async def serve(
     if isinstance(question, registry.Question):
         return await registry.serve(store, book, write, now, question, desk)
     raise InputError("not-allowed", "That is asked over HTTP, with a token.")
-
-
-def _reload_tokens(store: Store, desk: Desk | None) -> None:
-    if desk is not None:
-        desk.tokens = {token.name: token for token in store.tokens()}
-        desk.tokens_changed = True
-        desk.push_bell.ring()
 
 
 def token_view(token: Token) -> TokenView:

@@ -15,6 +15,7 @@ from klaroen.core import audit, calls, upkeep
 from klaroen.core.audit import Deed
 from klaroen.core.errors import InputError
 from klaroen.core.model import Instant, Member, MemberNumber
+from klaroen.core.records import Store
 from klaroen.core.register_rows import (
     Posting,
     RegisterRow,
@@ -30,6 +31,7 @@ from klaroen.dispatch.barring import enforce
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.leaving import active_in, bar_leavers
 from klaroen.dispatch.officers import Writes
+from klaroen.dispatch.retiring import retire
 from klaroen.register.book import Book
 from klaroen.register.difference import Relieved, postings, relieved, reportable
 from klaroen.register.export import export_register
@@ -87,11 +89,14 @@ def prepare(book: Book, before: Register, after: Register, now: Instant) -> Prep
     )
 
 
-async def put_in_force(book: Book, write: Writes, prepared: Prepared, made: RegisterVersion, desk: Desk | None) -> int:
+async def put_in_force(
+    store: Store, book: Book, write: Writes, prepared: Prepared, made: RegisterVersion, desk: Desk | None
+) -> int:
     """Write a version; it holds from the last of its writes on. Return how many deliveries it stopped."""
     await write(book.rows.discard, prepared.version - 1)
     for part in slices(prepared.postings):
         await write(book.rows.stage, part)
+    await retire(store, write, prepared.relieved, prepared.snapshot.networks, made.at, desk)
     await write(book.rows.enforce, made, prepared.changes, prepared.start, prepared.deed)
     return 0 if desk is None else take(desk, prepared.snapshot, [posting.row for posting in prepared.postings])
 
@@ -136,13 +141,13 @@ def post(rows: RegisterStore, found: Sequence[Posting], made: RegisterVersion, d
 
 
 async def import_register(
-    book: Book, write: Writes, question: calls.ImportRegister, now: Instant, desk: Desk | None
+    store: Store, book: Book, write: Writes, question: calls.ImportRegister, now: Instant, desk: Desk | None
 ) -> calls.ImportedView:
     """Raises RegisterFaults, InputError."""
     async with turn(desk):
         prepared, view = await trio.to_thread.run_sync(prepare_import, book, question, now)
         made = RegisterVersion(prepared.version, now, audit.COMMAND_LINE, "import")
-        await put_in_force(book, write, prepared, made, desk)
+        await put_in_force(store, book, write, prepared, made, desk)
     return view
 
 
@@ -150,6 +155,7 @@ async def import_register(
 
 
 async def answer(
+    store: Store,
     book: Book,
     write: Writes,
     question: upkeep.RestoreVersion | upkeep.ListVersions | upkeep.ListChanges,
@@ -160,7 +166,7 @@ async def answer(
     if isinstance(question, upkeep.ListVersions):
         return [VersionView(one.number, rfc3339(one.at), one.by, one.what) for one in book.rows.versions()]
     if isinstance(question, upkeep.RestoreVersion):
-        return await restore(book, write, question, now, desk)
+        return await restore(store, book, write, question, now, desk)
     if question.reported_until is not None:
         await write(book.rows.report, question.reported_until, now)
     return ChangePage(tuple(change_view(one) for one in book.rows.changes()))
@@ -171,13 +177,13 @@ def change_view(change: ReportableChange) -> ChangeView:
 
 
 async def restore(
-    book: Book, write: Writes, question: upkeep.RestoreVersion, now: Instant, desk: Desk | None
+    store: Store, book: Book, write: Writes, question: upkeep.RestoreVersion, now: Instant, desk: Desk | None
 ) -> calls.ImportedView:
     """Make an earlier version the next one. Raises InputError, as an import does."""
     async with turn(desk):
         prepared, view = await trio.to_thread.run_sync(prepare_restore, book, question, now)
         made = RegisterVersion(prepared.version, now, audit.COMMAND_LINE, "restore")
-        await put_in_force(book, write, prepared, made, desk)
+        await put_in_force(store, book, write, prepared, made, desk)
     return view
 
 
