@@ -6,17 +6,31 @@ A store joins the suite by an opener in `STORES`: a function of a directory, cal
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from msgspec.structs import replace
 
 from klaroen.core import audit
+from klaroen.core.audit import quieted
 from klaroen.core.books import Book, BookRow, Level, Place
-from klaroen.core.model import Alert, AlertId, Batch, BatchId, CarrierName, Instant, Step, Text, Token
+from klaroen.core.model import (
+    Alert,
+    AlertId,
+    Batch,
+    BatchId,
+    CarrierName,
+    Instant,
+    MemberId,
+    NetworkId,
+    Step,
+    Text,
+    Token,
+)
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, Entry, IdempotencyKey, Orphan, References
 from klaroen.core.register_rows import RegisterVersion
+from klaroen.core.replies import REPLIES_KEPT_MAX, Quiet, ReplyRow
 from klaroen.store import open_store
 from klaroen.store.writer import WritableStore, transact
 
@@ -646,3 +660,29 @@ def test_what_the_police_decide_is_kept_until_it_is_repealed(world: World) -> No
     transact(store, lambda: store.decree("halt", "BIN-0001", None, Instant(8), deed))
     assert ([], [b"grant"]) == (store.decrees("halt"), store.decrees("grant"))
     assert 2 == len(store.trail(0, 10))
+
+
+def test_R17_replies_are_kept_once_bounded_owed_once_and_forgotten(world: World) -> None:
+    """The first words of a member to an alert are owed an answer; a key never is; texts go, and counts stay."""
+    store, alert = world.store, AlertId("A1")
+
+    def row(member: str, text: str, kind: Any = "text") -> ReplyRow:
+        return ReplyRow(alert, MemberId(member), NetworkId("B1"), "sms", "nl", kind, Instant(1_000), text)
+
+    quiet = Quiet(MemberId("M1"), None, Instant(1_000), "reply")
+    first = [row("M1", "a"), row("M1", "b"), row("M1", "a"), row("M2", "3", "key")]
+    assert 3 == transact(store, lambda: store.replies.put(first, [(quiet, quieted(quiet))], Instant(1_000)))
+    assert [("M1", "a")] == [(one.row.member, one.row.text) for one in store.replies.owed(10)]
+    assert 1 == len(store.decrees("quiet"))
+    many = [row("M1", str(index)) for index in range(REPLIES_KEPT_MAX + 5)]
+    assert REPLIES_KEPT_MAX - 2 == transact(store, lambda: store.replies.put(many, [], Instant(1_001)))
+    transact(store, lambda: store.replies.answered([store.replies.owed(1)[0].id], Instant(1_002)))
+    assert [] == list(store.replies.owed(10))
+    (number, kept), *_ = store.replies.of(alert, 0, 10)
+    assert (row("M1", "a"), "b") == (kept, store.replies.of(alert, number, 1)[0][1].text)
+    assert REPLIES_KEPT_MAX + 1 == store.replies.count(alert)
+    assert 2 == transact(store, lambda: store.replies.forget(Instant(2_000), 2, Instant(3_000)))
+    transact(store, lambda: store.replies.forget(Instant(2_000), 100, Instant(3_000)))
+    assert 0 == transact(store, lambda: store.replies.forget(Instant(2_000), 100, Instant(3_000)))
+    assert {None} == {one.text for _, one in store.replies.of(alert, 0, 100)}
+    assert REPLIES_KEPT_MAX + 1 == store.replies.count(alert)

@@ -30,7 +30,7 @@ from klaroen.register.model import RegisterFaults
 from klaroen_adapters.http_wire import RemoteFaultError, ResponseReader
 from klaroen_adapters.mail.mail_report import read_report
 from klaroen_adapters.mail.smtp_reply import Replies, ReplyError
-from klaroen_adapters.sms import gateway, smpp_pdu
+from klaroen_adapters.sms import gateway, gateway_generic, smpp_pdu
 from klaroen_adapters.sms.smpp_receipt import ReceiptReader
 from klaroen_adapters.sms.smpp_session import Session
 from klaroen_adapters.sms.smpp_terms import make_terms
@@ -108,6 +108,8 @@ def run_http(octets: bytes) -> None:
 
 
 def run_gateway_receipts(octets: bytes) -> None:
+    with suppress(InputError):
+        gateway_generic.parse_replies(octets)
     gateway.parse_receipts("generic", "POST", b"", {}, octets)
 
 
@@ -148,6 +150,8 @@ def run_whatsapp(octets: bytes) -> None:
     assert not whatsapp_callback.authentic(b"secret", octets[:80].decode("latin-1"), octets)
     with suppress(InputError):
         whatsapp_callback.challenge_of(octets, b"t")
+    with suppress(InputError):
+        whatsapp_callback.parse_replies(octets, "1")
     whatsapp_callback.parse_receipts(octets, "1")
 
 
@@ -300,7 +304,7 @@ PARSERS: Mapping[str, Parser] = {
     "audio": Parser((), run_audio, (), (WAV, b"fLaC\0\0\0\x22", b"OggS\0\x02", b"ID3\x04\0\0\0\0\0\0\xff\xfb\x90\x64")),
     "http": Parser(("http_wire.ResponseReader.feed",), run_http, (RemoteFaultError,), (HTTP,)),
     "gateway-receipts": Parser(
-        ("sms.gateway.parse_receipts", "sms.gateway_generic.parse_receipts"),
+        ("sms.gateway.parse_receipts", "sms.gateway_generic.parse_receipts", "sms.gateway_generic.parse_replies"),
         run_gateway_receipts,
         (InputError,),
         (RECEIPTS,),
@@ -381,6 +385,7 @@ PARSERS: Mapping[str, Parser] = {
     "whatsapp": Parser(
         (
             "whatsapp.whatsapp_callback.parse_receipts",
+            "whatsapp.whatsapp_callback.parse_replies",
             "whatsapp.whatsapp_callback.authentic",
             "whatsapp.whatsapp_callback.challenge_of",
         ),

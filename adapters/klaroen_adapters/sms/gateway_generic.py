@@ -14,7 +14,7 @@ from msgspec.json import Decoder, Encoder
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import AttemptId, Instant
-from klaroen.core.ports import Answer, Envelope, Outcome, Receipt, Refused, Unknown
+from klaroen.core.ports import Answer, Envelope, Outcome, Receipt, Refused, Reply, Unknown
 from klaroen_adapters.sms import gateway_rules as rules
 
 # What a refusal condemns, by its code; of any other code we know only that this carrier will not take this message.
@@ -65,9 +65,16 @@ class _Receipt(Struct, frozen=True, gc=False):
     part: Annotated[int, Meta(ge=0, le=255)] | None = None
 
 
+class _Reply(Struct, frozen=True, gc=False, rename={"from_": "from"}):
+    from_: Annotated[str, Meta(pattern=r"^\+?[0-9]{3,20}\Z")]
+    text: Annotated[str, Meta(max_length=rules.TEXT_CHARACTERS_MAX)]
+
+
 _encoder: Final = Encoder()
 _answer_decoder: Final = Decoder(_Answer)
 _receipts_decoder: Final = Decoder(Annotated[list[_Receipt], Meta(max_length=rules.RECEIPTS_MAX)])
+
+_replies_decoder: Final = Decoder(Annotated[list[_Reply], Meta(max_length=rules.RECEIPTS_MAX)])
 
 
 def build(account: rules.Account, envelopes: Sequence[Envelope], now: Instant) -> rules.Request:
@@ -129,6 +136,15 @@ def parse_receipts(body: bytes) -> list[Receipt]:
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError("malformed", "not an array of at most 10,000 receipts in the shape of the contract") from error
     return [_receipt(index, item) for index, item in enumerate(items)]
+
+
+def parse_replies(body: bytes) -> list[Reply]:
+    """Return what handsets wrote, of one call. Raises InputError, which never quotes it."""
+    try:
+        items = _replies_decoder.decode(body)
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError("malformed", "not an array of at most 10,000 replies: from, text") from error
+    return [Reply(item.from_, item.text) for item in items]
 
 
 def _receipt(index: int, item: _Receipt) -> Receipt:

@@ -20,6 +20,8 @@ RECEIPTS_MAX: Final = 10_000
 """A call, as the contract promises."""
 REF_CHARACTERS_MAX: Final = 128
 """Twice the longest id that carriers are known to use (64); a longer one is not kept, our own key proves the rest."""
+TEXT_CHARACTERS_MAX: Final = 40_000
+"""Of a reply: 255 parts of an SMS."""
 CODE_CHARACTERS_MAX: Final = 64
 RETRY_AFTER_S_MAX: Final = 3600.0
 """No alert but a cold one outlives an hour; a carrier that asks for more is probed then."""

@@ -12,7 +12,7 @@ from typing import Final
 import trio
 
 from klaroen.core.errors import CarrierDownError
-from klaroen.core.ports import Clock, Emit, Envelope, Link, Receipt
+from klaroen.core.ports import Clock, Emit, Envelope, Link, Receipt, Reply
 from klaroen.settings import Smpp
 from klaroen_adapters.outlet import Outlet
 from klaroen_adapters.sms.smpp_content import Concatenations, Contents
@@ -105,12 +105,18 @@ class SmppCarrier:
 
     def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
         """Answer these receipts on the binds they came by; a bind that is gone will see them repeated."""
+        self._acknowledge([receipt.ticket for receipt in receipts], stored=stored)
+
+    def acknowledge_replies(self, replies: Sequence[Reply], *, stored: bool) -> None:
+        """Answer these in the same way."""
+        self._acknowledge([reply.ticket for reply in replies], stored=stored)
+
+    def _acknowledge(self, tickets: Sequence[object], *, stored: bool) -> None:
         session: Session | None = None
         response = 0
         sequences: list[int] = []
-        for receipt in receipts:
-            ticket = receipt.ticket
-            assert isinstance(ticket, Ticket), "a receipt is given back as it came"
+        for ticket in tickets:
+            assert isinstance(ticket, Ticket), "what came is given back as it came"
             if ticket.session is not session or ticket.response != response:
                 if session is not None:
                     session.acknowledge(response, sequences, stored=stored)

@@ -14,10 +14,11 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from klaroen.core.model import Instant
-from klaroen.core.ports import Accepted, Answer, Envelope, Event, Fault, Outcome, Receipt, Unknown, Unsent
+from klaroen.core.ports import Accepted, Answer, Envelope, Event, Fault, Outcome, Receipt, Reply, Unknown, Unsent
 from klaroen_adapters.sms import smpp_pdu as pdu
 from klaroen_adapters.sms.smpp_outbox import Chunk, Outbox
 from klaroen_adapters.sms.smpp_receipt import canonical, is_receipt
+from klaroen_adapters.sms.smpp_reply import read_reply
 from klaroen_adapters.sms.smpp_status import (
     CREDENTIALS,
     ESME_RALYBND,
@@ -271,18 +272,18 @@ class Session:
         self._faults["an unknown request"] += 1
         self._answer(pdu.encode(pdu.GENERIC_NACK, ESME_RINVCMDID, sequence))
 
-    def _on_deliver(self, frame: pdu.Frame, now: Instant) -> Receipt | None:  # noqa: ARG002
+    def _on_deliver(self, frame: pdu.Frame, now: Instant) -> Receipt | Reply | None:  # noqa: ARG002
         if self.state != "binding":
             arrival = self._read_arrival(frame[3], Ticket(self, pdu.DELIVER_SM_RESP, frame[2]))
             if arrival is not None:
                 return arrival
         return self._on_message(pdu.parse_deliver(frame[3]), pdu.DELIVER_SM_RESP, frame[2])
 
-    def _on_data(self, frame: pdu.Frame, now: Instant) -> Receipt | None:  # noqa: ARG002
+    def _on_data(self, frame: pdu.Frame, now: Instant) -> Receipt | Reply | None:  # noqa: ARG002
         return self._on_message(pdu.parse_data(frame[3]), pdu.DATA_SM_RESP, frame[2])
 
-    def _on_message(self, inbound: pdu.Inbound | None, response: int, sequence: int) -> Receipt | None:
-        """Return a receipt, to be acknowledged when it is stored; answer all else at once."""
+    def _on_message(self, inbound: pdu.Inbound | None, response: int, sequence: int) -> Receipt | Reply | None:
+        """Return a receipt or a reply, to be acknowledged when it is stored; answer all else at once."""
         if inbound is None:
             status, words = ESME_RX_R_APPN, "an unreadable message"
         elif self.state == "binding":
@@ -293,8 +294,10 @@ class Session:
                 return receipt
             status, words = ESME_ROK, "a receipt that names no message"
         else:
-            # Nothing here keeps a handset's words, and what is not kept is not acknowledged.
-            status, words = ESME_RX_R_APPN, "a message from a handset"
+            reply = read_reply(inbound, Ticket(self, response, sequence))
+            if reply is not None:
+                return reply
+            status, words = ESME_ROK, "a message from nobody"
         self._faults[words] += 1
         self._answer(pdu.encode_acknowledgements(response, status, (sequence,)))
         return None

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import Instant
-from klaroen.core.ports import Call, Receipt
+from klaroen.core.ports import Call, Receipt, Reply
 from klaroen_adapters.voice.twilio_codes import CALL_STATUSES, CALL_WORDS, MESSAGE_STATES, MESSAGE_WORDS, SIP_WORDS
 from klaroen_adapters.voice.twilio_mark import Mark
 from klaroen_adapters.voice.twilio_wire import Standing, seconds_of
@@ -162,6 +162,18 @@ def _why(fields: Mapping[str, str]) -> str:
     if _CODE.fullmatch(sip):
         return f"sip {sip}"
     return f"error {error}" if _CODE.fullmatch(error) else ""
+
+
+def read_text(form: Form) -> Reply:
+    """Return what a handset wrote to a number of ours.
+
+    Raises InputError.
+    """
+    fields = dict(form)
+    sender = fields.get("From", "")
+    if _HANDSET.fullmatch(sender) is None or "Body" not in fields:
+        raise InputError("malformed", "a message is From a number, and has a Body")
+    return Reply(sender, fields["Body"])
 
 
 def _sid(fields: Mapping[str, str], name: str) -> str:

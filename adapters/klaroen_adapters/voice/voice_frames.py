@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from klaroen.core.frames import FRAME_BYTES_MAX, UNREADABLE, FrameError
 from klaroen.core.model import AttemptId, CarrierName
-from klaroen.core.ports import Answer, Call, Event, Fault, Link, Receipt, Script
+from klaroen.core.ports import Answer, Call, Event, Fault, Link, Receipt, Reply, Script
 
 CALLS_MAX: Final = 1_000
 """In one frame: a batch."""
@@ -97,6 +97,8 @@ def pack(events: Sequence[Event]) -> Told:
                 told.faults.append(event)
             case Link():
                 link = event
+            case Reply():
+                raise AssertionError("nobody writes to a telephone call")
             case _:
                 assert_never(event)
     return msgspec.structs.replace(told, link=link) if link is not None else told

@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import AttemptId, Instant
-from klaroen.core.ports import Receipt
+from klaroen.core.ports import Receipt, Reply
 from klaroen_adapters.sms.gateway_rules import RECEIPTS_MAX, REF_CHARACTERS_MAX
 from klaroen_adapters.whatsapp.whatsapp_codes import STATES, words
 
@@ -40,6 +40,25 @@ class _Status(Struct):
     errors: Annotated[list[_Error], Meta(max_length=100)] = []
 
 
+class _Text(Struct):
+    body: str = ""
+    text: str = ""
+    title: str = ""
+
+
+class _Interactive(Struct):
+    button_reply: _Text | None = None
+    list_reply: _Text | None = None
+
+
+class _Message(Struct):
+    from_: Annotated[str, Meta(pattern=r"^[0-9]{5,20}\Z")] = msgspec.field(name="from")
+    type: Annotated[str, Meta(pattern=r"^[a-z_]{1,40}\Z")] = "text"
+    text: _Text | None = None
+    button: _Text | None = None
+    interactive: _Interactive | None = None
+
+
 class _Phone(Struct, frozen=True):
     phone_number_id: str = ""
 
@@ -47,6 +66,7 @@ class _Phone(Struct, frozen=True):
 class _Value(Struct):
     metadata: _Phone = _Phone()
     statuses: list[_Status] = []
+    messages: list[_Message] = []
 
 
 class _Change(Struct):
@@ -102,6 +122,24 @@ def parse_receipts(body: bytes, phone_id: str) -> list[Receipt]:
     if len(receipts) > RECEIPTS_MAX:
         raise InputError("malformed", f"more than {RECEIPTS_MAX} statuses")
     return receipts
+
+
+def parse_replies(body: bytes, phone_id: str) -> list[Reply]:
+    """Return what people wrote to our own number; of a picture or a voice message, that there was one (R25).
+
+    Raises InputError as `parse_receipts` does.
+    """
+    replies = [_reply(message) for value in _values(body, phone_id) for message in value.messages]
+    if len(replies) > RECEIPTS_MAX:
+        raise InputError("malformed", f"more than {RECEIPTS_MAX} messages")
+    return replies
+
+
+def _reply(message: _Message) -> Reply:
+    said = message.interactive
+    choices = (message.text, message.button, *((said.button_reply, said.list_reply) if said is not None else ()))
+    words = [one.body or one.text or one.title for one in choices if one is not None]
+    return Reply("+" + message.from_, next(filter(None, words), f"[{message.type}]"), "whatsapp")
 
 
 def _values(body: bytes, phone_id: str) -> Iterator[_Value]:

@@ -26,6 +26,7 @@ from klaroen.core.model import (
     Role,
     Token,
 )
+from klaroen.core.replies import Quiet
 
 What = Literal[
     "accepted",
@@ -50,6 +51,8 @@ What = Literal[
     "pin",
     "pin_revoked",
     "pin_unlocked",
+    "quiet",
+    "quiet_ended",
 ]
 COMMAND_LINE: Final = "command line"
 """Who acts there is whoever owns the data directory on that machine."""
@@ -259,6 +262,14 @@ def looked(
     """Return that members were shown to somebody (R7): so many, of this alert or network."""
     networks = () if network is None else (network,)
     return Deed("looked", at, token.name, role=token.role, alert=alert, networks=networks, members=count, member=member)
+
+
+def quieted(quiet: Quiet) -> Deed:
+    return Deed("quiet", quiet.at, f"member, by {quiet.by}", member=quiet.member)
+
+
+def quiet_ended(quiet: Quiet, token: Token, at: Instant) -> Deed:
+    return Deed("quiet_ended", at, token.name, role=token.role, member=quiet.member)
 
 
 def switched(token: Token, carrier: CarrierName, at: Instant, *, avoided: bool) -> Deed:

@@ -17,6 +17,7 @@ from klaroen.core.model import AlertId, CarrierName, Instant, Mode, Token
 from klaroen.core.pins import Pin
 from klaroen.core.policy import Verb
 from klaroen.core.ports import Call, Receipt
+from klaroen.core.replies import Correspondence, PutReplies
 from klaroen.core.upkeep import Keeping, Upkeep
 from klaroen.core.views import StatusView
 
@@ -240,7 +241,8 @@ class ExportRegister(Struct, frozen=True, tag=True):
 Question = (
     Submit | Forecast | FollowUp | Withdraw | ShowAlert | ShowContent | ListAlerts | CountNetworks
     | ListDeliveries | ShowDelivery
-    | Act | ListNetworks | ShowNetwork | Decree | ListCarriers | SwitchCarrier | PutReceipts | PutRecording
+    | Act | ListNetworks | ShowNetwork | Decree | Correspondence | ListCarriers | SwitchCarrier | PutReceipts
+    | PutReplies | PutRecording
     | CreateToken | ListTokens
     | RevokeToken | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
     | Upkeep | Keeping | CheckRegister | ExportRegister | Evaluate | VerifyAudit | ExportAudit

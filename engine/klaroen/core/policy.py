@@ -42,6 +42,8 @@ Action = Literal[
     "see_grants",
     "grant",
     "stop_network",
+    "see_replies",
+    "lift_quiet",
 ]
 
 Verb = Literal["pause", "resume", "cancel", "consent", "refuse", "approve"]
@@ -94,6 +96,8 @@ ACTIONS: Final = (
     ActionRow("grant", frozenset({"police"}), "R9", "art. 8 d"),
     ActionRow("stop_network", frozenset({"police"}), "R1", "art. 3"),
     ActionRow("put_recordings", SENDERS, "R8", "art. 8 d"),
+    ActionRow("see_replies", frozenset({"police"}), "R17", "art. 9 a"),
+    ActionRow("lift_quiet", frozenset({"police", "coordinator"}), "R17", "art. 9 a"),
     ActionRow("put_receipts", frozenset({"carrier"}), "R15", "art. 9 b"),
 )
 

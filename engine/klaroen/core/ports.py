@@ -10,7 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 from msgspec import Struct
 
 from klaroen.core.central import Prompt, Verdict
-from klaroen.core.model import AttemptId, CarrierName, ClipId, Content, Instant, Language, RecordingId
+from klaroen.core.model import AttemptId, CarrierName, Channel, ClipId, Content, Instant, Language, RecordingId
 from klaroen.core.recording import Recording
 
 # --- outcomes: what a carrier said at once (law 6) ------------------------------------------------------------------
@@ -110,7 +110,20 @@ class Fault(Struct, frozen=True, gc=False):
     count: int = 1
 
 
-Event = Answer | Receipt | Call | Link | Fault
+class Reply(Struct, frozen=True, gc=False):
+    """What somebody wrote back (R17). `address` as the carrier wrote it, E.164 with "+" where it can be told.
+
+    `ticket` is the carrier's own, given back in `acknowledge_replies`; it is never stored.
+    """
+
+    address: str
+    text: str
+    channel: Channel = "sms"
+    at: Instant | None = None
+    ticket: object = None
+
+
+Event = Answer | Receipt | Reply | Call | Link | Fault
 
 
 class Script(Struct, frozen=True, gc=False):
@@ -172,6 +185,14 @@ class CallListener(Protocol):
 
     async def hear(self, calls: Sequence[Call]) -> None:
         """Emit what is news of calls that stand; a callback may come again, late, or of a call that nobody knows."""
+
+
+@runtime_checkable
+class ReplyCarrier(Protocol):
+    """A carrier that brings what handsets write back, and wants to hear when it is durable."""
+
+    def acknowledge_replies(self, replies: Sequence[Reply], *, stored: bool) -> None:
+        """These are durable (say so to the carrier), or cannot be stored now (ask it to repeat them)."""
 
 
 Emit = Callable[[Sequence[Event]], Awaitable[None]]

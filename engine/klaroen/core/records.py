@@ -14,11 +14,12 @@ from klaroen.core.books import BookRow, Level, Place
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.register_rows import RegisterStore
+from klaroen.core.replies import Owed, Quiet, ReplyRow
 
 BatchState = Literal["ready", "leased", "proving", "done"]
 
 
-DecreeKind = Literal["grant", "halt"]
+DecreeKind = Literal["grant", "halt", "quiet"]
 
 
 class IdempotencyKey(Struct, frozen=True, gc=False):
@@ -131,6 +132,26 @@ class Books(Protocol):
         ...
 
 
+class Replies(Protocol):
+    """What members said back (R17): as all of the store, it writes within the writer's transaction."""
+
+    def put(self, rows: Iterable[ReplyRow], quiets: Iterable[tuple[Quiet, Deed]], now: Instant) -> int:
+        """Keep replies, and who wants no cold messages any more; return how many replies are new.
+
+        The first reply of a member to an alert is owed an answer, unless it is a key, which the call answers.
+        """
+        ...
+
+    def answered(self, ids: Iterable[int], now: Instant) -> None: ...
+    def forget(self, before: Instant, limit: int, now: Instant) -> int:
+        """Forget the words of replies older than that; return of how many."""
+        ...
+
+    def owed(self, limit: int) -> Sequence[Owed]: ...
+    def of(self, alert: AlertId, after: int, limit: int) -> Sequence[tuple[int, ReplyRow]]: ...
+    def count(self, alert: AlertId) -> int: ...
+
+
 class Store(Protocol):
     """Blocking, and bound to no event loop: one writer thread calls the writes, readers have connections of their own.
 
@@ -216,6 +237,8 @@ class Store(Protocol):
     # reads
     @property
     def books(self) -> Books: ...
+    @property
+    def replies(self) -> Replies: ...
     def trail(self, after: int, limit: int) -> Sequence[Link]:
         """Return entries of the audit trail, in order, from number `after` + 1 on."""
         ...

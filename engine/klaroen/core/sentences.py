@@ -42,5 +42,10 @@ def reply_of(alert: Alert, zone: Zone | None, language: Language) -> str | None:
     """Return the zone's sentence, or None where nothing may be added."""
     if alert.alert_class == "crisis":
         return None
+    return answer_of(zone, language)
+
+
+def answer_of(zone: Zone | None, language: Language) -> str:
+    """Return the zone's sentence to who wrote back: that answers a person, and adds nothing to any message."""
     own = None if zone is None else zone.reply.get(language)
     return own or REPLIES[language].format(number="101" if zone is None else zone.call_number)

@@ -29,6 +29,7 @@ from klaroen.dispatch.crowd import check_room
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import open_alert
 from klaroen.dispatch.open_alert import OpenAlert, sha256
+from klaroen.dispatch.quieting import left_out
 from klaroen.dispatch.subjects import Subject, find_subject
 
 RETRY_AFTER_S: Final = 2.0
@@ -143,7 +144,7 @@ async def _accept_beside(
         follows=following.alert if following is not None and not following.extends else None,
         extends=following.alert if following is not None and following.extends else None,
         expires_at=submit.expires_at or alert.expires_at,
-        warnings=submit.notes + warnings + alert.warnings,
+        warnings=submit.notes + warnings + left_out(desk, request, admitted.networks) + alert.warnings,
     )
     answer = _encode(accepted_view(alert, refused))
     record = IdempotencyKey(token.name, submit.key, submit.fingerprint)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from klaroen.core import follow_up
-from klaroen.core.audience import Audience, gather, territories
+from klaroen.core.audience import Audience, Region, gather, territories
 from klaroen.core.expand import Planner
 from klaroen.core.intake import AlertRequest
 from klaroen.core.model import AlertId, Instant, NetworkId
 from klaroen.core.plan import Offer
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.quieting import without_quiet
 
 
 class Following(NamedTuple):
@@ -33,10 +34,12 @@ def find_audience(
 ) -> tuple[Audience, Planner]:
     """Return everybody whom these networks' plans concern, and how their steps are chosen."""
     plans = desk.register.plans_at(now)
-    regions = desk.register.regions_of(networks)
+    regions: Sequence[Region] = desk.register.regions_of(networks)
     if following is not None:
         without = following.extends
         regions = [follow_up.narrowed(region, following.members, without=without) for region in regions]
+    if request.alert_class == "cold":
+        regions = without_quiet(desk, regions)
     audience = gather(
         desk.register.regions.kinds,
         regions,

@@ -23,6 +23,7 @@ from klaroen.dispatch.choice import fits, has_better, is_ours, may_try
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.leftovers import ground
 from klaroen.dispatch.page import Page
+from klaroen.dispatch.quieting import unwanted
 from klaroen.dispatch.scripts import clip_of, script_of
 from klaroen.dispatch.settle import settle_answers
 from klaroen.dispatch.station import ANSWER_MS, SLICE_MIN, Station
@@ -191,6 +192,10 @@ async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> No
         opened.state = "sending"
     if sheet.left == 0:
         station.held.pop(batch.alert, None)
+    if refused := unwanted(desk, station, page, envelopes):
+        out = {one.attempt for one in refused}
+        envelopes = [one for one in envelopes if one.attempt not in out]
+        settle_answers(desk, station, refused)
     try:
         await station.carrier.hand_over(envelopes)
     except CarrierDownError:

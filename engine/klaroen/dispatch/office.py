@@ -18,18 +18,23 @@ from klaroen.core.mandates import Decree
 from klaroen.core.model import Alert, AlertId, NetworkId, Token
 from klaroen.core.policy import demand
 from klaroen.core.ports import CallListener
+from klaroen.core.replies import Correspondence, PutReplies
 from klaroen.core.upkeep import Upkeep
 from klaroen.core.views import (
+    AlertPage,
     CarrierPage,
     CarrierView,
+    ContentView,
     DeliveryPage,
     DeliveryView,
     DeliveryWhyView,
+    NetworkCountsPage,
     NetworkPage,
     NetworkView,
     RecordingView,
+    StatusView,
 )
-from klaroen.dispatch import acting, decrees, fleet, listing, readings, rolls, upkeep
+from klaroen.dispatch import acting, decrees, fleet, letterbox, listing, readings, rolls, upkeep
 from klaroen.dispatch.accept import accept, unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.evaluating import evaluate_places
@@ -65,9 +70,8 @@ class Office:
         Raises InputError. A question without principal comes from the command line of this machine's operator.
         """
         desk = self._desk
-        if principal is None and isinstance(question, calls.PutReceipts):  # the edge has verified the signature
-            await self._receive(question)
-            return _encode(None)
+        if principal is None and isinstance(question, calls.PutReceipts | PutReplies):
+            return await self._brought(question)  # the edge has verified the signature
         if principal is None:
             return await rolls.answer(desk, question)
         token = desk.tokens.get(principal)
@@ -76,10 +80,9 @@ class Office:
         match question:
             case calls.Submit() | calls.FollowUp():
                 return await accept(desk, token, question)
-            case calls.PutReceipts():
+            case calls.PutReceipts() | PutReplies():
                 demand(token, "put_receipts")
-                await self._receive(question)
-                return _encode(None)
+                return await self._brought(question)
             case calls.PutRecording():
                 demand(token, "put_recordings")
                 return _encode(await self._record(token, question))
@@ -87,18 +90,32 @@ class Office:
                 return _encode(await acting.answer(desk, token, question))
             case calls.Forecast():
                 return _encode(await forecast(desk, token, question.request))
-            case calls.ShowAlert() | calls.ShowContent() | calls.ListAlerts():
-                return _encode(await listing.answer(desk, token, question))
-            case calls.CountNetworks():
-                subject = find_subject(desk, token, question.alert)
-                return _encode(readings.network_counts(subject.alert, subject.audience, subject.account))
+            case calls.ShowAlert() | calls.ShowContent() | calls.ListAlerts() | calls.CountNetworks():
+                return _encode(await self._counts(token, question))
             case calls.ListDeliveries() | calls.ShowDelivery():
                 return _encode(await self._read_deliveries(token, question))
             case calls.ListCarriers() | calls.SwitchCarrier():
                 return _encode(await self._carriers(token, question))
+        if isinstance(question, Correspondence):
+            return _encode(await letterbox.answer(desk, token, question))
         if isinstance(question, OfNetworks):
             return _encode(await self._networks(token, question))
         raise InputError("not-allowed", "Only the command line on this machine may ask that.")
+
+    async def _brought(self, question: calls.PutReceipts | PutReplies) -> bytes:
+        if isinstance(question, PutReplies):
+            await letterbox.put(self._desk, question)
+        else:
+            await self._receive(question)
+        return _encode(None)
+
+    async def _counts(
+        self, token: Token, question: calls.ShowAlert | calls.ShowContent | calls.ListAlerts | calls.CountNetworks
+    ) -> StatusView | ContentView | AlertPage | NetworkCountsPage:
+        if not isinstance(question, calls.CountNetworks):
+            return await listing.answer(self._desk, token, question)
+        subject = find_subject(self._desk, token, question.alert)
+        return readings.network_counts(subject.alert, subject.audience, subject.account)
 
     # --- deliveries -------------------------------------------------------------------------------------------------
 

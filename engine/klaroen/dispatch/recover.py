@@ -18,6 +18,7 @@ from klaroen.core.sheet import Sheet
 from klaroen.core.snapshot import Snapshot
 from klaroen.core.state import UNKNOWN
 from klaroen.dispatch import ability, barring, closing
+from klaroen.dispatch.answering import planner_of
 from klaroen.dispatch.decrees import watch_ends
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Backlog, read_kept
@@ -28,6 +29,7 @@ from klaroen.dispatch.lines import redial
 from klaroen.dispatch.mandates import Mandates
 from klaroen.dispatch.open_alert import OpenAlert, make_planner
 from klaroen.dispatch.page import Page
+from klaroen.dispatch.quiet import QuietMembers
 from klaroen.dispatch.station import Station
 
 log = structlog.get_logger()
@@ -36,6 +38,7 @@ log = structlog.get_logger()
 def load_register(desk: Desk) -> None:
     """Take the register in force, if there is one."""
     desk.mandates = Mandates.load(desk.store)
+    desk.quiet = QuietMembers.load(desk.store)
     snapshot = desk.book.snapshot()
     if snapshot is not None:
         desk.take_register(snapshot)
@@ -84,7 +87,10 @@ def _reopen(
     audience = Audience.decode(desk.store.audience(alert.id))
     drill = alert.mode == "drill"
     unable = ability.unable(ability.faults(tuple(desk.fleet(drill).values()), alert.content), alert.content)
-    planner = make_planner(alert, _snapshot_of(desk, alert), desk.channels(drill), unable)
+    if alert.origin == "reply":
+        planner = planner_of(alert)
+    else:
+        planner = make_planner(alert, _snapshot_of(desk, alert), desk.channels(drill), unable)
     sheets = {one.batch.id: Sheet.thaw(one.batch, one.snapshot, tails.get(one.batch.id, ())) for one in batches}
     account = Account.rebuild(audience, sheets.values())
     steps = getattr(desk.settings.steps, alert.alert_class)

@@ -17,8 +17,9 @@ import structlog
 import trio
 
 from klaroen.core.intake import LIFE_S_MAX
-from klaroen.core.model import CALL_CHANNELS, Language
+from klaroen.core.model import CALL_CHANNELS, Instant, Language
 from klaroen.dispatch import counting
+from klaroen.dispatch.answering import answer_forever
 from klaroen.dispatch.auditor import Auditor
 from klaroen.dispatch.central import open_central
 from klaroen.dispatch.clock import SystemClock
@@ -29,6 +30,7 @@ from klaroen.dispatch.feed import feed_forever
 from klaroen.dispatch.feedback import overdue
 from klaroen.dispatch.fleet import EmitFor, build_fleet, run_carrier, watch
 from klaroen.dispatch.flight import fly
+from klaroen.dispatch.hearing import hear_forever
 from klaroen.dispatch.recover import load_register, load_tokens, recover
 from klaroen.dispatch.socket import Counter
 from klaroen.recordings import Recordings
@@ -55,6 +57,8 @@ COLLECT_AFTER = (50_000, 20, 50)
 DAY_S = 86_400.0
 SWEEP_S = 3_600.0
 """What is too old goes once an hour."""
+FORGET_MAX = 500
+"""Replies whose words are forgotten by one commit."""
 CALLS_S = 60.0
 """As long as calls that stand are waited for at a stop: ringing and two plays of a message; the supervisor knows."""
 WARM_S = 2.0
@@ -131,6 +135,8 @@ def start_work(nursery: trio.Nursery, desk: Desk, counter: Counter) -> None:
     nursery.start_soon(feed_forever, desk)
     nursery.start_soon(commit_forever, desk)
     nursery.start_soon(drain_forever, desk)
+    nursery.start_soon(hear_forever, desk)
+    nursery.start_soon(answer_forever, desk)
     if desk.narrator.speaks:
         nursery.start_soon(desk.narrator.run)
     nursery.start_soon(close_forever, desk)
@@ -172,7 +178,11 @@ async def keep_time(desk: Desk) -> None:
 async def sweep_forever(desk: Desk) -> None:
     """Forget what is too old."""
     while True:
-        await desk.insist(desk.store.sweep, desk.clock.now())
+        now = desk.clock.now()
+        await desk.insist(desk.store.sweep, now)
+        kept_ms = int(desk.settings.retention.replies_days * DAY_S * 1000)
+        while await desk.insist(desk.store.replies.forget, Instant(now - kept_ms), FORGET_MAX, now) == FORGET_MAX:
+            await trio.lowlevel.checkpoint()
         forget_closed(desk)
         desk.without_feedback = len(overdue(desk.store.books, desk.clock.now()))
         await trio.sleep(SWEEP_S)

@@ -25,12 +25,13 @@ from klaroen.core.ports import (
     Outcome,
     Receipt,
     Refused,
+    Reply,
     Unknown,
     Unsent,
 )
 from klaroen.core.sheet import WHOLE, Sheet
 from klaroen.core.state import FAILED, NETWORK, PROOFS, REACHED, REFUSED, UNKNOWN, UNSENT
-from klaroen.dispatch import counting, lines
+from klaroen.dispatch import counting, hearing, lines
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Kept, hash_address
 from klaroen.dispatch.leftovers import LOOK_MS, ground_station, look_soon
@@ -61,6 +62,8 @@ def take_events(desk: Desk, station: Station, events: Sequence[Event]) -> None:
             answers.append(event)
         elif isinstance(event, Receipt):
             station.received.append(event)
+        elif isinstance(event, Reply):
+            hearing.take(desk, station, event)
         elif isinstance(event, Call):
             lines.take_call(desk, station, event)
         elif isinstance(event, Link):
@@ -287,6 +290,7 @@ def apply(desk: Desk, page: Page, index: int, part: int, one: Kept, now: Instant
     elif one.state == "buffered":
         if page.is_call:
             page.note(index, one.code[:NOTE_CHARS_MAX])
+            hearing.press(desk, page, index, one.code)
     else:
         at = min(one.at, now) if one.at is not None else now
         opened = page.opened

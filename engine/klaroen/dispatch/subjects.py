@@ -25,18 +25,22 @@ class Subject:
 
 def find_subject(desk: Desk, token: Token, alert: AlertId) -> Subject:
     """Return an alert that the token may see. Raises InputError: `not-found`."""
-    opened = desk.alerts.get(alert)
-    if opened is not None:
-        subject = Subject(opened.alert, opened.state, opened.audience, opened.account)
-    else:
-        row = desk.store.alert(alert)
-        if row is None or row.final is None:
-            raise InputError("not-found", "There is no such alert.")
-        audience = Audience.decode(desk.store.audience(alert))
-        subject = Subject(row.alert, row.state, audience, Account.reopen(audience, row.final))
-    if not policy.may_see(token, subject.alert, desk.register.snapshot):
+    subject = subject_of(desk, alert)
+    if subject is None or not policy.may_see(token, subject.alert, desk.register.snapshot):
         raise InputError("not-found", "There is no such alert.")
     return subject
+
+
+def subject_of(desk: Desk, alert: AlertId) -> Subject | None:
+    """Return an alert for dispatch's own use, whoever may see it."""
+    opened = desk.alerts.get(alert)
+    if opened is not None:
+        return Subject(opened.alert, opened.state, opened.audience, opened.account)
+    row = desk.store.alert(alert)
+    if row is None or row.final is None:
+        return None
+    audience = Audience.decode(desk.store.audience(alert))
+    return Subject(row.alert, row.state, audience, Account.reopen(audience, row.final))
 
 
 def read_cursor(cursor: str | None) -> int | None:

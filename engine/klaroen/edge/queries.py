@@ -61,6 +61,11 @@ class MembersQuery(Query, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
+class RepliesQuery(Query, frozen=True):
+    after: Cursor | None = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
 class NetworksQuery(Query, frozen=True):
     street: Name | None = None
     municipality: Name | None = None

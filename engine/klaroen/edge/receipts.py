@@ -12,6 +12,7 @@ from klaroen.core.calls import PutReceipts
 from klaroen.core.errors import InputError
 from klaroen.core.model import Instant
 from klaroen.core.ports import Receipt
+from klaroen.core.replies import PutReplies
 from klaroen.edge.desk import Desk, Webhook
 from klaroen.edge.exchange import BODY_BYTES_MAX, Call, Reply
 from klaroen.edge.problems import problem_reply
@@ -24,7 +25,7 @@ from klaroen_adapters.mail.mail_report import read_report
 from klaroen_adapters.sms.gateway import PROFILES, authentic, parse_receipts
 from klaroen_adapters.voice.twilio_mark import Account
 from klaroen_adapters.whatsapp.whatsapp_callback import BODY_BYTES_MAX as WHATSAPP_BYTES_MAX
-from klaroen_adapters.whatsapp.whatsapp_callback import SIGNATURE, challenge_of
+from klaroen_adapters.whatsapp.whatsapp_callback import SIGNATURE, challenge_of, parse_replies
 from klaroen_adapters.whatsapp.whatsapp_callback import authentic as signed_by_meta
 from klaroen_adapters.whatsapp.whatsapp_callback import parse_receipts as read_whatsapp
 
@@ -76,21 +77,29 @@ async def take_receipts(desk: Desk, call: Call) -> Reply:
         return await take_status(desk, call, webhook)
     if isinstance(carrier, Whatsapp) and call.method == "GET":
         return Reply(200, challenge_of(call.query, webhook.password).encode(), PLAIN)
-    principal = None if webhook.secret is not None else _principal(desk, call, webhook)
-    headers = {name.decode(): value for name in _HEADERS if (value := call.header(name)) is not None}
-    body = await call.body(WHATSAPP_BYTES_MAX if isinstance(carrier, Whatsapp) else BODY_BYTES_MAX)
-    if webhook.secret is not None and not _proved(webhook, webhook.secret, call.query, headers, body, desk.now()):
-        raise InputError("unauthenticated", "the signature does not fit the secret, the time and the raw body")
+    principal, headers, body = await proved_body(desk, call, webhook)
     match carrier:
         case SmsHttp():
             receipts = parse_receipts(carrier.profile, call.method, call.query, headers, body)
         case Whatsapp():
             receipts = read_whatsapp(body, carrier.phone_id)
+            if replies := parse_replies(body, carrier.phone_id):
+                await desk.ask(principal, PutReplies(carrier.name, tuple(replies)), type(None))
         case _:
             receipts = _read_mail(carrier, headers, body)
     if receipts:
         await desk.ask(principal, PutReceipts(carrier.name, tuple(receipts)), type(None))
     return Reply(200, b"", PLAIN) if isinstance(carrier, Whatsapp) else Reply(204)
+
+
+async def proved_body(desk: Desk, call: Call, webhook: Webhook) -> tuple[str | None, Mapping[str, str], bytes]:
+    """Return by whose token a call is made (None: it is signed), its headers and its body. Raises InputError."""
+    principal = None if webhook.secret is not None else _principal(desk, call, webhook)
+    headers = {name.decode(): value for name in _HEADERS if (value := call.header(name)) is not None}
+    body = await call.body(WHATSAPP_BYTES_MAX if isinstance(webhook.carrier, Whatsapp) else BODY_BYTES_MAX)
+    if webhook.secret is not None and not _proved(webhook, webhook.secret, call.query, headers, body, desk.now()):
+        raise InputError("unauthenticated", "the signature does not fit the secret, the time and the raw body")
+    return principal, headers, body
 
 
 def _methods(carrier: object) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.forecast import ForecastView
 from klaroen.core.intake import AlertRequest
 from klaroen.core.mandates import GrantPage, GrantRequest, GrantView, HaltRequest, HaltView
+from klaroen.core.replies import QuietPage, ReplyPage
 from klaroen.core.upkeep import FindingPage, MemberPage, MemberRequest, MemberView
 from klaroen.core.views import (
     AcceptedView,
@@ -31,7 +32,7 @@ from klaroen.core.views import (
     RecordingView,
     StatusView,
 )
-from klaroen.edge import alerts, events, networks, reads, receipts, recordings, telephony, vitals
+from klaroen.edge import alerts, events, networks, reads, receipts, recordings, replies, telephony, vitals
 from klaroen.edge.desk import Desk
 from klaroen.edge.exchange import Call, Reply, Stream
 from klaroen.edge.problems import ProblemKind
@@ -44,6 +45,7 @@ from klaroen.edge.queries import (
     NoQuery,
     PeriodQuery,
     Query,
+    RepliesQuery,
 )
 
 Endpoint = Callable[[Desk, Call], Awaitable[Reply | Stream]]
@@ -128,6 +130,8 @@ ROUTES: Final = (
     Route("GET", "/v1/alerts/{id}/deliveries/{member}", reads.show_delivery, "One delivery, and why it is as it is",
           DeliveryWhyView, parameters=ALERT | MEMBER, problems=OF_ALERT,
           headers={"Accept-Language": "nl, fr, de or en: the language of the words"}),
+    Route("GET", "/v1/alerts/{id}/replies", replies.list_replies, "What members of one's own zone wrote back (R17)",
+          ReplyPage, parameters=ALERT, query=RepliesQuery, problems=(*OF_ALERT, "invalid")),
     Route("GET", "/v1/alerts/{id}/events", events.stream_alert,
           "How an alert stands, as server-sent events until its end; 204 to a reader that has seen the end",
           media="text/event-stream", headed=False, parameters=ALERT, problems=OF_ALERT,
@@ -181,6 +185,11 @@ ROUTES: Final = (
     Route("DELETE", "/v1/networks/{id}/members/{member}", networks.remove_member,
           "End a membership: nothing more is handed over, also of what is under way (R4)", MemberView,
           parameters=NETWORK | LISTED, problems=OF_ALERT),
+    Route("GET", "/v1/networks/{id}/quiet", replies.list_quiet, "Who has ended cold messages (R17)", QuietPage,
+          parameters=NETWORK, problems=OF_ALERT),
+    Route("DELETE", "/v1/networks/{id}/quiet/{member}", replies.end_quiet,
+          "Send cold messages to a member again, as the list keeper has heard from them (R17)", QuietPage,
+          parameters=NETWORK | MEMBER, problems=OF_ALERT),
     Route("GET", "/v1/networks/{id}/grants", networks.list_grants, "What coordinators may send unasked (R9)", GrantPage,
           parameters=NETWORK, problems=OF_ALERT),
     Route("PUT", "/v1/networks/{id}/grants/{coordinator}", networks.put_grant,
@@ -212,6 +221,14 @@ ROUTES: Final = (
           others={200: "The same, to a carrier that asks for this status (WhatsApp)"},
           problems=("unauthenticated", "not-allowed", "not-found", "method-not-allowed", "unsupported-media-type",
                     "invalid")),
+    Route("POST", "/v1/replies/{carrier}", replies.take_replies,
+          "What handsets wrote back, signed or with the carrier's token: 204 once it is durable (R17)", success=204,
+          secured=False, parameters={"carrier": CARRIER}, body="receipts",
+          documents={"application/x-www-form-urlencoded": "Of a Twilio-shaped carrier: one message, signed by it"},
+          headers={"X-Klaroen-Timestamp": "As of receipts", "X-Klaroen-Signature": "As of receipts",
+                   "X-Twilio-Signature": "As of calls"},
+          others={200: "The same, to a Twilio-shaped carrier, which is told to answer nothing"},
+          problems=("unauthenticated", "not-allowed", "not-found", "unsupported-media-type", "invalid")),
     Route("GET", "/v1/receipts/{carrier}", receipts.take_receipt,
           "One receipt of a carrier that reports by GET (Kannel), signed in its URL", success=204, secured=False,
           others={200: "To a carrier that asks who we are (WhatsApp): what it wants to hear"},

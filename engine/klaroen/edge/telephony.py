@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 async def take_status(desk: Desk, call: Call, webhook: Webhook) -> Reply:
     """Take what a callback says of a call or a text: 204 once it is durable."""
-    form = await _signed_form(call, webhook)
+    form = await signed_form(call, webhook)
     mark, _ = read_mark(call.query)
     heard = hear(mark, form, _length_s(desk, mark.clip))
     await _put(desk, PutReceipts(webhook.carrier.name, heard.receipts, heard.calls), STATUS_PATIENCE_S)
@@ -46,7 +46,7 @@ async def take_status(desk: Desk, call: Call, webhook: Webhook) -> Reply:
 async def take_turn(desk: Desk, call: Call) -> Reply:
     """Say what a call does next."""
     webhook = _webhook(desk, call)
-    form = await _signed_form(call, webhook)
+    form = await signed_form(call, webhook)
     mark, place = read_mark(call.query)
     lengths = Lengths(*(_length_s(desk, clip) for clip in (mark.clip, mark.prompt, mark.reply)))
     next_turn = turn(_account(webhook), mark, place, form, lengths, desk.now())
@@ -84,7 +84,7 @@ def _account(webhook: Webhook) -> Account:
     return webhook.account
 
 
-async def _signed_form(call: Call, webhook: Webhook) -> Form:
+async def signed_form(call: Call, webhook: Webhook) -> Form:
     """Return the form, which the carrier has signed together with the address that it called."""
     if (call.header(b"content-type") or "").partition(";")[0].strip().lower() != FORM:
         raise InputError("unsupported-media-type", f"a callback is {FORM}")

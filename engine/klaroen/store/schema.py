@@ -15,7 +15,7 @@ from klaroen.store.errors import SchemaNewerError, StoreCorruptError
 APPLICATION_ID: Final = 0x4B6C6172
 """The bytes "Klar" in the file's header: `file(1)` and we can tell a store from any other SQLite file."""
 
-STEPS: Final = ("schema.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql", "schema_5.sql", "schema_6.sql")
+STEPS: Final = ("schema.sql", *(f"schema_{version}.sql" for version in range(2, 8)))
 MIGRATIONS: Final[tuple[str, ...]] = tuple(files("klaroen.store").joinpath(name).read_text("utf-8") for name in STEPS)
 
 

@@ -18,7 +18,7 @@ from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, BatchRow, DecreeKind, Entry, IdempotencyKey, Orphan, References, Standing
-from klaroen.store import books, codec, pins, sql, trail
+from klaroen.store import books, codec, pins, replies, sql, trail
 from klaroen.store.connection import Connection, Synchronous
 from klaroen.store.lock import FILE_MODE, DirectoryLock
 from klaroen.store.readers import Readers
@@ -37,6 +37,7 @@ class SqliteStore:
         self._writing = writing
         self._readers = readers
         self.books = books.Bookshelf(readers)
+        self.replies = replies.Replies(readers, self._at)
         self._journaled: int = writing.row(sql.LAST_JOURNAL)[0]
         """The latest id given to a journal row. An undone transaction leaves a gap, which means nothing."""
         self._written = Instant(writing.row(sql.LAST_INSTANT)[0])
@@ -291,8 +292,7 @@ class SqliteStore:
     def audience(self, alert: AlertId) -> bytes:
         row = self._row(sql.AUDIENCE, (alert,))
         assert row is not None, f"no alert {alert}"
-        audience: bytes = row[0]
-        return audience
+        return bytes(row[0])
 
     def alert(self, alert: AlertId) -> AlertRow | None:
         row = self._row(sql.ALERT, (alert,))

@@ -329,6 +329,8 @@ ALLOWED: dict[Action, set[Role]] = {
     "see_grants": {"police"},
     "grant": {"police"},
     "stop_network": {"police"},
+    "see_replies": {"police"},
+    "lift_quiet": {"police", "coordinator"},
 }
 
 

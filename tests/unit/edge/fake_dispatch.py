@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from tests.unit.edge import samples
 
-from klaroen.core import calls, frames, mandates, upkeep
+from klaroen.core import calls, frames, mandates, replies, upkeep
 from klaroen.core.calls import Alerts, Ask, Greet, Readiness, Seen, Tokens, Told
 from klaroen.core.errors import Problem
 
@@ -40,6 +40,10 @@ ANSWERS: Mapping[type, object] = {
     calls.ListCarriers: samples.CARRIERS,
     calls.SwitchCarrier: samples.CARRIER,
     calls.PutReceipts: None,
+    calls.PutReplies: None,
+    replies.ListReplies: samples.REPLIES,
+    replies.ListQuiet: samples.QUIET,
+    replies.EndQuiet: samples.QUIET,
     calls.PutRecording: samples.RECORDING,
 }
 SILENCE = object()

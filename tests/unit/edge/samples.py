@@ -8,6 +8,7 @@ from klaroen.core.evaluation import Period, Subject, evaluate
 from klaroen.core.forecast import ChannelForecast, ForecastView
 from klaroen.core.mandates import GrantPage, GrantView, HaltView
 from klaroen.core.model import AlertState, CarrierName, Instant, Role, Text, Token
+from klaroen.core.replies import QuietPage, QuietView, ReplyPage, ReplyView
 from klaroen.core.upkeep import FindingPage, FindingView, MemberPage, MemberView
 from klaroen.core.views import (
     AcceptedView,
@@ -54,6 +55,8 @@ def token(
     )
 
 
+REPLIES = ReplyPage((ReplyView("2026-11-21T08:00:00Z", "M1", "B1", "sms", "text", "Ik zie iets"),), None, 1)
+QUIET = QuietPage((QuietView("M1", None, "2026-11-21T08:00:00Z", "reply"),))
 RECORDING = RecordingView("A" * 26, "b" * 64, 12.5)
 ACCEPTED = AcceptedView(
     id="A1",

@@ -6,6 +6,7 @@ from tests.unit.edge.world import RECEIPT_SECRET, Answer, World, edge_world
 
 from klaroen.core.calls import PutReceipts
 from klaroen.core.errors import Problem
+from klaroen.core.replies import PutReplies
 
 PATH = "/v1/receipts/meta"
 
@@ -25,6 +26,17 @@ async def test_statuses_are_durable_before_200() -> None:
         assert [("w1", "reached"), ("w2", "buffered")] == [(one.ref, one.state) for one in question.receipts]
         world.dispatch.answers[PutReceipts] = Problem("unavailable", "The store cannot write now.")
         assert 503 == (await posted(world, body)).status, "Meta repeats it for a week"
+
+
+@in_virtual_time
+async def test_R17_what_people_wrote_is_durable_before_200() -> None:
+    async with edge_world() as world:
+        body = post(messages=[{"from": "32470000001", "type": "text", "text": {"body": "hallo"}}])
+        assert 200 == (await posted(world, body)).status
+        (question,) = world.dispatch.asked(PutReplies)
+        assert [("+32470000001", "hallo", "whatsapp")] == [(r.address, r.text, r.channel) for r in question.replies]
+        world.dispatch.answers[PutReplies] = Problem("unavailable", "The store cannot write now.")
+        assert 503 == (await posted(world, body)).status
 
 
 @in_virtual_time

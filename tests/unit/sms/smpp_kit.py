@@ -75,3 +75,9 @@ def receipt(ref: str, sequence: int = 1, *, stat: str = "DELIVRD", esm_class: in
         return pdu(DATA, 0, sequence, ends + bytes((esm_class, 0, 0)) + struct.pack(">HH", 0x424, len(text)) + text)
     body = ends + bytes((esm_class, 0, 0, 0, 0, 0, 0, 0, 0, len(text))) + text
     return pdu(DELIVER, 0, sequence, body)
+
+
+def written(text: bytes, *, number: bytes = b"32470000001", coding: int = 0, esm_class: int = 0, ton: int = 1) -> bytes:
+    """Return what a handset wrote, as deliver_sm number 7."""
+    ends = b"\0" + bytes((ton, 1)) + number + b"\0\0\x008810\0"
+    return pdu(DELIVER, 0, 7, ends + bytes((esm_class, 0, 0, 0, 0, 0, 0, coding, 0, len(text))) + text)

@@ -27,10 +27,11 @@ from tests.unit.sms.smpp_kit import (
     receipt,
     sequences,
     settings,
+    written,
 )
 
 from klaroen.core.model import Instant
-from klaroen.core.ports import Accepted, Answer, Event, Fault, Receipt, Refused, Unknown, Unsent
+from klaroen.core.ports import Accepted, Answer, Event, Fault, Receipt, Refused, Reply, Unknown, Unsent
 from klaroen.settings import SmppProfile
 from klaroen_adapters.sms import smpp_outbox
 from klaroen_adapters.sms.smpp_content import Concatenations, Contents
@@ -395,8 +396,7 @@ def test_a_repeated_receipt_is_told_again() -> None:
 @pytest.mark.parametrize(
     ("octets", "response", "words"),
     [
-        (receipt("m1", 7, esm_class=0), (DELIVER_RESP, 0x66, 7), "a message from a handset"),
-        (receipt("m1", 7, esm_class=0, command=DATA), (DATA_RESP, 0x66, 7), "a message from a handset"),
+        (written(b"hallo", number=b""), (DELIVER_RESP, 0, 7), "a message from nobody"),
         (pdu(DELIVER, 0, 7, b"garbage"), (DELIVER_RESP, 0x66, 7), "an unreadable message"),
         (pdu(DATA, 0, 7), (DATA_RESP, 0x66, 7), "an unreadable message"),
         (receipt("", 7), (DELIVER_RESP, 0, 7), "a receipt that names no message"),
@@ -407,6 +407,18 @@ def test_what_is_no_receipt_is_answered_at_once(octets: bytes, response: tuple[i
     bound = Bound()
     assert [Fault(words)] == bound.receive(octets)
     assert [response] == heads(bound.session.take())
+
+
+def test_what_a_handset_wrote_is_acknowledged_when_it_is_durable() -> None:
+    """Point 9: words that a handset typed are no receipt, whatever they look like; R17: they are a reply."""
+    bound = Bound()
+    typed = receipt("m1", 7, esm_class=0) + receipt("m2", 8, esm_class=0, command=DATA)
+    replies = [event for event in bound.receive(typed) if isinstance(event, Reply)]
+    assert [("+32470000001", True), ("+32470000001", True)] == [(r.address, "stat:DELIVRD" in r.text) for r in replies]
+    assert b"" == bound.session.take()
+    bound.session.acknowledge(DELIVER_RESP, [7], stored=True)
+    bound.session.acknowledge(DATA_RESP, [8], stored=False)
+    assert [(DELIVER_RESP, 0, 7), (DATA_RESP, 0x14, 8)] == heads(bound.session.take())
 
 
 # --- the link ---

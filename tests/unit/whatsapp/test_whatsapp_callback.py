@@ -8,8 +8,8 @@ from tests.fakes.graph import PHONE_ID, post, sign, status
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import AttemptId, Instant
-from klaroen.core.ports import Receipt
-from klaroen_adapters.whatsapp.whatsapp_callback import authentic, challenge_of, parse_receipts
+from klaroen.core.ports import Receipt, Reply
+from klaroen_adapters.whatsapp.whatsapp_callback import authentic, challenge_of, parse_receipts, parse_replies
 
 SECRET = b"app secret"
 AT = Instant(1_795_302_931_000)
@@ -97,6 +97,40 @@ def test_a_mark_that_is_none_of_ours_names_no_attempt() -> None:
 def test_news_of_other_numbers_and_other_kinds_is_passed_over(body: bytes) -> None:
     """An app has one webhook for everything; what is not understood must not make Meta repeat it for a week."""
     assert [] == parse_receipts(body, PHONE_ID)
+
+
+def test_what_people_wrote_to_our_own_number() -> None:
+    """R17; and R25: of a picture nothing is kept but that there was one."""
+    wrote = [
+        {"from": "32470000001", "id": "i", "timestamp": "1", "type": "text", "text": {"body": "Ik zie iets"}},
+        {
+            "from": "32470000002",
+            "id": "i",
+            "timestamp": "1",
+            "type": "button",
+            "button": {"text": "Stop", "payload": "s"},
+        },
+        {"from": "32470000003", "type": "interactive", "interactive": {"button_reply": {"id": "1", "title": "Ja"}}},
+        {"from": "32470000004", "type": "interactive", "interactive": {"list_reply": {"id": "1", "title": "Nee"}}},
+        {"from": "32470000005", "type": "image", "image": {"id": "9", "mime_type": "image/jpeg"}},
+    ]
+    expected = [
+        Reply(f"+3247000000{index}", words, "whatsapp")
+        for index, words in enumerate(("Ik zie iets", "Stop", "Ja", "Nee", "[image]"), 1)
+    ]
+    assert expected == parse_replies(post(messages=wrote), PHONE_ID)
+    assert [] == parse_replies(post(messages=wrote, phone="1"), PHONE_ID)
+
+
+@pytest.mark.parametrize("message", [{}, {"from": "x"}, {"from": "32470000001", "type": "<b>"}, {"from": 1}])
+def test_a_message_that_cannot_be_read_is_refused_whole(message: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        parse_replies(post(messages=[message]), PHONE_ID)
+
+
+def test_more_messages_than_a_post_holds_are_refused() -> None:
+    with pytest.raises(InputError):
+        parse_replies(post(messages=[{"from": "32470000001"}] * 10_001), PHONE_ID)
 
 
 def broken(**changes: Any) -> bytes:

@@ -1,0 +1,231 @@
+"""What members write back (R17), in a whole dispatch: shown to the police, answered once, STOP obeyed at once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from msgspec.structs import replace
+from tests.simulation.world import TOKENS, World, address, network, register, token
+from trio.testing import MockClock
+
+from klaroen.core.errors import InputError
+from klaroen.core.model import AlertId, CarrierName, Plan, Window, Zone, ZoneId
+from klaroen.core.ports import Reply
+from klaroen.core.replies import REPLIES_KEPT_MAX, EndQuiet, ListQuiet, ListReplies, PutReplies, QuietPage, ReplyPage
+from klaroen.register.model import Register
+from klaroen.settings import Retention
+from klaroen.testing.deeds import PROVED, Proof, call
+from klaroen.testing.far_end import FarEnd
+
+SENTENCE = "Dit nummer wordt niet gelezen. Bel 101."
+PEOPLE = (
+    token("z1", "police", "Z1"),
+    token("z2", "police", "Z2"),
+    replace(token("k1", "coordinator"), networks=("BIN-0001",)),
+)
+
+
+def country(members: int = 2) -> Register:
+    """Two zones with a network each, by SMS for everything; the first zone has a sentence of its own."""
+    week = (Window("00:00", "24:00", ("sms",)),)
+    plans = (Plan(1, "2020-01-01", week, week),)
+    made = register([network(1, plans=plans), network(2, plans=plans, zone="Z2")], members)
+    zones = (Zone(ZoneId("Z1"), "Zone 1", reply={"nl": SENTENCE}), Zone(ZoneId("Z2"), "Zone 2", call_number="02 1"))
+    return Register(zones, made.networks, made.members)
+
+
+def world_of(tmp_path: Path, clock: MockClock, end: FarEnd | None = None, **changes: Any) -> World:
+    return world_with(tmp_path, clock, country(), end, **changes)
+
+
+def world_with(tmp_path: Path, clock: MockClock, people: Register, end: FarEnd | None = None, **changes: Any) -> World:
+    return World(tmp_path, clock, [end or FarEnd("a")], people, calls=None, tokens=(*TOKENS, *PEOPLE), **changes)
+
+
+async def write(world: World, *said: tuple[int, str]) -> None:
+    """These members write these words; they are durable when it returns."""
+    replies = tuple(Reply(address(member), words) for member, words in said)
+    await world.ask(PutReplies(CarrierName("a"), replies), type(None), None)
+
+
+async def shown(world: World, alert: str, who: str = "police") -> Sequence[tuple[str, str, str | None]]:
+    page = await world.ask(ListReplies(AlertId(alert)), ReplyPage, who)
+    return [(one.member, one.kind, one.text) for one in page.items]
+
+
+def texts_to(world: World, member: int) -> list[str]:
+    return [copy.text for copy in world.copies if copy.address == address(member)]
+
+
+async def test_R17_a_reply_is_shown_to_the_police_of_the_zone_and_answered_once(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    world = world_of(tmp_path, autojump_clock)
+    async with world.running():
+        sent = await world.send()
+        await world.over(sent.id)
+        await write(world, (0, "Ik zie een witte wagen"), (2, "Ok"))
+        await world.until(lambda: len(world.copies) == 6)
+        await write(world, (0, "Nummerplaat 1-ABC-123"), (0, "Ik zie een witte wagen"))
+        await trio.sleep(60)
+        assert [SENTENCE] == texts_to(world, 0)[1:], "once an alert, with the zone's own sentence"
+        assert ["Dit is een automatisch bericht. Hebt u iets te melden, bel dan 02 1."] == texts_to(world, 2)[1:]
+        mine = [("M0", "text", "Ik zie een witte wagen"), ("M0", "text", "Nummerplaat 1-ABC-123")]
+        assert (mine, [("M2", "text", "Ok")]) == (await shown(world, sent.id, "z1"), await shown(world, sent.id, "z2"))
+        assert 3 == (await world.ask(ListReplies(AlertId(sent.id)), ReplyPage, "z1")).count
+
+
+async def test_R17_a_coordinator_never_sees_a_reply(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Nor does anybody else but the police, whoever sent the alert."""
+    world = world_of(tmp_path, autojump_clock)
+    async with world.running():
+        sent = await world.send("crisis", **{"class": "crisis"})
+        await world.over(sent.id)
+        await write(world, (0, "Help"))
+        for who in ("k1", "operator", "crisis"):
+            with pytest.raises(InputError):
+                await shown(world, sent.id, who)
+        assert [("M0", "text", "Help")] == await shown(world, sent.id)
+
+
+@pytest.mark.parametrize("word", ["STOP", " stop. ", "Stoppen", "ARRÊT", "arret", "Stopp!", "uitschrijven"])
+async def test_R17_stop_ends_cold_messages_and_the_list_keeper_resumes_them(
+    tmp_path: Path, autojump_clock: MockClock, word: str
+) -> None:
+    """Warm ones go on; a restart changes nothing."""
+    world = world_of(tmp_path, autojump_clock)
+    async with world.running():
+        await world.over((await world.send()).id)
+        await write(world, (0, word))
+    async with world.running():
+        cold = await world.send(**{"class": "cold"})
+        assert (3, "1 members have ended cold messages and are left out (R17).") == (cold.members, cold.warnings[0])
+        await world.over(cold.id)
+        await world.over((await world.send(content={"nl": {"text": "warm"}})).id)
+        assert "warm" in texts_to(world, 0)
+        page = await world.ask(ListQuiet("BIN-0001"), QuietPage, "k1")
+        assert [("M0", None, "reply")] == [(one.member, one.channel, one.by) for one in page.items]
+        assert () == (await world.ask(EndQuiet("BIN-0001", "M0"), QuietPage, "k1")).items
+        assert 4 == (await world.send(**{"class": "cold", "content": {"nl": {"text": "again"}}})).members
+
+
+async def test_R17_stop_stops_what_is_under_way_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A cold message of which nothing has left to the member does not leave any more."""
+    end = FarEnd("a", PROVED)
+    world = world_of(tmp_path, autojump_clock, end)
+    async with world.running():
+        await world.over((await world.send()).id)
+        await world.switch("a", "avoid")
+        cold = await world.send(**{"class": "cold", "content": {"nl": {"text": "koud"}}})
+        await write(world, (0, "stop"))
+        await world.switch("a", "restore")
+        ended = await world.over(cold.id)
+        assert (3, 4) == (ended.reached, ended.members)
+        assert "koud" not in texts_to(world, 0)
+
+
+async def test_R17_a_sentence_that_holds_the_word_is_a_report(tmp_path: Path, autojump_clock: MockClock) -> None:
+    world = world_of(tmp_path, autojump_clock)
+    async with world.running():
+        sent = await world.send()
+        await world.over(sent.id)
+        await write(world, (0, "Hij staat aan de bushalte Stop"))
+        assert [("M0", "text", "Hij staat aan de bushalte Stop")] == await shown(world, sent.id)
+        assert 4 == (await world.send(**{"class": "cold"})).members
+
+
+async def test_a_reply_is_durable_before_it_is_acknowledged(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A disk that refuses keeps nothing and says so; what is owed an answer after a restart gets it, once."""
+    world = world_of(tmp_path, autojump_clock)
+    async with world.running():
+        sent = await world.send()
+        await world.over(sent.id)
+        world.disk_full = True
+        with pytest.raises(InputError) as refused:
+            await write(world, (0, "hallo"))
+        assert "unavailable" == refused.value.problem.name
+        world.disk_full = False
+        assert [] == await shown(world, sent.id)
+        await write(world, (0, "hallo"))
+    async with world.running():
+        await world.until(lambda: len(texts_to(world, 0)) == 2)
+        await trio.sleep(30)
+    async with world.running():
+        await trio.sleep(30)
+        assert 2 == len(texts_to(world, 0))
+        assert [("M0", "text", "hallo")] == await shown(world, sent.id)
+
+
+async def test_a_flood_of_replies_is_bounded(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """One member is kept so many, and all of a zone are answered by one alert."""
+    world = world_with(tmp_path, autojump_clock, country(60))
+    async with world.running():
+        sent = await world.send()
+        await world.over(sent.id)
+        await write(world, *((0, f"nog iets {index}") for index in range(REPLIES_KEPT_MAX + 10)))
+        await write(world, *((member, "ok") for member in range(1, 120)))
+        await world.until(lambda: len(world.copies) == 240)
+        assert REPLIES_KEPT_MAX + 119 == (await world.ask(ListReplies(AlertId(sent.id)), ReplyPage)).count
+        answers = [row.alert for row in world.desk.store.alerts(None, 50, (), ()) if row.alert.origin == "reply"]
+        assert {60, 59, 1} >= {alert.members for alert in answers}
+        assert len(answers) <= 4
+
+
+async def test_who_was_handed_nothing_writes_to_nobody(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """A stranger's words are kept nowhere, and answered by nobody."""
+    world = world_of(tmp_path, autojump_clock)
+    async with world.running():
+        sent = await world.send(targets={"networks": ["BIN-0001"]})
+        await world.over(sent.id)
+        await world.ask(PutReplies(CarrierName("a"), (Reply("+32499999999", "wie?"),)), type(None), None)
+        await write(world, (3, "ik ook?"))
+        await trio.sleep(30)
+        assert ([], 2) == (await shown(world, sent.id), len(world.copies))
+
+
+async def test_a_number_may_be_written_as_the_carrier_likes(tmp_path: Path, autojump_clock: MockClock) -> None:
+    world = world_of(tmp_path, autojump_clock)
+    async with world.running():
+        sent = await world.send()
+        await world.over(sent.id)
+        for index, written in enumerate(
+            ("+32470000000", "32470000000", "0032470000000", "0470000000", "0470/00.00.00")
+        ):
+            await world.ask(PutReplies(CarrierName("a"), (Reply(written, str(index)),)), type(None), None)
+        assert 5 == len(await shown(world, sent.id))
+
+
+async def test_words_are_forgotten_after_their_days_and_counts_stay(tmp_path: Path, autojump_clock: MockClock) -> None:
+    world = world_of(tmp_path, autojump_clock)
+    world.settings = replace(world.settings, retention=Retention(replies_days=3))
+    async with world.running():
+        sent = await world.send()
+        await world.over(sent.id)
+        await write(world, (0, "een naam"))
+    await trio.sleep(2 * 86_400)
+    async with world.running():
+        await trio.sleep(1)
+        assert [("M0", "text", "een naam")] == await shown(world, sent.id)
+    await trio.sleep(1.1 * 86_400)
+    async with world.running():
+        await trio.sleep(1)
+        assert [("M0", "text", None)] == await shown(world, sent.id)
+        assert 1 == (await world.ask(ListReplies(AlertId(sent.id)), ReplyPage)).count
+
+
+async def test_R17_a_key_other_than_the_confirmation_is_a_reply(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """The call itself answers it; a key that a carrier tells of twice is one."""
+    pressed = Proof(3.0, "buffered", "attempt", "key 3")
+    heard = call(4.0, pressed, pressed, Proof(5.9, "reached", "attempt"))
+    week = (Window("00:00", "24:00", ("tts",)),)
+    made = register([network(1, plans=(Plan(1, "2020-01-01", week, week),))], 1)
+    carriers = {"a": {"channels": ("tts",)}}
+    world = World(tmp_path, autojump_clock, [FarEnd("a", heard)], made, calls=None, carriers=carriers)
+    async with world.running():
+        sent = await world.send()
+        await world.over(sent.id)
+        await trio.sleep(30)
+        assert [("M0", "key", "3")] == await shown(world, sent.id)
+        assert 1 == len(world.handed), "answered in the call, and by nothing else"
