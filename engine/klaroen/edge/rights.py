@@ -10,7 +10,8 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from klaroen.core import policy
-from klaroen.core.model import Token
+from klaroen.core.errors import InputError
+from klaroen.core.model import CLASSES, Token
 from klaroen.core.policy import Action
 
 Beyond = Literal["not-found", "nobody", "nothing", "same"]
@@ -22,7 +23,7 @@ class Right(Struct, frozen=True):
     """A call that needs a token."""
 
     action: Action | None
-    """What its role must be allowed; None where dispatch says by the alert's class who may (R8, R10)."""
+    """What its role must be allowed; None where it must send some class, and dispatch says which (R8, R10)."""
     beyond: Beyond
 
 
@@ -86,6 +87,10 @@ RIGHTS: Final[Mapping[tuple[str, str], Right | Open]] = {
 
 
 def demand(right: Right | Open, token: Token) -> None:
-    """Raises InputError (403) where the token's role may not make this call at all."""
-    if isinstance(right, Right) and right.action is not None:
+    """Raises InputError (403) where the token's role may not make this call at all, whatever is in its body."""
+    if not isinstance(right, Right):
+        return
+    if right.action is not None:
         policy.demand(token, right.action)
+    elif not any(policy.sends(token.role, alert_class) for alert_class in CLASSES):
+        raise InputError("not-allowed", f"The role {token.role} sends no messages (R8, art. 8 d).", rule="R8")

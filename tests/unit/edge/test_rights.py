@@ -48,6 +48,8 @@ async def test_R07_a_role_that_may_not_see_members_costs_dispatch_nothing() -> N
     """It is refused at the door, before its body is read."""
     async with edge_world() as world:
         world.dispatch.push(Tokens((samples.token("operator", samples.OPERATOR_SECRET, "operator"),)))
+        answer = await world.post_alert(secret=samples.OPERATOR_SECRET)
+        assert (answer.status, answer.problem, answer.json["rule"]) == (403, "not-allowed", "R8")
         answer = await world.get("/v1/alerts/A1/deliveries", secret=samples.OPERATOR_SECRET)
         assert (answer.status, answer.problem, answer.json["rule"]) == (403, "not-allowed", "R7")
         assert world.dispatch.asks == []
