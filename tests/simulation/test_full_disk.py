@@ -12,6 +12,7 @@ from klaroen.core.errors import InputError
 from klaroen.core.ports import Receipt
 from klaroen.dispatch.fleet import switch
 from klaroen.dispatch.lifecycle import stop
+from klaroen.dispatch.socket import readiness
 from klaroen.testing.deeds import UNPROVED, Deed, Proof
 from klaroen.testing.far_end import FarEnd
 
@@ -27,7 +28,9 @@ async def test_an_alert_is_unavailable_and_then_taken(autojump_clock, world_of) 
                 await world.send()
             assert "unavailable" == caught.value.problem.name
             assert 0 < caught.value.problem.retry_after_s <= 10
+        assert "the store cannot write" in readiness(world.desk).words, "ready is who would accept an alert"
         world.disk_full = False
+        await world.until(lambda: readiness(world.desk).ready, within_s=1.0)
         sent = await world.send()
         assert 30 == (await world.over(sent.id)).reached
         audit(world, sent.id)

@@ -60,6 +60,7 @@ async def accept(desk: Desk, token: Token, submit: Submit | FollowUp) -> bytes:
             return await _follow_up(desk, token, submit)
         return await _accept_new(desk, token, submit)
     except StoreUnavailableError as error:
+        desk.store_fails(error)
         raise unavailable("The store cannot write now.") from error
     finally:
         desk.accepting.pop(key).set()

@@ -127,10 +127,7 @@ def write_commit(desk: Desk, commit: Commit, now: Instant) -> tuple[list[int], l
 
 def _refuse(desk: Desk, commit: Commit, error: StoreUnavailableError) -> None:
     """The disk does not take it: receipts go back to their carriers, everything else waits here."""
-    if desk.store_works:
-        desk.store_works = False
-        log.error("store cannot write", words=str(error))
-        desk.push_bell.ring()
+    desk.store_fails(error)
     for station, receipts, _, phased in commit.inbox:
         station.carrier.acknowledge(receipts, stored=False)
         book_all(desk, station, phased)

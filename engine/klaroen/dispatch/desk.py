@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
+import structlog
 import trio
 
 from klaroen.core.audience import Region, make_regions
@@ -45,6 +46,8 @@ from klaroen.register.book import Book
 from klaroen.settings import Settings
 from klaroen.store.trio_writer import AsyncWriter
 from klaroen.telemetry import DispatchMetrics
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -131,12 +134,21 @@ class Desk:
     @property
     def something_to_write(self) -> bool:
         return bool(
-            self.queue
+            not self.store_works  # an empty commit, to see whether it does again
+            or self.queue
             or self.drained
             or self.matched
             or self.orphans
             or any(station.received for station in self.all_stations())
         )
+
+    def store_fails(self, error: StoreUnavailableError) -> None:
+        """The disk did not take something: nothing is promised, and nothing leaves, before it has taken a commit."""
+        if self.store_works:
+            self.store_works = False
+            log.error("store cannot write", words=str(error))
+            self.push_bell.ring()
+            self.commit_bell.ring()
 
     @property
     def hears(self) -> bool:

@@ -224,6 +224,7 @@ class Office:
             try:
                 row = await desk.writer.write(desk.store.receive, station.name, write_kept(rows), desk.clock.now())
             except StoreUnavailableError as error:
+                desk.store_fails(error)
                 raise unavailable("The store cannot write now.") from error
             desk.backlog.append(Backlog(station, row, rows, desk.clock.now()))
             desk.drain_bell.ring()
