@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,26 @@ def end_with_parent(environ: Mapping[str, str]) -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != int(parent):
         raise SystemExit(1)
+
+
+def end_without_memory() -> None:
+    """From now on, end this process where a thread cannot even begin for want of memory.
+
+    Whoever waits for such a thread waits for ever, and the process with him; one that has ended is started again.
+    """
+    before, before_in_thread = sys.unraisablehook, threading.excepthook
+
+    def unraisable(told: "sys.UnraisableHookArgs") -> None:
+        if issubclass(told.exc_type, MemoryError):
+            os._exit(os.EX_OSERR)
+        before(told)
+
+    def in_thread(told: threading.ExceptHookArgs) -> None:
+        if issubclass(told.exc_type, MemoryError):
+            os._exit(os.EX_OSERR)
+        before_in_thread(told)
+
+    sys.unraisablehook, threading.excepthook = unraisable, in_thread
 
 
 @contextmanager

@@ -136,3 +136,22 @@ def test_a_data_directory_is_served_once(served: Served) -> None:
     assert b"is served by another process already" in words
     assert served.process.poll() is None
     assert len(list((served.data_dir / "run").glob("*.pid"))) == 2
+
+
+IN_A_THREAD = "threading.Thread(target=fail).start()"
+UNRAISABLE = "type('Gone', (), {'__del__': fail})()"
+
+
+@pytest.mark.parametrize("deed", [IN_A_THREAD, UNRAISABLE], ids=["in a thread", "where nobody can catch it"])
+@pytest.mark.parametrize(("error", "code"), [("MemoryError", os.EX_OSERR), ("ValueError", 0)])
+def test_a_process_whose_thread_has_no_memory_ends_at_once(deed: str, error: str, code: int) -> None:
+    """Python only says that it was ignored; whoever waited for that thread would wait for ever."""
+    program = textwrap.dedent(f"""
+        import threading
+        from klaroen.children import end_without_memory
+        def fail(*_):
+            raise {error}
+        end_without_memory()
+        {deed}
+    """)
+    assert code == subprocess.run([sys.executable, "-c", program], stderr=subprocess.DEVNULL, check=False).returncode

@@ -117,8 +117,9 @@ def check(*, context: Here) -> None:
 
 
 def _join(context: Context) -> None:
-    from klaroen.children import end_with_parent
+    from klaroen.children import end_with_parent, end_without_memory
     from klaroen.memory import dump_no_core
 
     end_with_parent(context.environ)
+    end_without_memory()
     dump_no_core()
