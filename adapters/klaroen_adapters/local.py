@@ -1,13 +1,20 @@
 """Unix sockets between our own processes.
 
-Law: only this user (and root) may connect, checked by the file's mode and by the kernel's word.
+Law: only this user (and root) may connect, checked by the file's mode and by the kernel's word. A file that somebody
+took away is made again: who is connected does not notice, and who comes next finds it.
 """
 
 import os
 import socket as sockets
 import struct
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, NoReturn
 
 import trio
+
+LOOK_S: Final = 1.0
+"""How often the file is looked for: a process that starts anew has hardly waited for it."""
 
 
 async def open_socket(path: trio.Path) -> trio.SocketListener:
@@ -21,6 +28,35 @@ async def open_socket(path: trio.Path) -> trio.SocketListener:
         os.umask(mask)
     listening.listen(64)
     return trio.SocketListener(listening)
+
+
+async def serve_socket(
+    listener: trio.SocketListener, serve: Callable[[trio.SocketStream], Awaitable[object]]
+) -> NoReturn:
+    """Serve whoever connects, for ever; listen anew where the file is gone, or is somebody else's."""
+    path = trio.Path(listener.socket.getsockname())
+    async with trio.open_nursery() as served:
+        while True:
+            async with trio.open_nursery() as listening:
+                listening.start_soon(partial(trio.serve_listeners, serve, [listener], handler_nursery=served))
+                await _wait_gone(path, await _identity(path))
+                listening.cancel_scope.cancel()
+            listener = await open_socket(path)
+    raise AssertionError("a loop without an end has ended")
+
+
+async def _wait_gone(path: trio.Path, identity: tuple[int, ...] | None) -> None:
+    """Return once the file is gone, or is another."""
+    while identity is not None and await _identity(path) == identity:  # noqa: ASYNC110 - nobody tells of it
+        await trio.sleep(LOOK_S)
+
+
+async def _identity(path: trio.Path) -> tuple[int, ...] | None:
+    try:
+        found = await path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns  # the number of a deleted one is given again at once
 
 
 def is_trusted(socket: trio.socket.SocketType) -> bool:

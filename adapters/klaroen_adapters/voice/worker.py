@@ -27,7 +27,7 @@ from klaroen.systemd import SILENT, Unit
 from klaroen.telemetry import configure_logging, serve_metrics
 from klaroen.telemetry.vitals import BEAT_S
 from klaroen.telemetry.voice import VoiceMetrics
-from klaroen_adapters.local import is_trusted, open_socket
+from klaroen_adapters.local import is_trusted, open_socket, serve_socket
 from klaroen_adapters.voice.clip_shelf import ClipShelf
 from klaroen_adapters.voice.media import MediaRoom
 from klaroen_adapters.voice.media_ports import MediaPorts
@@ -108,7 +108,7 @@ class Voice:
                 nursery.start_soon(self._tidy)
                 for trunk in self.trunks.values():
                     nursery.start_soon(trunk.run)
-                nursery.start_soon(trio.serve_listeners, self._serve_client, [listener])
+                nursery.start_soon(serve_socket, listener, self._serve_client)
         finally:
             self.room.end()
 

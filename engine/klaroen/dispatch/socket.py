@@ -1,10 +1,12 @@
 """Dispatch's Unix socket: questions in, answers and pushes out.
 
 Law: only this user (and root) may connect, checked by the kernel's word; a client has a bounded number of questions
-under way, and what it does not read it does not get: a slow client is cut off, never waited for.
+under way, and what it does not read it does not get: a slow client is cut off, never waited for. What it has asked is
+done even if it goes meanwhile: what is on the disk must be known here too.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -21,7 +23,7 @@ from klaroen.dispatch.office import Office
 from klaroen.dispatch.offline import told_faults
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.register.model import RegisterFaults
-from klaroen_adapters.local import is_trusted
+from klaroen_adapters.local import is_trusted, serve_socket
 
 log = structlog.get_logger()
 
@@ -43,6 +45,9 @@ class Client:
         self.stream = stream
         self.wants_pushes = False
         self.turns = trio.Semaphore(QUESTIONS_MAX)
+        self.scope = trio.CancelScope()
+        """Cancelled to cut it off."""
+        self.gone = False
         self._outbox = bytearray()
         self._written = trio.Event()
 
@@ -72,26 +77,29 @@ class Counter:
         self._ready: Readiness | None = None
 
     async def serve(self, listener: trio.SocketListener) -> None:
-        await trio.serve_listeners(self._serve_client, [listener])
+        async with trio.open_nursery() as answering:
+            await serve_socket(listener, partial(self._serve_client, answering))
 
-    async def _serve_client(self, stream: trio.SocketStream) -> None:
+    async def _serve_client(self, answering: trio.Nursery, stream: trio.SocketStream) -> None:
         if not is_trusted(stream.socket):
             log.warning("a stranger at the socket")
             return
         client = Client(stream)
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(client.write_forever)
-                await self._read(client, nursery)
-                nursery.cancel_scope.cancel()
+            with client.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(client.write_forever)
+                    await self._read(client, answering)
+                    nursery.cancel_scope.cancel()
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             log.info("a client went away")
         except* FrameError as group:
             log.warning("a client sent nonsense", words=str(group.exceptions[0]))
         finally:
+            client.gone = True
             self._clients.discard(client)
 
-    async def _read(self, client: Client, nursery: trio.Nursery) -> None:
+    async def _read(self, client: Client, answering: trio.Nursery) -> None:
         frames = Frames()
         async for received in _chunks(client.stream):
             for body in frames.feed(received):
@@ -103,7 +111,7 @@ class Counter:
                         self._greet(client)
                 else:
                     await client.turns.acquire()  # back-pressure: nothing more is read from who asks too much
-                    nursery.start_soon(self._answer, client, message)
+                    answering.start_soon(self._answer, client, message)
 
     async def _answer(self, client: Client, ask: Ask) -> None:
         try:
@@ -113,7 +121,12 @@ class Counter:
         except RegisterFaults as error:
             told = told_faults(ask.number, error)
         client.turns.release()
-        client.tell(told)
+        if client.gone:
+            return
+        try:
+            client.tell(told)
+        except trio.BrokenResourceError:
+            client.scope.cancel()
 
     # --- pushes -----------------------------------------------------------------------------------------------------
 

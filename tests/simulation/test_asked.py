@@ -1,0 +1,76 @@
+"""What was asked is done, whatever becomes of who asked: the disk has it, and so must dispatch."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import trio
+from tests.simulation.audit import audit
+from tests.simulation.world import TEXT_ONLY, network
+
+from klaroen.core.calls import Ask, Greet, PutReceipts, Question
+from klaroen.core.frames import frame
+from klaroen.core.ports import Receipt
+from klaroen.core.views import AcceptedView
+from klaroen.dispatch.socket import Counter
+from klaroen.testing.deeds import UNPROVED
+from klaroen.testing.far_end import FarEnd
+from klaroen.testing.world import World
+
+
+class Late:
+    """A writer whose answers come late: what it has written stands."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.written = trio.Event()
+        self.answers = trio.Event()
+
+    async def write(self, method: Callable[..., Any], *args: Any, urgent: bool = False) -> Any:
+        result = await self.inner.write(method, *args, urgent=urgent)
+        self.written.set()
+        await self.answers.wait()
+        return result
+
+
+async def ask_and_go(world: World, answering: trio.Nursery, principal: str | None, question: Question) -> None:
+    """Ask over a socket, and be gone between the commit and its answer."""
+    ours, theirs = (trio.SocketStream(one) for one in trio.socket.socketpair(socket.AF_UNIX))
+    counter = Counter(world.desk)
+
+    async def serve() -> None:
+        async with theirs:
+            await counter._serve_client(answering, theirs)
+
+    answering.start_soon(serve)
+    late = world.desk.writer = Late(world.desk.writer)
+    await ours.send_all(frame(Greet("edge", pushes=True)) + frame(Ask(1, principal, question)))
+    await late.written.wait()
+    await ours.aclose()
+    await world.until(lambda: not counter._clients)
+    world.desk.writer = late.inner
+    late.answers.set()
+
+
+async def test_an_alert_whose_client_dies_before_its_answer_is_sent(autojump_clock, world_of) -> None:
+    """It is on the disk, and who posts it again is told that it is accepted: then it must leave, too."""
+    world = world_of(FarEnd("alpha"), networks=[network(1, TEXT_ONLY)], members=5)
+    question = world.submit()
+    async with world.running(), trio.open_nursery() as nursery:
+        await ask_and_go(world, nursery, "police", question)
+        sent = await world.ask(question, AcceptedView)
+        assert 5 == (await world.over(sent.id)).reached
+        audit(world, sent.id)
+        nursery.cancel_scope.cancel()
+
+
+async def test_receipts_whose_client_dies_before_its_answer_count(autojump_clock, world_of) -> None:
+    """They are in the inbox, and are drained from it without a restart."""
+    world = world_of(FarEnd("alpha", UNPROVED), networks=[network(1, TEXT_ONLY)], members=1)
+    async with world.running(), trio.open_nursery() as nursery:
+        sent = await world.send()
+        await world.until(lambda: 1 == len(world.handed) and not world.desk.stations["alpha"].in_flight)
+        receipts = PutReceipts("alpha", (Receipt("reached", "", ref="alpha-1-0"),))
+        await ask_and_go(world, nursery, None, receipts)
+        assert 1 == (await world.over(sent.id)).reached
+        nursery.cancel_scope.cancel()
