@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 
-declare -A packages=([prometheus]=prometheus [promtool]=prometheus [bearerbox]=kannel [tshark]=tshark [npm]=npm [sipp]=sip-tester [exim4]=exim4-daemon-light [systemd-analyze]=systemd)
+declare -A packages=([prometheus]=prometheus [promtool]=prometheus [bearerbox]=kannel [tshark]=tshark [npm]=npm [sipp]=sip-tester [exim4]=exim4-daemon-light [systemd-analyze]=systemd [strace]=strace)
 
 missing() {
   for program in "${!packages[@]}"; do
