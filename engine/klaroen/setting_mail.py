@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from klaroen.core.model import ONE_LINE, SUBJECT_MAX, Channel, Language
+from klaroen.core.model import Channel, Language
+from klaroen.core.words import ONE_LINE, SUBJECT_MAX
 from klaroen.setting_kinds import Host, OpenFile, Port, Rate, SecretFile, TextCarrier
 
 MailAddress = Annotated[

@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
-from klaroen.core.model import TEXT_MAX, Channel, Language
+from klaroen.core.model import Channel, Language
 from klaroen.core.template import BODY_MAX
 from klaroen.core.template import unable as unable_text
+from klaroen.core.words import TEXT_MAX
 from klaroen.setting_kinds import Rate, SecretFile, TextCarrier, Url
 
 CODES: Final[Mapping[Language, str]] = {"nl": "nl", "fr": "fr", "de": "de", "en": "en", "mul": "nl"}

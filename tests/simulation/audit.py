@@ -8,6 +8,7 @@ from klaroen.core.account import STATES, Account
 from klaroen.core.books import COUNTRY, Place
 from klaroen.core.model import Alert, AlertId
 from klaroen.core.money import micros
+from klaroen.dispatch.directory import column
 
 
 def audit(world: World, *alerts: str) -> None:
@@ -16,10 +17,10 @@ def audit(world: World, *alerts: str) -> None:
     reported: Counter[str] = Counter()
     texts = set()
     copied = {(one.address, one.channel) for one in world.copies}
-    addresses = world.desk.register.snapshot.addresses[0]
     for alert in alerts:
         row = world.desk.store.alert(AlertId(alert))
         assert row is not None
+        addresses = column(world.desk, row.alert, "mobile")
         texts |= {text.text for text in row.alert.content.values()}
         account, audience = world.closed(alert), world.audience(alert)
         derived, kept = gist(world.rebuilt(alert)), gist(account)

@@ -14,6 +14,8 @@ from klaroen.core.audience import Audience, Group
 from klaroen.core.model import Alert, Batch, BatchId, CarrierName, Channel, Instant, Language, Step
 from klaroen.core.plan import CompiledPlan, first_untried, ladder, local_minute, orders_at
 
+CONTACTS_FIRST: Final = 1 << 31
+"""Numbers of an audience from here on are coordinators and officers: members' stay below, being some 100,000."""
 BATCH_MAX: Final = 1_000
 """Deliveries in a batch: the unit of queue, lease and journal [row-per-job 13k/s, batch 137-248k/s]."""
 
@@ -28,6 +30,9 @@ class Planner(Struct, frozen=True):
     reserve: frozenset[Channel] = frozenset()
     """What the alert may go by, whether a carrier serves it now or not."""
 
+    held: frozenset[int] = frozenset()
+    """Networks whose members wait `hold_ms` for a coordinator's word (R11)."""
+    hold_ms: int = 0
     shut: frozenset[int] = frozenset()
     """Networks that permit nothing any more."""
 
@@ -127,7 +132,9 @@ def expand(
             break
         step = None if group.reason else planner.first_step(group, begun_at, accepted_at)
         if step is not None:
-            route = Route(step, group.language, begun_at)
+            held = planner.held.issuperset(group.networks) and audience.members[start] < CONTACTS_FIRST
+            due_at = Instant(begun_at + planner.hold_ms) if held else begun_at
+            route = Route(step, group.language, due_at)
             routes.setdefault(route, array("I")).extend(range(start, end))
         cursor = end
     return routes, cursor

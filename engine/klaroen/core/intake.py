@@ -10,8 +10,9 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from klaroen.core.errors import InputError
-from klaroen.core.model import ONE_LINE, AlertClass, Channel, Kind, Language, Mode, RecordingId, Text
+from klaroen.core.model import AlertClass, Channel, Kind, Language, Mode, RecordingId, Text
 from klaroen.core.posted import read_json, shaped
+from klaroen.core.words import ONE_LINE
 
 NETWORKS_MAX: Final = 5_000
 """Named one by one; 1,059 are recognised."""

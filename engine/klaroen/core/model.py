@@ -9,6 +9,8 @@ from typing import Annotated, Final, Literal, NewType, get_args
 
 from msgspec import Meta, Struct
 
+from klaroen.core.words import LINES, ONE_LINE, SUBJECT_MAX, TEXT_MAX
+
 AlertId = NewType("AlertId", str)
 AttemptId = NewType("AttemptId", str)
 BatchId = NewType("BatchId", int)
@@ -28,7 +30,6 @@ CLASSES: Final[tuple[AlertClass, ...]] = get_args(AlertClass)
 
 Channel = Literal["sms", "voice", "tts", "email", "whatsapp"]
 CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
-
 CALL_CHANNELS: Final[frozenset[Channel]] = frozenset({"voice", "tts"})
 
 Language = Literal["nl", "fr", "de", "en", "mul"]
@@ -44,15 +45,6 @@ ADDRESS_KINDS: Final[tuple[AddressKind, ...]] = get_args(AddressKind)
 
 AlertState = Literal["awaiting_consent", "accepted", "sending", "paused", "done", "cancelled", "superseded", "expired"]
 FINAL_STATES: Final[frozenset[AlertState]] = frozenset({"done", "cancelled", "superseded", "expired"})
-
-TEXT_MAX: Final = 2_000
-"""Characters; longer is refused, never cut. Some 30 parts by SMS, two minutes spoken."""
-SUBJECT_MAX: Final = 200
-"""Characters; a mail's header line holds 998 bytes (RFC 5322, 2.1.1)."""
-LINES: Final = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
-"""A pattern of texts: no control character but tab, LF and CR, since none of the others is carried exactly."""
-ONE_LINE: Final = r"^[^\u0000-\u001f\u007f-\u009f]*$(?!\n)"
-"""A pattern of names and the like: no control character at all. Python's `$` would let a last LF pass."""
 
 UNREACHABLE_REASONS = Literal["no_address", "no_channel", "no_content", "no_carrier"]
 
@@ -213,8 +205,7 @@ class Recorded(Struct, frozen=True, gc=False):
 
 
 Authority = Literal["own", "grant", "consent", "approval"]
-"""On what an alert rests: its sender's own right (R8, R10), a grant (R9), or the word of a second person: of an officer
-(R24), or of a colleague where four eyes are configured."""
+"""On what an alert rests: its sender's own right, a grant (R9), an officer's word (R24), a colleague's (four eyes)."""
 WAITING: Final[frozenset[Authority]] = frozenset({"consent", "approval"})
 Origin = Literal["posted", "copy", "reply"]
 
@@ -226,6 +217,14 @@ class Refusal(Struct, frozen=True, gc=False):
     rule: str | None
     reason: str
     code: str = ""
+
+
+class Contact(Struct, frozen=True, gc=False):
+    """A coordinator or an officer, by the register's id."""
+
+    office: Literal["coordinator", "officer"]
+    network: NetworkId
+    id: str
 
 
 class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):
@@ -263,13 +262,16 @@ class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):
     extends: AlertId | None = None
     """The alert that it carries on: whoever had been handed that one is left out."""
     authority: Authority = "own"
-    coordinator: str = ""
-    """Whom the register knows its sender as, where a coordinator sent it."""
+    coordinator: str = ""  # by the register's id, where one sent it
     origin: Origin = "posted"
+    copy_of: AlertId | None = None  # a coordinator's, which this one shows to the officers (R9)
+    contacts: tuple[Contact, ...] = ()  # whom it warns beside members
+    through: tuple[NetworkId, ...] = ()
+    """Networks with two levels (R11): members are warned `hold_s` after their coordinators, if need be."""
+    hold_s: float = 0.0
 
     @property
     def begins_as(self) -> AlertState:
-        """What it is from its acceptance on."""
         return "awaiting_consent" if self.authority in WAITING else "accepted"
 
 
@@ -341,8 +343,7 @@ class Token(Struct, frozen=True, gc=False):
     carrier: CarrierName | None = None
     created_at: Instant = Instant(0)
     expires_at: Instant | None = None
-    coordinator: str | None = None
-    """The id by which the register knows this coordinator, where it is not the name."""
+    coordinator: str | None = None  # the register's id, where the name is another
 
     @property
     def coordinator_id(self) -> str:

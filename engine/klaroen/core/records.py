@@ -165,9 +165,18 @@ class Store(Protocol):
 
     # writes, each within the writer's transaction; `deed` joins the audit trail in the same commit
     def accept(
-        self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey, deed: Deed | None = None
+        self,
+        alert: Alert,
+        audience: bytes,
+        answer: bytes,
+        key: IdempotencyKey,
+        deed: Deed | None = None,
+        beside: Sequence[tuple[Alert, bytes, Deed]] = (),
     ) -> int:
-        """Return the alert's sequence. Those that it supersedes are so by the same commit, unless they are over."""
+        """Return the alert's sequence; those `beside` it, with their audiences, have the next ones.
+
+        Those that it supersedes are so by the same commit, unless they are over.
+        """
         ...
 
     def plan(self, alert: AlertId, expanded: int, batches: Sequence[Batch], now: Instant) -> None: ...

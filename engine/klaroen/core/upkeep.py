@@ -9,7 +9,8 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 from klaroen.core.intake import Id, Name
-from klaroen.core.model import ONE_LINE, Channel, MembershipState
+from klaroen.core.model import Channel, MembershipState
+from klaroen.core.words import ONE_LINE
 
 MEMBERS_MAX: Final = 1_000
 """A page of members: some 300 kB."""

@@ -21,10 +21,11 @@ from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
 from klaroen.core.intake import LIFE_S_MAX, LIFE_S_MIN, AlertRequest
 from klaroen.core.model import Alert, AlertId, Authority, Instant, Language, Recorded, Token
+from klaroen.core.plan import Offer
 from klaroen.core.records import IdempotencyKey
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
-from klaroen.dispatch import ability, succession
-from klaroen.dispatch.audiences import Following, find_audience
+from klaroen.dispatch import ability, levels, succession
+from klaroen.dispatch.audiences import Chosen, Following, find_audience, find_officers
 from klaroen.dispatch.crowd import check_room
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import open_alert
@@ -34,6 +35,8 @@ from klaroen.dispatch.subjects import Subject, find_subject
 
 RETRY_AFTER_S: Final = 2.0
 """A supervised dispatch is back, and a disk has room again, within seconds."""
+
+UNTOLD: Final = "No officer of the networks has an address for the copy of what is sent under a grant (R9)."
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -131,7 +134,8 @@ async def _accept_beside(
         lambda network: desk.mandates.granted(network, token.coordinator_id, request.alert_class, now),
     )
     offer, warnings = ability.offer_of(desk, request)
-    audience, planner = find_audience(desk, request, admitted.networks, offer, following, now)
+    chosen = find_audience(desk, request, admitted.networks, offer, following, now)
+    audience = chosen.audience
     refused = tuple(RefusedNetwork(one.network, one.rule, one.reason, one.code) for one in admitted.refused)
     unreachable = audience.unreachable
     if sum(unreachable.values()) == len(audience):
@@ -146,18 +150,58 @@ async def _accept_beside(
         extends=following.alert if following is not None and following.extends else None,
         expires_at=submit.expires_at or alert.expires_at,
         warnings=submit.notes + warnings + left_out(desk, request, admitted.networks) + alert.warnings,
+        contacts=chosen.contacts,
+        through=chosen.through,
+        hold_s=chosen.hold_s,
+        confirm=alert.confirm or (bool(chosen.through) and request.is_urgent),
     )
+    copy = copy_for_officers(desk, alert, request, offer)
+    if copy is None and alert.authority == "grant":
+        alert = replace(alert, warnings=(*alert.warnings, UNTOLD))
     answer = _encode(accepted_view(alert, refused))
     record = IdempotencyKey(token.name, submit.key, submit.fingerprint)
+    copies = () if copy is None else ((copy[0], copy[1].audience.encode(), audit.accepted(copy[0])),)
     with succession.superseding(desk, alert):
         sequence = await desk.writer.write(
-            desk.store.accept, alert, audience.encode(), answer, record, audit.accepted(alert), urgent=True
+            desk.store.accept, alert, audience.encode(), answer, record, audit.accepted(alert), copies, urgent=True
         )
-    begin(desk, alert, audience, planner, sequence)
+    begin(desk, alert, audience, chosen.planner, sequence)
+    if copy is not None:
+        begin(desk, copy[0], copy[1].audience, copy[1].planner, sequence + 1)
     for one in admitted.refused:
         desk.metrics.refused(one.rule)
     desk.metrics.alerts_accepted[alert.alert_class, alert.mode].inc()
     return answer
+
+
+def copy_for_officers(desk: Desk, alert: Alert, request: AlertRequest, offer: Offer) -> tuple[Alert, Chosen] | None:
+    """Return the copy that officers get at once of what is sent under a grant (R9), with whom it goes to."""
+    if alert.authority != "grant":
+        return None
+    chosen = find_officers(desk, request, alert.networks, offer, alert.accepted_at)
+    if chosen is None:
+        return None
+    copy = replace(
+        alert,
+        id=alert_id(desk.chance.randbytes(16)),
+        authority="own",
+        origin="copy",
+        copy_of=alert.id,
+        members=len(chosen.audience),
+        unreachable=chosen.audience.unreachable,
+        contacts=chosen.contacts,
+        through=(),
+        hold_s=0.0,
+        confirm=False,
+        supersedes=(),
+        follows=None,
+        extends=None,
+        refused=(),
+        not_located=(),
+        warnings=(),
+        language_fallbacks=chosen.audience.fallbacks,
+    )
+    return copy, chosen
 
 
 def find_recordings(desk: Desk, token: Token, request: AlertRequest) -> dict[Language, Recorded]:
@@ -226,6 +270,7 @@ def begin(desk: Desk, alert: Alert, audience: Audience, planner: Planner, sequen
     opened = OpenAlert(alert, audience, Account(audience), planner, steps, alert.begins_as)
     opened.sequence = sequence
     open_alert(desk, opened)
+    levels.watch(desk, opened)
     return opened
 
 

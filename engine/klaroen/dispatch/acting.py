@@ -12,7 +12,7 @@ from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.model import WAITING, Alert, AlertState, Authority, Token
 from klaroen.core.refusals import refuse
 from klaroen.core.views import ActedView, HeardView, WithdrawnView
-from klaroen.dispatch import succession
+from klaroen.dispatch import levels, succession
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import stop
@@ -66,6 +66,8 @@ async def _change(desk: Desk, token: Token, opened: OpenAlert, verb: policy.Verb
         opened.state = target
         opened.begun_at = max(opened.begun_at, now) if before == "awaiting_consent" else opened.begun_at
         desk.feed_bell.ring()
+        if before == "awaiting_consent":
+            levels.watch(desk, opened)
     desk.changed.add(alert)
     desk.push_bell.ring()
     desk.ring_stations()

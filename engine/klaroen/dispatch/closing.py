@@ -17,7 +17,7 @@ from klaroen.core import audit, journal
 from klaroen.core.account import STATES, Account
 from klaroen.core.audience import Audience
 from klaroen.core.ids import attempt_ids
-from klaroen.core.model import AlertId, AlertState, CarrierName, Instant
+from klaroen.core.model import Alert, AlertId, AlertState, CarrierName, Instant
 from klaroen.core.records import BatchRow, References
 from klaroen.core.sheet import WHOLE, Sheet
 from klaroen.core.state import PROOFS, UNKNOWN
@@ -109,7 +109,8 @@ def references_of(desk: Desk, page: Page) -> References | None:
     for index, state in enumerate(sheet.states):
         if state == UNKNOWN:
             name = adrift_name(
-                (page.reference + index) & 0xFFFF, settle.hashed_address(desk, page.opened.audience, sheet, index)
+                (page.reference + index) & 0xFFFF,
+                settle.hashed_address(desk, page.opened.alert, page.opened.audience, sheet, index),
             )
             rows.append((hash_ref(name), index << 8 | WHOLE))
     rows.sort()
@@ -212,7 +213,9 @@ async def amend(desk: Desk, references: References, row: int, orphan: Orphan) ->
         sheet = Sheet.thaw(batch_row.batch, None, tail)
         index, part = row >> 8, row & 0xFF
         audience = Audience.decode(desk.store.audience(references.alert))
-        if verified(sheet, index, part, kept) or is_adrift(desk, audience, batch_row, sheet, index, kept):
+        if verified(sheet, index, part, kept) or is_adrift(
+            desk, alert_row.alert, audience, batch_row, sheet, index, kept
+        ):
             now = desk.clock.now()
             ms = max(1, min(kept.at or now, now) - alert_row.alert.accepted_at)
             old = sheet.states[index]
@@ -254,7 +257,9 @@ def verified(sheet: Sheet, index: int, part: int, kept: Kept) -> bool:
     return sheet.refs[index].split(journal.REF_JOINT)[part] in (kept.ref, kept.alias)
 
 
-def is_adrift(desk: Desk, audience: Audience, row: BatchRow, sheet: Sheet, index: int, kept: Kept) -> bool:
+def is_adrift(
+    desk: Desk, alert: Alert, audience: Audience, row: BatchRow, sheet: Sheet, index: int, kept: Kept
+) -> bool:
     """The same of one that is known by its reference and its handset alone."""
-    address = settle.hashed_address(desk, audience, sheet, index)
+    address = settle.hashed_address(desk, alert, audience, sheet, index)
     return (kept.reference, kept.address) == ((row.reference + index) & 0xFFFF, address)

@@ -14,13 +14,14 @@ from klaroen.core import pace as paces
 from klaroen.core.errors import CarrierDownError, StoreUnavailableError
 from klaroen.core.ids import attempt_ids
 from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, serve
-from klaroen.core.model import ADDRESS_KINDS, AlertClass, AlertId, BatchId, CarrierName, Instant
+from klaroen.core.model import AlertClass, AlertId, BatchId, CarrierName, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
 from klaroen.core.records import Entry, Store
 from klaroen.core.state import BARRED, ENDED
 from klaroen.dispatch import counting, lines
 from klaroen.dispatch.choice import fits, has_better, is_ours, may_try
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.directory import column
 from klaroen.dispatch.leftovers import ground
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.quieting import unwanted
@@ -210,7 +211,7 @@ def _envelopes(
     opened, batch = page.opened, page.batch
     deliveries = page.sheet.deliveries[first : first + count]
     reached, members = opened.account.reached, opened.audience.members
-    numbers = desk.register.snapshot.addresses[ADDRESS_KINDS.index(batch.step.address)]
+    numbers = column(desk, opened.alert, batch.step.address)
     content = opened.content(batch.step.channel, batch.language)
     deadline = Instant(now + ANSWER_MS)
     in_flight, reference, is_call = station.in_flight, page.reference, page.is_call

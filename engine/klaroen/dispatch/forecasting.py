@@ -38,7 +38,7 @@ async def forecast(desk: Desk, token: Token, request: AlertRequest) -> ForecastV
         lambda network: desk.mandates.granted(network, token.coordinator_id, request.alert_class, now),
     )
     offer, unable = ability.offer_of(desk, request)
-    audience, planner = find_audience(desk, request, admitted.networks, offer, None, now)
+    audience, planner, *_ = find_audience(desk, request, admitted.networks, offer, None, now)
     alert = make_alert(desk, token, request, admitted, audience, now)
     steps = getattr(desk.settings.steps, request.alert_class)
     opened = OpenAlert(alert, audience, Account(audience), planner, steps, "accepted")

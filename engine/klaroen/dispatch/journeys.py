@@ -10,6 +10,7 @@ from typing import Final
 from klaroen.core.account import STATES
 from klaroen.core.audience import Audience
 from klaroen.core.call_rows import cost_eur as call_eur
+from klaroen.core.contacts import name_at
 from klaroen.core.ids import attempt_ids
 from klaroen.core.model import Alert, CarrierName, Instant, MemberId
 from klaroen.core.records import BatchRow, Store
@@ -79,7 +80,7 @@ class Journeys:
         reached = [one.receipt_at or one.answered_at for one in attempts if one.state == "reached"]
         step, next_at = self._next(delivery)
         return DeliveryView(
-            member=self._member_ids[self._audience.members[delivery]],
+            member=name_at(self._audience.members[delivery], self._member_ids, self._alert.contacts),
             networks=tuple(self._alert.networks[index] for index in group.networks),
             language=None if group.reason else group.language,
             state=STATES[state],

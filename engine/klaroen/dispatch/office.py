@@ -12,6 +12,7 @@ import trio
 
 from klaroen.core import audit, calls, policy
 from klaroen.core.audience import Audience
+from klaroen.core.contacts import number_of
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.evaluation import EvaluationView
 from klaroen.core.mandates import Decree
@@ -177,8 +178,7 @@ class Office:
     async def _why(self, token: Token, question: calls.ShowDelivery) -> DeliveryWhyView:
         subject = find_subject(self._desk, token, question.alert)
         demand(token, "see_deliveries")
-        numbers = self._desk.register.numbers_of
-        number = numbers.get(question.member)
+        number = number_of(question.member, self._desk.register.numbers_of, subject.alert.contacts)
         if number is None or number not in subject.audience.members:
             raise InputError("not-found", "The alert concerns no such member.")
         delivery = subject.audience.members.index(number)

@@ -4,11 +4,12 @@ Law: everything here is derived from what the store holds (`recover` builds it, 
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
+from klaroen.core.contacts import OFFICERS
 from klaroen.core.expand import Cargo, Planner
 from klaroen.core.model import (
     FINAL_STATES,
@@ -25,7 +26,7 @@ from klaroen.core.model import (
     Text,
 )
 from klaroen.core.phases import Waits, hold_s
-from klaroen.core.plan import carries_social_media, compile_plan, goes_urgently, make_offer
+from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, goes_urgently, make_offer
 from klaroen.core.ports import Clip, Script
 from klaroen.core.sheet import Sheet
 from klaroen.core.snapshot import Snapshot
@@ -63,6 +64,8 @@ class OpenAlert:
         self.state: AlertState = state
         self.shut: frozenset[int] = frozenset()
         """Networks, by index, that get nothing more of it: stopped, or their grant withdrawn."""
+        self.told: frozenset[int] = frozenset()
+        """Networks, by index, whose members are told through a coordinator (R11)."""
         self.barred: bytearray | None = None
         """By delivery, whether nothing more leaves: its networks are shut. None for as long as none is."""
         self.expanded = 0
@@ -204,12 +207,6 @@ def make_planner(
     alert: Alert, snapshot: Snapshot, carriers: Collection[Channel], unable: Collection[Channel] = ()
 ) -> Planner:
     """Return how this alert chooses its steps, by the plan versions that it was accepted with (R3)."""
-    plans = []
-    for name, version in zip(alert.networks, alert.plan_versions, strict=True):
-        network = snapshot.networks[name]
-        plan = next(plan for plan in network.plans if plan.version == version)
-        social = carries_social_media(network, snapshot.zones[network.zone], plan)
-        plans.append(compile_plan(plan, social_media=social))
     offer = make_offer(
         alert.alert_class,
         text=bool(alert.content),
@@ -219,4 +216,14 @@ def make_planner(
         unable=unable,
     )
     urgent = goes_urgently(alert.alert_class, alert.urgent)
-    return Planner(tuple(plans), offer.channels, urgent, offer.allowed & offer.content)
+    held = frozenset(alert.networks.index(name) for name in alert.through)
+    plans, hold_ms = tuple(_plans(alert, snapshot)), int(alert.hold_s * 1000)
+    return Planner(plans, offer.channels, urgent, offer.allowed & offer.content, held, hold_ms)
+
+
+def _plans(alert: Alert, snapshot: Snapshot) -> Iterator[CompiledPlan]:
+    for name, version in zip(alert.networks, alert.plan_versions, strict=True):
+        network = snapshot.networks[name]
+        plan = next(plan for plan in network.plans if plan.version == version)
+        social = carries_social_media(network, snapshot.zones[network.zone], plan)
+        yield OFFICERS if alert.origin == "copy" else compile_plan(plan, social_media=social)

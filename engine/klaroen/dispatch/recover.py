@@ -17,7 +17,7 @@ from klaroen.core.records import AlertRow, BatchRow, Standing
 from klaroen.core.sheet import Sheet
 from klaroen.core.snapshot import Snapshot
 from klaroen.core.state import UNKNOWN
-from klaroen.dispatch import ability, barring, closing
+from klaroen.dispatch import ability, barring, closing, levels
 from klaroen.dispatch.answering import planner_of
 from klaroen.dispatch.decrees import watch_ends
 from klaroen.dispatch.desk import Desk
@@ -115,6 +115,7 @@ def _reopen(
                 station = page.station
                 page.price(one.carrier, station.cost_eur if station else 0.0, station.rule if station else "all")
         _resume(desk, page)
+    levels.watch(desk, opened)
     closing.close_if_over(desk, opened)
 
 

@@ -12,7 +12,7 @@ from klaroen.core import pace as paces
 from klaroen.core.audience import Audience
 from klaroen.core.discreet import discreet
 from klaroen.core.journal import REF_JOINT
-from klaroen.core.model import ADDRESS_KINDS, AttemptId, Channel, Instant
+from klaroen.core.model import Alert, AttemptId, Channel, Instant
 from klaroen.core.phases import NOTE_CHARS_MAX, outcome_of
 from klaroen.core.ports import (
     Accepted,
@@ -31,8 +31,9 @@ from klaroen.core.ports import (
 )
 from klaroen.core.sheet import WHOLE, Sheet
 from klaroen.core.state import FAILED, NETWORK, PROOFS, REACHED, REFUSED, UNKNOWN, UNSENT
-from klaroen.dispatch import counting, hearing, lines
+from klaroen.dispatch import counting, hearing, levels, lines
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.directory import column
 from klaroen.dispatch.kept import Kept, hash_address
 from klaroen.dispatch.leftovers import LOOK_MS, ground_station, look_soon
 from klaroen.dispatch.page import Flown, Page, Unsentness
@@ -211,7 +212,7 @@ def _hear_adrift(desk: Desk, station: Station, page: Page, index: int, now: Inst
     waiting = station.adrift.get((page.reference + index) & 0xFFFF)
     if not waiting:
         return
-    address = hashed_address(desk, page.opened.audience, page.sheet, index)
+    address = hashed_address(desk, page.opened.alert, page.opened.audience, page.sheet, index)
     for orphan in waiting:
         if orphan.receipt.address == address and not orphan.matched:
             apply(desk, page, index, WHOLE, orphan.receipt, now)
@@ -272,14 +273,14 @@ def find(desk: Desk, station: Station, one: Kept) -> tuple[Page, int, int] | Non
     if one.reference is None or one.address is None:
         return None
     for page, index in station.unsettled.get(one.reference, ()):
-        if hashed_address(desk, page.opened.audience, page.sheet, index) == one.address:
+        if hashed_address(desk, page.opened.alert, page.opened.audience, page.sheet, index) == one.address:
             return page, index, WHOLE
     return None
 
 
-def hashed_address(desk: Desk, audience: Audience, sheet: Sheet, index: int) -> bytes:
+def hashed_address(desk: Desk, alert: Alert, audience: Audience, sheet: Sheet, index: int) -> bytes:
     """Return the handset of one attempt, as receipts are kept."""
-    numbers = desk.register.snapshot.addresses[ADDRESS_KINDS.index(sheet.batch.step.address)]
+    numbers = column(desk, alert, sheet.batch.step.address)
     return hash_address(desk.address_key, numbers[audience.members[sheet.deliveries[index]]] or "")
 
 
@@ -287,6 +288,7 @@ def apply(desk: Desk, page: Page, index: int, part: int, one: Kept, now: Instant
     """One receipt moves one attempt."""
     if one.state == "confirmed":
         page.confirm(index)
+        levels.heed(desk, page.opened)
     elif one.state == "buffered":
         if page.is_call:
             page.note(index, one.code[:NOTE_CHARS_MAX])

@@ -51,7 +51,8 @@ from klaroen.edge.queries import (
 Endpoint = Callable[[Desk, Call], Awaitable[Reply | Stream]]
 
 ALERT: Final = {"id": r"^[A-Za-z0-9_]{1,40}$"}
-MEMBER: Final = {"member": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}
+MEMBER: Final = {"member": r"^[^/\u0000-\u001f\u007f-\u009f]{1,100}$"}
+"""Or a contact: `coordinator:K7@BIN-0001`."""
 LISTED: Final = {"member": r"^[A-Za-z0-9_.-]{1,40}$"}
 """As the register's files write ids; `check` is none, since a route has that name."""
 NETWORK: Final = {"id": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}

@@ -128,16 +128,28 @@ class SqliteStore:
     # --- writes -----------------------------------------------------------------------------------------------------
 
     def accept(
-        self, alert: Alert, audience: bytes, answer: bytes, key: IdempotencyKey, deed: Deed | None = None
+        self,
+        alert: Alert,
+        audience: bytes,
+        answer: bytes,
+        key: IdempotencyKey,
+        deed: Deed | None = None,
+        beside: Sequence[tuple[Alert, bytes, Deed]] = (),
     ) -> int:
         at = alert.accepted_at
         writing = self._at(at)
-        sequence = writing.insert(sql.ACCEPT, (alert.id, alert.alert_class, alert.begins_as, at))
-        writing.run(sql.ACCEPT_ONCE, (sequence, codec.encode(alert), audience))
+        sequence = self._accept(alert, audience, deed)
         writing.run(sql.REMEMBER, (key.token, key.key, at, key.fingerprint, answer))
         for earlier in alert.supersedes:
             writing.run(sql.SUPERSEDE, (at, earlier))
-        books.link(writing, alert)
+        for one in beside:
+            self._accept(*one)
+        return sequence
+
+    def _accept(self, alert: Alert, audience: bytes, deed: Deed | None) -> int:
+        sequence = self._writing.insert(sql.ACCEPT, (alert.id, alert.alert_class, alert.begins_as, alert.accepted_at))
+        self._writing.run(sql.ACCEPT_ONCE, (sequence, codec.encode(alert), audience))
+        books.link(self._writing, alert)
         trail.enter(self._writing, deed)
         return sequence
 
@@ -248,10 +260,8 @@ class SqliteStore:
         pins.put_tries(self._at(Instant(0) if tries is None else tries.last_at), who, tries, deed)
 
     def decree(self, kind: DecreeKind, name: str, decree: bytes | None, now: Instant, deed: Deed | None = None) -> None:
-        if decree is None:
-            self._at(now).run(sql.REPEAL, (kind, name))
-        else:
-            self._at(now).run(sql.DECREE, (kind, name, decree))
+        row = (kind, name) if decree is None else (kind, name, decree)
+        self._at(now).run(sql.REPEAL if decree is None else sql.DECREE, row)
         trail.enter(self._writing, deed)
 
     def sweep(self, now: Instant) -> None:

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterator
 
+from msgspec.structs import replace
 from tests.unit.core.batches import (
     ACCEPTED_AT,
     ACME,
@@ -16,8 +17,9 @@ from tests.unit.core.batches import (
     make_planner,
 )
 
-from klaroen.core.expand import BATCH_MAX, Planner, Route, expand
-from klaroen.core.model import BatchId, CarrierName, Instant, Step, Window
+from klaroen.core.audience import Audience, Block, Kind
+from klaroen.core.expand import BATCH_MAX, CONTACTS_FIRST, Planner, Route, expand
+from klaroen.core.model import CHANNELS, BatchId, CarrierName, Instant, Step, Window
 
 DAY = Instant(ACCEPTED_AT + 9 * 3_600_000)
 BY_DAY = make_plan(Window("08:00", "20:00", ("sms", "tts")), Window("20:00", "08:00", ("tts", "sms")))
@@ -116,3 +118,26 @@ def test_a_batch_knows_its_alert_and_its_history() -> None:
 def test_only_texts_by_sms_come_in_parts() -> None:
     batch = make_cargo().batch(BatchId(1), Route(CALL, "fr", DAY), array("I", [0]))
     assert (1, 90.0) == (batch.parts, batch.wait_s)
+
+
+def test_R11_members_of_two_levels_wait_and_their_coordinators_do_not() -> None:
+    """Whoever is in a network of one level as well is warned at once."""
+    audience = Audience(
+        (Kind((), MOBILE),),
+        [Block((0,), "nl", False, (0, 0), (1, 1), bytes(2)), Block((0, 1), "nl", False, (0,), (1,), bytes(1))],
+        array("I", [CONTACTS_FIRST, 5, 6]).tobytes(),
+    )
+    plan = make_plan(Window("00:00", "24:00", ("sms",)))
+    planner = Planner((plan, plan), frozenset({"sms"}), True, frozenset({"sms"}), frozenset({0}), 90_000)
+    routes, _ = expand(audience, planner, 0, 10, ACCEPTED_AT)
+    assert {ACCEPTED_AT: [0, 2], ACCEPTED_AT + 90_000: [1]} == {
+        route.due_at: list(found) for route, found in routes.items()
+    }
+
+
+def test_R01_a_network_that_is_shut_permits_nothing_more() -> None:
+    """Its members stand in a batch all the same when they are expanded, and so have an end."""
+    group = make_group(1)
+    planner = replace(make_planner(), shut=frozenset({0}), reserve=frozenset(CHANNELS))
+    assert planner.step(group, (), ACCEPTED_AT) is None
+    assert planner.first_step(group, ACCEPTED_AT, ACCEPTED_AT) is not None
