@@ -90,6 +90,11 @@ class Steps(Section, frozen=True):
     cold: ClassSteps = ClassSteps(sms_s=3600.0, call_s=600.0, retry_s=30.0)
 
 
+class Audit(Section, frozen=True):
+    key_file: SecretFile | None = None
+    """Ed25519 in PEM: signs the audit trail's checkpoints; else `data_dir/keys/audit.key`."""
+
+
 class Speech(Section, frozen=True):
     """Who reads texts aloud: the best voice that is installed, then the next."""
 
@@ -331,5 +336,6 @@ class Settings(Section, frozen=True):
     steps: Steps = Steps()
     register: RegisterSettings = RegisterSettings()
     retention: Retention = Retention()
+    audit: Audit = Audit()
     speech: Speech = Speech()
     carrier: tuple[CarrierSettings, ...] = ()

@@ -473,6 +473,25 @@ def test_R20_more_books_than_a_page_are_read_to_the_end(world: World, monkeypatc
     assert kept == list(world.store.books.rows("network", Instant(0), Instant(1001)))
 
 
+def test_R22_a_checkpoint_is_made_of_the_last_entry(world: World) -> None:
+    """An empty trail has none, and what makes nothing enters nothing."""
+    seen: list[audit.Link] = []
+    made = audit.Deed("checkpoint", Instant(9), "key1")
+
+    def make(last: audit.Link) -> audit.Deed | None:
+        seen.append(last)
+        return made if len(seen) == 1 else None
+
+    transact(world.store, lambda: world.store.checkpoint(make, Instant(9)))
+    transact(world.store, lambda: world.store.enter(audit.token_revoked("x", Instant(8))))
+    for _ in range(2):
+        transact(world.store, lambda: world.store.checkpoint(make, Instant(9)))
+    assert [1, 2] == [link.number for link in seen]
+    assert [audit.token_revoked("x", Instant(8)), made] == [
+        audit.decode(link.entry) for link in world.store.trail(0, 9)
+    ]
+
+
 def test_R18_an_alert_that_another_one_follows_or_supersedes_is_known(world: World) -> None:
     for name in "ABC":
         world.accept(name)

@@ -20,8 +20,10 @@ from klaroen.core.calls import (
 from klaroen.core.errors import InputError
 from klaroen.core.model import AlertId, CarrierName
 from klaroen.core.pins import Pin
-from klaroen.core.views import AuditPage, AuditView, DeliveryPage, DeliveryWhyView
+from klaroen.core.views import AuditPage, AuditView, DeliveryPage, DeliveryWhyView, rfc3339
 from klaroen.dispatch import trail
+from klaroen.dispatch.run import SWEEP_S
+from klaroen.seal import load_seal
 from klaroen.testing.disk import PowerCut
 from klaroen.testing.far_end import FarEnd
 
@@ -182,3 +184,34 @@ async def test_R22_what_an_operator_and_the_command_line_change_is_entered(autoj
             ("pin_revoked", audit.COMMAND_LINE, None, "O1"),
         ] == told
         assert () == verified(world).faults
+
+
+async def test_R22_checkpoints_sign_the_trail_and_whoever_has_the_key_can_tell(
+    autojump_clock, world_of, tmp_path
+) -> None:
+    """One an hour where something was entered; a trail that was written anew has none by that key."""
+    ours, another = load_seal(tmp_path / "ours", None), load_seal(tmp_path / "another", None)
+    world = world_of(FarEnd("alpha"), members=5)
+    async with world.running() as world:
+        world.desk.sealer = ours
+        first = await world.send()
+        await world.over(first.id)
+        world.mock.jump(2 * SWEEP_S)
+        await trio.sleep(1)
+        second = await world.send()
+        await world.over(second.id)
+        world.mock.jump(2 * SWEEP_S)
+        await trio.sleep(1)
+        store = world.desk.store
+        assert ["accepted", "closed", "checkpoint"] * 2 == [deed.what for deed in deeds(world)]
+        view = trail.verify(store, VerifyAudit(keys=(ours.public.pem,)))
+        assert ((), 2, 5, rfc3339(deeds(world)[-1].at)) == (
+            view.faults, view.checkpoints, view.sealed_to, view.sealed_at,
+        )  # fmt: skip
+        assert (0, ()) == (verified(world).checkpoints, verified(world).faults), "without a key it is passed over"
+        strange = trail.verify(store, VerifyAudit(keys=(another.public.pem,)))
+        told = f"it is signed by another key ({ours.name})"
+        assert (f"entry 3, a checkpoint: {told}", f"entry 6, a checkpoint: {told}") == strange.faults
+        assert () == trail.verify(store, VerifyAudit(keys=(another.public.pem, ours.public.pem))).faults
+        with pytest.raises(InputError, match="no public key"):
+            trail.verify(store, VerifyAudit(keys=("x",)))

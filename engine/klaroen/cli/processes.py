@@ -69,12 +69,13 @@ def dispatch(*, context: Here) -> int:
     settings = context.settings()
     from klaroen.dispatch.run import run_dispatch
     from klaroen.register.keys import KeyFault
+    from klaroen.seal import SealFault
     from klaroen.store.errors import SchemaNewerError, StoreBusyError, StoreCorruptError
     from klaroen.systemd import Unit
 
     try:
         return run_dispatch(settings, Unit(context.environ))
-    except (StoreBusyError, SchemaNewerError, StoreCorruptError, KeyFault) as error:
+    except (StoreBusyError, SchemaNewerError, StoreCorruptError, KeyFault, SealFault) as error:
         raise CommandFault(f"{error}.") from None
 
 

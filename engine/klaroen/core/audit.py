@@ -5,7 +5,7 @@ that none can be changed, left out or put between afterwards without every later
 tell is that its end was cut off: for that a head, "NUMBER:HASH", is noted elsewhere and given to `verify`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -26,6 +26,7 @@ from klaroen.core.model import (
     Role,
     Token,
 )
+from klaroen.core.ports import Sealer
 from klaroen.core.replies import Quiet
 
 What = Literal[
@@ -53,6 +54,7 @@ What = Literal[
     "pin_unlocked",
     "quiet",
     "quiet_ended",
+    "checkpoint",
 ]
 COMMAND_LINE: Final = "command line"
 """Who acts there is whoever owns the data directory on that machine."""
@@ -99,6 +101,10 @@ class Deed(Struct, frozen=True, omit_defaults=True, rename={"alert_class": "clas
     officer: str | None = None
     member: str | None = None
     """The id of the one who was looked at; of several there is the count alone."""
+    head: str | None = None
+    """Of a checkpoint: "NUMBER:HASH" of the entry before it, signed by `key`."""
+    key: str | None = None
+    signature: str | None = None
     verb: str | None = None
 
 
@@ -279,3 +285,42 @@ def switched(token: Token, carrier: CarrierName, at: Instant, *, avoided: bool) 
 
 def pin_changed(what: Literal["pin", "pin_revoked", "pin_unlocked"], officer: str, at: Instant) -> Deed:
     return Deed(what, at, COMMAND_LINE, officer=officer)
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------------------
+
+Holds = Callable[[bytes, bytes], bool]
+"""(signature, octets) -> whether the key has signed them."""
+
+
+def head_of(number: int, digest: bytes) -> str:
+    return f"{number}:{digest.hex()}"
+
+
+def checkpoint_words(head: str, at: Instant) -> bytes:
+    """Return the octets that a checkpoint signs."""
+    return f"klaroen audit checkpoint\n{head}\n{at}\n".encode("ascii")
+
+
+def checkpoint(sealer: Sealer, at: Instant, last: Link) -> Deed | None:
+    """Return the entry that signs the trail up to `last`; None where that is a checkpoint itself."""
+    deed = decode(last.entry)
+    if deed is not None and deed.what == "checkpoint":
+        return None
+    head = head_of(last.number, last.digest)
+    signature = sealer.sign(checkpoint_words(head, at)).hex()
+    return Deed("checkpoint", at, sealer.name, head=head, key=sealer.name, signature=signature)
+
+
+def unsealed(deed: Deed, before: str, keys: Mapping[str, Holds]) -> str | None:
+    """Return what is wrong with a checkpoint behind the head `before`, None where a key of these has signed it."""
+    if deed.head != before:
+        return "it names another head than the one before it"
+    holds = keys.get(deed.key or "")
+    if holds is None:
+        return f"it is signed by another key ({deed.key})"
+    try:
+        signature = bytes.fromhex(deed.signature or "")
+    except ValueError:
+        signature = b""
+    return None if holds(signature, checkpoint_words(before, deed.at)) else "its signature is not the key's"

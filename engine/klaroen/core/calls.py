@@ -224,6 +224,8 @@ class VerifyAudit(Struct, frozen=True, tag=True):
     """From the command line only. `head`: "NUMBER:HASH" as it was noted earlier. Told: AuditView."""
 
     head: str | None = None
+    keys: tuple[str, ...] = ()
+    """Public keys in PEM: each checkpoint must be signed by one of them. Without any, signatures are passed over."""
 
 
 class ExportAudit(Struct, frozen=True, tag=True):

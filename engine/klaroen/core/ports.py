@@ -260,6 +260,14 @@ class Switchboard(Protocol):
         """From now on callers to the central number are answered, if the carrier's settings say so."""
 
 
+class Sealer(Protocol):
+    """Signs checkpoints of the audit trail (R22); `name` tells which key it is."""
+
+    @property
+    def name(self) -> str: ...
+    def sign(self, octets: bytes) -> bytes: ...
+
+
 class Recorder(Protocol):
     """Makes clips of recordings."""
 

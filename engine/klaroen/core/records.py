@@ -4,7 +4,7 @@ Law: every write method runs inside the writer's transaction and commits with it
 writer has answered. The store interprets no blob: journals, snapshots and audiences are values of the core.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -222,6 +222,10 @@ class Store(Protocol):
 
     def enter(self, deed: Deed) -> None:
         """A deed that changes nothing else."""
+        ...
+
+    def checkpoint(self, make: Callable[[Link], Deed | None], now: Instant) -> None:
+        """Enter what `make` makes of the last entry, if there is one and anything is made of it."""
         ...
 
     def put_token(self, token: Token, deed: Deed | None = None) -> None: ...

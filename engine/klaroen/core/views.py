@@ -320,6 +320,10 @@ class AuditView(Struct, frozen=True):
     head: str
     alerts: int
     faults: tuple[str, ...]
+    checkpoints: int = 0
+    """Those whose signatures hold; `sealed_to` is the last entry that the latest of them covers."""
+    sealed_to: int = 0
+    sealed_at: str | None = None
 
 
 class AuditRow(Struct, frozen=True):

@@ -28,7 +28,7 @@ from klaroen.core.model import (
     Token,
 )
 from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, local_date, version_at
-from klaroen.core.ports import Clock, Recorder, Reply, Speaker
+from klaroen.core.ports import Clock, Recorder, Reply, Sealer, Speaker
 from klaroen.core.records import References, Store
 from klaroen.core.replies import ReplyRow
 from klaroen.core.selfaudit import Check
@@ -62,6 +62,8 @@ class Desk:
 
     recorder: Recorder | None = None
     """Set where recordings are taken."""
+    sealer: Sealer | None = None
+    """Set where the audit trail is sealed."""
     without_feedback = 0
     """Alerts that owe feedback, as the last sweep found them (R18)."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 import trio
 
+from klaroen.core import audit
 from klaroen.core.intake import LIFE_S_MAX
 from klaroen.core.model import CALL_CHANNELS, Instant, Language
 from klaroen.dispatch import counting
@@ -37,6 +38,7 @@ from klaroen.recordings import Recordings
 from klaroen.register.book import Book
 from klaroen.register.opening import keys_path, open_book
 from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
+from klaroen.seal import load_seal
 from klaroen.settings import Settings
 from klaroen.store import open_store
 from klaroen.store.trio_writer import TrioWriter
@@ -96,7 +98,7 @@ async def serve(settings: Settings, store: WritableStore, book: Book, unit: Unit
     tell_voices(speaker.heard, find_lacking(settings.speech), metrics)
     load_register(desk)
     load_tokens(desk)
-    desk.recorder = recorder
+    desk.recorder, desk.sealer = recorder, load_seal(Path(settings.data_dir), settings.audit.key_file)
     build_fleet(desk, EmitFor(desk))
     open_central(desk, speaker, recordings)
     recover(desk, standing)
@@ -175,6 +177,13 @@ async def keep_time(desk: Desk) -> None:
         await desk.timer_bell.wait(None if due is None else max(0.0, (due - now) / 1000))
 
 
+async def seal(desk: Desk) -> None:
+    """Sign the audit trail as it stands, unless nothing was entered since the last time."""
+    if desk.sealer is not None:
+        now = desk.clock.now()
+        await desk.insist(desk.store.checkpoint, partial(audit.checkpoint, desk.sealer, now), now)
+
+
 async def sweep_forever(desk: Desk) -> None:
     """Forget what is too old."""
     while True:
@@ -184,6 +193,7 @@ async def sweep_forever(desk: Desk) -> None:
         while await desk.insist(desk.store.replies.forget, Instant(now - kept_ms), FORGET_MAX, now) == FORGET_MAX:
             await trio.lowlevel.checkpoint()
         forget_closed(desk)
+        await seal(desk)
         desk.without_feedback = len(overdue(desk.store.books, desk.clock.now()))
         await trio.sleep(SWEEP_S)
 

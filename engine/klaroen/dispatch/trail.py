@@ -4,15 +4,17 @@ Law: the trail is read page by page, and what it says of an alert is held agains
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from klaroen.core import audit
-from klaroen.core.audit import Link
+from klaroen.core.audit import Link, head_of
 from klaroen.core.calls import ExportAudit, VerifyAudit
 from klaroen.core.errors import InputError
+from klaroen.core.model import Instant
 from klaroen.core.records import Store
-from klaroen.core.views import AuditPage, AuditRow, AuditView
+from klaroen.core.views import AuditPage, AuditRow, AuditView, rfc3339
+from klaroen.seal import SealFault, read_public
 
 PAGE: Final = 500
 """Entries read at once: a national alert's names a thousand networks, some 15 kB."""
@@ -25,7 +27,9 @@ def verify(store: Store, question: VerifyAudit) -> AuditView:
     """Follow the whole chain. Call it from a thread. Raises InputError where `head` is none."""
     noted = read_head(question.head) if question.head is not None else None
     number, digest, alerts, faults = 0, audit.ORIGIN, 0, list[str]()
+    seals = _Seals(question.keys)
     for page in _pages(store):
+        before = head_of(number, digest)
         number, digest, fault = audit.first_fault(page, number, digest)
         if noted is not None and page[0].number <= noted[0] <= page[-1].number:
             link = next((one for one in page if one.number == noted[0]), None)
@@ -41,10 +45,14 @@ def verify(store: Store, question: VerifyAudit) -> AuditView:
             elif deed.what == "accepted":
                 alerts += 1
                 faults += _differences(store, link.number, deed)
+            elif deed.what == "checkpoint":
+                faults += seals.check(link.number, deed, before)
+            before = head_of(link.number, link.digest)
     else:
         if noted is not None and number < noted[0]:
             faults.append(f"the trail ends at entry {number}: entry {noted[0]} was noted")
-    return AuditView(number, head_of(number, digest), alerts, tuple(faults))
+    sealed = (seals.count, seals.sealed_to, rfc3339(seals.sealed_at))
+    return AuditView(number, head_of(number, digest), alerts, tuple(faults), *sealed)
 
 
 def export(store: Store, question: ExportAudit) -> AuditPage:
@@ -59,15 +67,34 @@ def export(store: Store, question: ExportAudit) -> AuditPage:
     return AuditPage(tuple(rows))
 
 
-def head_of(number: int, digest: bytes) -> str:
-    return f"{number}:{digest.hex()}"
-
-
 def read_head(words: str) -> tuple[int, bytes]:
     found = _HEAD.fullmatch(words)
     if found is None:
         raise InputError("invalid", "A head is NUMBER:HASH, as `audit verify` tells it.", at="--head")
     return int(found[1]), bytes.fromhex(found[2])
+
+
+class _Seals:
+    """The checkpoints that were met on the way, and the keys that they are held against."""
+
+    def __init__(self, pems: Sequence[str]) -> None:
+        try:
+            found = [read_public(pem) for pem in pems]
+        except SealFault as error:
+            raise InputError("invalid", f"{error}.", at="--key") from None
+        self._keys = {key.name: key.holds for key in found}
+        self.count = self.sealed_to = 0
+        self.sealed_at: Instant | None = None
+
+    def check(self, number: int, deed: audit.Deed, before: str) -> Iterator[str]:
+        """Count a checkpoint whose signature holds; yield what is wrong with another."""
+        if not self._keys:
+            return
+        fault = audit.unsealed(deed, before, self._keys)
+        if fault is not None:
+            yield f"entry {number}, a checkpoint: {fault}"
+            return
+        self.count, self.sealed_to, self.sealed_at = self.count + 1, number - 1, deed.at
 
 
 def _pages(store: Store) -> Iterator[list[Link]]:

@@ -6,7 +6,7 @@ The file is not checked as a whole at opening, which takes 0.7 s a GB or more; S
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -240,6 +240,9 @@ class SqliteStore:
 
     def enter(self, deed: Deed) -> None:
         trail.enter(self._at(deed.at), deed)
+
+    def checkpoint(self, make: Callable[[Link], Deed | None], now: Instant) -> None:
+        trail.enter_after(self._at(now), make)
 
     def put_token(self, token: Token, deed: Deed | None = None) -> None:
         self._at(token.created_at).run(sql.ADMIT, (token.name, codec.encode(token)))

@@ -3,7 +3,7 @@
 Law: rows are only added. The head is read where it is written, so that what is undone leaves no gap.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from klaroen.core import audit
@@ -19,6 +19,13 @@ def enter(writing: Connection, deed: Deed | None) -> None:
     octets = audit.encode(deed)
     number, digest = writing.row(sql.HEAD) or (0, audit.ORIGIN)
     writing.run(sql.ENTER, (number + 1, octets, audit.digest_of(digest, number + 1, octets)))
+
+
+def enter_after(writing: Connection, make: Callable[[Link], Deed | None]) -> None:
+    """Add the deed that is made of the last entry."""
+    last = writing.row(sql.LAST_ENTRY)
+    if last is not None:
+        enter(writing, make(Link(*last)))
 
 
 def links(rows: Iterable[Any]) -> list[Link]:

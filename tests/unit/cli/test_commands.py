@@ -46,6 +46,7 @@ from klaroen.core.upkeep import (
     VersionView,
 )
 from klaroen.core.views import AuditPage, AuditRow, AuditView, TokenView
+from klaroen.seal import load_seal
 
 Run = tuple[int, str, str]
 
@@ -88,7 +89,7 @@ COMMANDS = [
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
     *(f"register {verb}" for verb in ("import", "check", "export", "versions", "restore", "changes", "rotate-key")),
     *(f"member {verb}" for verb in ("export", "erase")),
-    *(f"audit {verb}" for verb in ("verify", "export")),
+    *(f"audit {verb}" for verb in ("verify", "export", "key")),
     *(
         f"alert {verb}"
         for verb in (
@@ -330,7 +331,33 @@ def test_a_trail_that_does_not_hold_exits_1(terminal: Terminal, asked: Asked) ->
     asked.answer = AuditView(1, "1:cd", 2, ("entry 2 is missing",))
     assert (1, "entry 2 is missing\nThe trail does not hold. Head: 1:cd\n", "") == terminal.run("audit", "verify")
     told = {"entries": 1, "alerts": 2, "head": "1:cd", "faults": ["entry 2 is missing"]}
+    told |= {"checkpoints": 0, "sealed_to": 0, "sealed_at": None}
     assert (1, told) == terminal.json("audit", "verify")
+
+
+def test_R22_a_trail_is_held_against_the_keys_that_are_given(terminal: Terminal, asked: Asked, tmp_path: Path) -> None:
+    """Else against the data directory's own; a key that has signed nothing is a fault."""
+    assert 1 == terminal.run("audit", "key")[0], "no dispatch has run yet"
+    seal = load_seal(tmp_path / "klaroen-data", None)
+    assert (0, seal.public.pem, "") == terminal.run("audit", "key")
+    asked.answer = AuditView(6, "6:ab", 2, (), 1, 5, "2026-11-26T18:00:00.000Z")
+    code, out, _ = terminal.run("audit", "verify")
+    assert (0, "Signed up to entry 5, at 2026-11-26T18:00:00.000Z.") == (code, out.splitlines()[-1])
+    (tmp_path / "noted.pem").write_text("PEM")
+    (tmp_path / "noted.pem").chmod(0o600)
+    asked.answer = AuditView(6, "6:ab", 2, ())
+    code, out, _ = terminal.run("audit", "verify", "--key", "noted.pem")
+    assert (1, "no checkpoint is signed by the key that was given") == (code, out.splitlines()[0])
+    assert [VerifyAudit(None, (seal.public.pem,)), VerifyAudit(None, ("PEM",))] == asked.questions
+    assert 1 == terminal.run("audit", "verify", "--key", "none.pem")[0]
+    (tmp_path / "klaroen-data" / "keys" / "audit.pub").write_text("x")
+    assert "no public key" in terminal.run("audit", "key")[2]
+    (tmp_path / "klaroen.toml").write_text('data_dir = "d"\n[audit]\nkey_file = "noted.pem"\n')
+    code, _, err = terminal.run("audit", "key", "--config", "klaroen.toml")
+    assert (1, True) == (code, "noted.pem" in err)
+    path = tmp_path / "klaroen-data" / "keys" / "audit.key"
+    (tmp_path / "klaroen.toml").write_text(f'data_dir = "d"\n[audit]\nkey_file = "{path}"\n')
+    assert (0, seal.public.pem, "") == terminal.run("audit", "key", "--config", "klaroen.toml")
 
 
 def test_a_trail_is_exported_to_its_end(terminal: Terminal, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from klaroen.core import audit
 from klaroen.core.audit import Deed, Link
@@ -136,3 +137,50 @@ def test_a_fault_is_told_by_number() -> None:
 def test_a_token_is_entered_with_its_scope(carrier: str | None) -> None:
     made = audit.token_made(Token("t", b"", "carrier", networks=("B1",), provinces=("Namur",), carrier=carrier))  # type: ignore[arg-type]
     assert ("t", ("B1", "Namur", *([carrier] if carrier else []))) == (made.token, made.scope)
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------------------
+
+
+class Signs:
+    """A sealer whose signature is what it signs, backwards."""
+
+    name = "key1"
+
+    def sign(self, octets: bytes) -> bytes:
+        return octets[::-1]
+
+
+HOLDS = {"key1": lambda signature, octets: signature == octets[::-1]}
+HEAD = audit.head_of(LINKS[-1].number, LINKS[-1].digest)
+
+
+def test_R22_a_checkpoint_signs_the_head_before_it() -> None:
+    deed = audit.checkpoint(Signs(), AT, LINKS[-1])
+    assert deed is not None
+    assert ("checkpoint", HEAD, "key1") == (deed.what, deed.head, deed.key)
+    assert None is audit.unsealed(deed, HEAD, HOLDS)
+    assert deed == audit.decode(audit.encode(deed))
+
+
+def test_R22_nothing_new_needs_no_checkpoint() -> None:
+    sealed = chain(*DEEDS, audit.checkpoint(Signs(), AT, LINKS[-1]))  # type: ignore[arg-type]
+    assert None is audit.checkpoint(Signs(), AT, sealed[-1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"head": "1:ab"}, "it names another head than the one before it"),
+        ({"key": "key2"}, "it is signed by another key (key2)"),
+        ({"key": None}, "it is signed by another key (None)"),
+        ({"at": Instant(AT + 1)}, "its signature is not the key's"),
+        ({"signature": "00"}, "its signature is not the key's"),
+        ({"signature": "no hex"}, "its signature is not the key's"),
+        ({"signature": None}, "its signature is not the key's"),
+    ],
+)
+def test_R22_a_checkpoint_that_was_changed_shows(changes: dict[str, object], words: str) -> None:
+    deed = audit.checkpoint(Signs(), AT, LINKS[-1])
+    assert deed is not None
+    assert words == audit.unsealed(replace(deed, **changes), HEAD, HOLDS)
