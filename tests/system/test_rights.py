@@ -80,6 +80,7 @@ def sample(call: tuple[str, str], role: Role, network: str) -> Sample:
         **{("POST", f"/v1/alerts/{{id}}/{verb}"): Sample(409) for verb in ("consent", "approve", "refuse")},
         PUT_GRANT: Sample(200, {"until": "2099-12-31"}),
         ("DELETE", PUT_GRANT[1]): Sample(),
+        ("DELETE", "/v1/networks/{id}/quiet/{member}"): Sample(),
         PUT_MEMBER: Sample(200, {"name": "N", "adult": True, "house_rules": True, "mobile": "+32470000001"}),
         ("DELETE", PUT_MEMBER[1]): Sample(),
         STOP: Sample(200, {"reason": "R", "with": "W"}),
