@@ -49,6 +49,14 @@ class VoiceOptions(Struct, frozen=True):
     keep: bool
 
 
+class ExactOptions(Struct, frozen=True):
+    """What `klaroen_bench.exact.run_exact` gets."""
+
+    texts: int
+    seed: int
+    json: bool
+
+
 class KillOptions(Struct, frozen=True):
     """What `klaroen_bench.kill.run_kill` gets."""
 
@@ -229,6 +237,22 @@ def voice(
 
 
 @bench.command
+def exact(*, texts: PositiveInt = 10_000, seed: int = 1, context: Here) -> int:
+    """Texts that something on the way would like to change, by every channel: minutes of virtual time.
+
+    Exit 1 if one came altered, or did not come.
+
+    Parameters
+    ----------
+    texts
+        How many are posted, as crisis messages and in cold mails.
+    seed
+        Of the texts and of what befalls them.
+    """
+    return _run("exact", ExactOptions(texts, seed, context.json))
+
+
+@bench.command
 def kill(
     *,
     kills: PositiveInt = 50,
@@ -288,7 +312,7 @@ def _options(
     return BenchOptions(members, networks, seed, runs, json, keep, alerts, shuffles)
 
 
-def _run(name: str, options: DemoOptions | BenchOptions | VoiceOptions | KillOptions) -> int:
+def _run(name: str, options: DemoOptions | BenchOptions | VoiceOptions | KillOptions | ExactOptions) -> int:
     """The laboratory is a distribution's own choice: an installation that only serves may leave it out."""
     module = f"klaroen_bench.{name}"
     if find_spec("klaroen_bench") is None or find_spec(module) is None:
