@@ -180,7 +180,10 @@ def accepted(alert: Alert) -> Deed:
 
 def text_hashes(alert: Alert) -> dict[str, str]:
     """Return the SHA-256 of each text: what `verify` holds against the alert itself."""
-    return {language: sha256(text.text.encode()).hexdigest() for language, text in alert.content.items()}
+    hashes: dict[str, str] = {}
+    hashes.update((language, digest) for language, digest in alert.texts_sha256.items())
+    hashes.update({language: sha256(text.text.encode()).hexdigest() for language, text in alert.content.items()})
+    return hashes
 
 
 def changed(alert: AlertId, state: AlertState, token: Token, at: Instant, verb: str | None = None) -> Deed:
@@ -241,6 +244,11 @@ def enrolled(
 
 def of_person(what: Literal["exported", "erased"], member: str, at: Instant, version: int | None = None) -> Deed:
     return Deed(what, at, COMMAND_LINE, member=member, register_version=version)
+
+
+def forgotten(persons: int, version: int, at: Instant) -> Deed:
+    """Return that a period has run out: so many persons who had left were forgotten, and what was superseded."""
+    return Deed("erased", at, "retention", members=persons, register_version=version)
 
 
 def key_changed(key: int, at: Instant) -> Deed:

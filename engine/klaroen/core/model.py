@@ -269,6 +269,7 @@ class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):
     through: tuple[NetworkId, ...] = ()
     """Networks with two levels (R11): members are warned `hold_s` after their coordinators, if need be."""
     hold_s: float = 0.0
+    texts_sha256: Mapping[Language, str] = {}  # of texts that have had their time and are gone (R22)
 
     @property
     def begins_as(self) -> AlertState:

@@ -243,6 +243,10 @@ class Store(Protocol):
         """Keep what the police decided about `name`, in place of what they had; None repeals it."""
         ...
 
+    def forget_texts(self, alerts: Sequence[tuple[int, Alert]]) -> None:
+        """Put these in the place of the alerts of that sequence, whose texts have had their time; they go up."""
+        ...
+
     def sweep(self, now: Instant) -> None:
         """Forget idempotency keys after 30 days, carrier ids after four, orphans after four, wrong tries after two."""
         ...
@@ -267,6 +271,10 @@ class Store(Protocol):
         self, before: int | None, limit: int, classes: Sequence[AlertClass], states: Sequence[AlertState]
     ) -> Sequence[AlertRow]:
         """Newest first, below sequence `before`; empty filters mean all."""
+        ...
+
+    def oldest_with_texts(self, limit: int) -> Sequence[AlertRow]:
+        """Return the oldest alerts behind the last one whose texts were forgotten."""
         ...
 
     def history(self, alert: AlertId) -> tuple[Sequence[BatchRow], Sequence[tuple[BatchId, bytes]]]:

@@ -155,6 +155,10 @@ class RegisterStore(Protocol):
         """Return every row of a kind."""
         ...
 
+    def superseded(self, kind: RowKind, until: int, limit: int) -> Sequence[RegisterRow]:
+        """Return sealed rows in whose place another was in force at version `until` already; -1 is all of them."""
+        ...
+
     def rows_after(self, version: int) -> Sequence[RegisterRow]:
         """Return the latest row in force of each entry that changed after a version."""
         ...

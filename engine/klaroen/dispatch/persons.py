@@ -62,7 +62,7 @@ async def erase(book: Book, write: Writes, member: str, now: Instant, desk: Desk
     async with turn(desk):
         current = desk.imported if desk is not None else await trio.to_thread.run_sync(book.snapshot)
         erasure = await trio.to_thread.run_sync(_prepare, book, current, member, now)
-        await write(_write, book.rows, erasure)
+        await write(write_erasure, book.rows, erasure)
         read_any.cache_clear()
         stopped = 0
         if desk is not None and erasure.snapshot is not None:
@@ -139,7 +139,7 @@ def _forgetting(current: Snapshot, version: int, row: RegisterRow, member: str) 
     return edited(replace(current, networks=networks), version, {sealing.number_of(row): None})
 
 
-def _write(rows: RegisterStore, erasure: Erasure) -> None:
+def write_erasure(rows: RegisterStore, erasure: Erasure) -> None:
     """One commit: the person is in every version, or in none."""
     rows.discard(erasure.made.number - 1)
     rows.replace(erasure.emptied)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from klaroen.core.account import STATES, Account, Tally
 from klaroen.core.audience import Audience
+from klaroen.core.audit import text_hashes
 from klaroen.core.model import CALL_CHANNELS, CLASSES, Alert, AlertState, Channel, Instant
 from klaroen.core.views import (
     CallsView,
@@ -19,7 +20,7 @@ from klaroen.core.views import (
     rfc3339,
 )
 from klaroen.dispatch.desk import Desk
-from klaroen.dispatch.open_alert import OpenAlert, sha256
+from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.station import Station
 
 
@@ -56,7 +57,7 @@ def make_status(alert: Alert, account: Account, state: AlertState, as_of: Instan
         confirmed=account.confirmed,
         possible_duplicates=account.possible_duplicates,
         language_fallbacks=alert.language_fallbacks,
-        content_sha256={language: sha256(text.text) for language, text in alert.content.items()},
+        content_sha256=text_hashes(alert),
         first_handover_at=at(account.first_ms),
         last_handover_at=at(account.last_ms),
         eta_s=eta,
@@ -78,7 +79,7 @@ def content(alert: Alert, state: AlertState) -> ContentView:
         networks=alert.networks,
         content=alert.content,
         recording={language: recorded.id for language, recorded in alert.recording.items()},
-        content_sha256={language: sha256(text.text) for language, text in alert.content.items()},
+        content_sha256=text_hashes(alert),
     )
 
 

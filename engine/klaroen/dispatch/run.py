@@ -33,6 +33,7 @@ from klaroen.dispatch.fleet import EmitFor, build_fleet, run_carrier, watch
 from klaroen.dispatch.flight import fly
 from klaroen.dispatch.hearing import hear_forever
 from klaroen.dispatch.recover import load_register, load_tokens, recover
+from klaroen.dispatch.retention import forget
 from klaroen.dispatch.socket import Counter
 from klaroen.recordings import Recordings
 from klaroen.register.book import Book
@@ -195,6 +196,7 @@ async def sweep_forever(desk: Desk) -> None:
         forget_closed(desk)
         await seal(desk)
         desk.without_feedback = len(overdue(desk.store.books, desk.clock.now()))
+        await forget(desk)
         await trio.sleep(SWEEP_S)
 
 

@@ -188,10 +188,13 @@ async def restore(
 
 
 def prepare_restore(book: Book, question: upkeep.RestoreVersion, now: Instant) -> tuple[Prepared, calls.ImportedView]:
-    """Who was erased since stays away. Raises InputError."""
+    """Who was erased since stays away; whose earlier data are forgotten comes with today's. Raises InputError."""
     if all(one.number != question.version for one in book.rows.versions()):
         raise InputError("not-found", "There is no such version of the register.", at="version")
     current, earlier = book.register() or EMPTY, book.register(question.version) or EMPTY
+    emptied = book.emptied(question.version)
+    still = [msgspec.structs.replace(one, memberships=emptied[one.id]) for one in current.members if one.id in emptied]
+    earlier = Register(earlier.zones, earlier.networks, (*earlier.members, *still))
     kept = {member.id for member in earlier.members}
     refuse_removal(current, sum(member.id not in kept for member in current.members), question.allow_removal)
     refuse_headless(current, earlier)

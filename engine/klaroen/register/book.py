@@ -46,6 +46,11 @@ class Book:
         members.sort(key=lambda member: member.number)
         return Register(tuple(zones.values()), tuple(networks.values()), tuple(members))
 
+    def emptied(self, version: int) -> Mapping[MemberId, tuple[sealing.Membership, ...]]:
+        """Return the memberships of those in a version whose person was erased from it, or forgotten after its time."""
+        rows = self.rows.rows(version, ("member",))
+        return {MemberId(row.name): sealing.memberships_of(row) for row in rows if row.open and row.sealed is None}
+
     def snapshot(self) -> Snapshot | None:
         """Return the version in force as dispatch holds it, the quick way where there is one. Raises KeyFault."""
         number = self.version()

@@ -6,7 +6,8 @@ is not what was written is corrupt; a broken constraint is our own fault; anythi
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -168,6 +169,16 @@ class Connection:
             raise _named(error) from error
         finally:
             self.run("COMMIT")
+
+    @contextmanager
+    def overwriting(self) -> Iterator[None]:
+        """What is replaced or deleted meanwhile is overwritten with zeros."""
+        before = self.row("PRAGMA secure_delete")[0]
+        self.rows("PRAGMA secure_delete = ON")
+        try:
+            yield
+        finally:
+            self.rows(f"PRAGMA secure_delete = {before}")
 
     def empty_log(self) -> bool:
         """Write the log into the file and cut it to nothing; False where a reader is in the way."""

@@ -28,6 +28,12 @@ _AMONG: Final = "IN (SELECT value FROM json_each(?))"
 ROWS: Final = f"{_LATEST} WHERE kind {_AMONG} AND since <= ? GROUP BY kind, name ORDER BY kind, name"
 MEMBERS: Final = f"{_LATEST} WHERE kind = 'member' AND name {_AMONG} AND since <= ? GROUP BY name ORDER BY name"
 HISTORY: Final = f"{_ROW} WHERE kind = ? AND name = ? AND since <= ? ORDER BY since"
+SUPERSEDED: Final = """
+SELECT kind, name, since, number, open, key, sealed FROM register_row AS old
+WHERE kind = ? AND sealed IS NOT NULL AND EXISTS (
+  SELECT 1 FROM register_row AS new
+  WHERE new.kind = old.kind AND new.name = old.name AND new.since > old.since AND new.since <= ?)
+LIMIT ?"""
 ROWS_EVER: Final = f"{_ROW} WHERE kind = ? AND since <= ? ORDER BY name, since"
 ROWS_AFTER: Final = f"{_LATEST} WHERE since > ? AND since <= ? GROUP BY kind, name ORDER BY kind, name"
 ROWS_SEALED_BEFORE: Final = f"{_ROW} WHERE key < ? AND sealed IS NOT NULL LIMIT ?"

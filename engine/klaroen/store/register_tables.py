@@ -98,12 +98,8 @@ class RegisterTables:
     @contextmanager
     def _overwriting(self) -> Iterator[Connection]:
         writing = self._at(Instant(0))
-        before = writing.row("PRAGMA secure_delete")[0]
-        writing.rows("PRAGMA secure_delete = ON")
-        try:
+        with writing.overwriting():
             yield writing
-        finally:
-            writing.rows(f"PRAGMA secure_delete = {before}")
 
     def scrub(self) -> None:
         self._at(Instant(0))
@@ -146,6 +142,9 @@ class RegisterTables:
 
     def rows_ever(self, kind: RowKind) -> Sequence[RegisterRow]:
         return [RegisterRow(*row) for row in self._select(sql.ROWS_EVER, (kind, self._in_force()))]
+
+    def superseded(self, kind: RowKind, until: int, limit: int) -> Sequence[RegisterRow]:
+        return [RegisterRow(*row) for row in self._select(sql.SUPERSEDED, (kind, until, limit))]
 
     def rows_after(self, version: int) -> Sequence[RegisterRow]:
         return [RegisterRow(*row) for row in self._select(sql.ROWS_AFTER, (version, self._in_force()))]

@@ -37,6 +37,8 @@ DRAIN: Final = "DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(?))"
 ORPHAN: Final = "INSERT INTO orphan (carrier, at, receipts) VALUES (?, ?, ?)"
 MATCH: Final = "DELETE FROM orphan WHERE id IN (SELECT value FROM json_each(?))"
 
+FORGET_TEXTS: Final = "UPDATE acceptance SET alert = ? WHERE sequence = ?"
+PUT_META: Final = "INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)"
 CHANGE: Final = "UPDATE alert SET state = ?, changed_at = ? WHERE id = ?"
 SUPERSEDE: Final = """
 UPDATE alert SET state = 'superseded', changed_at = ? WHERE id = ? AND final IS NULL AND state <> 'cancelled'"""
@@ -88,6 +90,8 @@ SELECT alert.sequence, acceptance.alert, state, changed_at, expanded, final
 FROM alert JOIN acceptance ON acceptance.sequence = alert.sequence"""
 OPEN_ALERTS: Final = f"{_ALERT} WHERE final IS NULL ORDER BY alert.sequence"
 ALERT: Final = f"{_ALERT} WHERE id = ?"
+_TEXTS_FORGOTTEN: Final = "COALESCE((SELECT value FROM meta WHERE name = 'texts_forgotten'), 0)"
+OLDEST_WITH_TEXTS: Final = f"{_ALERT} WHERE alert.sequence > {_TEXTS_FORGOTTEN} ORDER BY alert.sequence LIMIT ?"
 AUDIENCE: Final = """
 SELECT audience FROM acceptance JOIN alert ON alert.sequence = acceptance.sequence WHERE alert.id = ?"""
 

@@ -267,6 +267,13 @@ class SqliteStore:
         self._at(now).run(sql.REPEAL if decree is None else sql.DECREE, row)
         trail.enter(self._writing, deed)
 
+    def forget_texts(self, alerts: Sequence[tuple[int, Alert]]) -> None:
+        writing = self._at(Instant(0))
+        with writing.overwriting():
+            for sequence, alert in alerts:
+                writing.run(sql.FORGET_TEXTS, (codec.encode(alert), sequence))
+        writing.run(sql.PUT_META, ("texts_forgotten", alerts[-1][0]))
+
     def sweep(self, now: Instant) -> None:
         sweep(self._at(now), now)
         self._swept = True
@@ -317,6 +324,9 @@ class SqliteStore:
         newest = sql.SEQUENCE_MAX if before is None else before
         found = self._rows(sql.alerts(len(classes), len(states)), (newest, *classes, *states, limit))
         return [codec.alert_row(row) for row in found]
+
+    def oldest_with_texts(self, limit: int) -> Sequence[AlertRow]:
+        return [codec.alert_row(row) for row in self._rows(sql.OLDEST_WITH_TEXTS, (limit,))]
 
     def history(self, alert: AlertId) -> tuple[Sequence[BatchRow], Sequence[tuple[BatchId, bytes]]]:
         with self._readers.lend() as reading:

@@ -1,0 +1,101 @@
+"""What has had its time is really forgotten (R22), while dispatch runs, in virtual time."""
+
+import sqlite3
+from typing import Any
+
+from msgspec.structs import replace
+from tests.simulation.test_list_keeping import AN, put, remove
+from tests.simulation.world import TEXT, World, address
+
+from klaroen.core.calls import ImportedView, VerifyAudit
+from klaroen.core.model import AlertId
+from klaroen.core.upkeep import ExportMember, PersonView, RestoreVersion
+from klaroen.dispatch import trail
+from klaroen.dispatch.retention import forget
+from klaroen.setting_alerts import Retention
+from klaroen.testing.far_end import FarEnd
+
+DAY_S = 86_400.0
+TEXT_ONCE = f"{TEXT} Een keer."
+
+
+def kept_for(world: World, **days: int) -> World:
+    world.settings = replace(world.settings, retention=Retention(**days))
+    return world
+
+
+def octets(world: World) -> bytes:
+    return b"".join(path.read_bytes() for path in world.directory.iterdir() if path.is_file())
+
+
+async def days(world: World, count: float) -> None:
+    """Let so many pass at once, and the sweep that is due then come to its end."""
+    world.mock.jump(count * DAY_S)
+    with world.standing_still():
+        await forget(world.desk)
+
+
+async def person(world: World, name: str) -> PersonView:
+    with world.standing_still():
+        return await world.ask(ExportMember(name), PersonView, None)
+
+
+async def test_R22_texts_go_after_their_time_and_their_hashes_stay(autojump_clock, world_of) -> None:
+    """The audit trail still holds each alert against what was accepted; younger texts are as they were."""
+    world = kept_for(world_of(FarEnd("alpha"), members=3), texts_days=2)
+    async with world.running():
+        alert = await world.send(content={"nl": {"text": TEXT_ONCE}})
+        await world.over(alert.id)
+        await days(world, 1.9)
+        assert TEXT_ONCE.encode() in octets(world)
+        younger = await world.send()
+        await world.over(younger.id)
+        await days(world, 0.2)
+        old = world.desk.store.alert(AlertId(alert.id))
+        new = world.desk.store.alert(AlertId(younger.id))
+        assert old is not None
+        assert new is not None
+        assert ({}, TEXT) == (old.alert.content, new.alert.content["nl"].text)
+        assert TEXT_ONCE.encode() not in octets(world)
+        assert alert.content_sha256 == (await world.status(alert.id)).content_sha256
+        assert () == trail.verify(world.desk.store, VerifyAudit()).faults
+    async with world.running():
+        assert 3 == (await world.status(alert.id)).reached
+
+
+async def test_R22_addresses_go_after_their_time(autojump_clock, world_of) -> None:
+    """What was superseded, and persons who left; whoever is a member stays, with today's data."""
+    world = kept_for(world_of(FarEnd("alpha"), members=3), addresses_days=3)
+    async with world.running():
+        await put(world, "M0", replace(AN, mobile="0470 99 99 98"))
+        await remove(world, "M1")
+        await days(world, 2.9)
+        assert address(0) == (await person(world, "M0")).versions[0].mobile
+        assert address(1) == (await person(world, "M1")).versions[-1].mobile
+        await days(world, 0.3)
+        first, *_, last = (await person(world, "M0")).versions
+        assert (None, "+32470999998") == (first.mobile, last.mobile)
+        assert {None} == {one.mobile for one in (await person(world, "M1")).versions}
+        assert ["removed"] == [one.status for one in (await person(world, "M1")).versions[1].memberships]
+        book = world.desk.book
+        assert ([], ["M0"], ["M2"]) == tuple(map(book.find, (address(0), "+32470999998", address(2))))
+        assert address(1) not in world.desk.imported.addresses[0]
+        versions = [one.what for one in book.rows.versions()]
+        assert ["import", "list", "list", "retention"] == versions, "once, and not every hour"
+        with world.standing_still():
+            view: Any = await world.ask(RestoreVersion(1), ImportedView, None)
+        assert 2 == view.members, "the one who left was forgotten"
+        alert = await world.send()
+        assert 2 == alert.members
+        await world.over(alert.id)
+        assert {"+32470999998", address(2)} == {copy.address for copy in world.ends["alpha"].copies}
+
+
+async def test_nothing_is_forgotten_where_nothing_is_old(autojump_clock, world_of) -> None:
+    world = kept_for(world_of(members=3), addresses_days=3)
+    async with world.running():
+        await days(world, 10)
+        assert [1] == [one.number for one in world.desk.book.rows.versions()]
+    database = sqlite3.connect(world.directory / "klaroen.db")
+    assert [(0,)] == database.execute("SELECT COUNT(*) FROM meta WHERE name = 'texts_forgotten'").fetchall()
+    database.close()
