@@ -257,8 +257,7 @@ class Alert(Struct, frozen=True, gc=False, rename={"alert_class": "class"}):
     """What calls play; a language without one has its text spoken (R12)."""
     supersedes: tuple[AlertId, ...] = ()
     """Those that it took the place of, oldest first."""
-    follows: AlertId | None = None
-    """The alert that it is a follow-up of (R18)."""
+    follows: AlertId | None = None  # that it is a follow-up of (R18)
     extends: AlertId | None = None
     """The alert that it carries on: whoever had been handed that one is left out."""
     authority: Authority = "own"
