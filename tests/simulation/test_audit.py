@@ -215,3 +215,20 @@ async def test_R22_checkpoints_sign_the_trail_and_whoever_has_the_key_can_tell(
         assert () == trail.verify(store, VerifyAudit(keys=(another.public.pem, ours.public.pem))).faults
         with pytest.raises(InputError, match="no public key"):
             trail.verify(store, VerifyAudit(keys=("x",)))
+
+
+async def test_R07_a_look_at_what_members_said_is_a_look_at_members(tmp_path, autojump_clock) -> None:
+    from tests.simulation.test_replies import shown, write
+    from tests.simulation.test_replies import world_of as world_of_replies
+
+    async with world_of_replies(tmp_path, autojump_clock).running() as world:
+        sent = await world.send()
+        await world.over(sent.id)
+        await write(world, (0, "Ik zie hem."), (3, "Wat?"))
+        assert 1 == len(await shown(world, sent.id, "z1"))
+        assert [("z1", sent.id, 1)] == [
+            (one.by, one.alert, one.members) for one in deeds(world) if one.what == "looked"
+        ]
+        world.disk_full = True
+        with pytest.raises(InputError, match="store cannot write"):
+            await shown(world, sent.id, "z1")

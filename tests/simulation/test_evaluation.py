@@ -117,3 +117,21 @@ async def test_R20_members_are_counted_as_the_register_stood(autojump_clock, wor
         )
         assert (11, 20) == (found["network", "BIN-0002"].members_at_end, found["zone", "Z1"].members_at_end)
         assert 20 == found["country", ""].members_at_end
+
+
+async def test_R20_replies_count_and_their_answers_are_no_messages(tmp_path, autojump_clock) -> None:
+    """Of the network that each came from, its zone, the country and the sender; the answer costs, and no more."""
+    from tests.simulation.test_replies import world_of, write
+
+    async with world_of(tmp_path, autojump_clock, carriers={"a": {"cost_eur": 0.04}}).running() as world:
+        sent = await world.send()
+        await world.over(sent.id)
+        await write(world, (0, "Ik zie hem."), (0, "Op de hoek."), (3, "Wat?"))
+        await world.until(lambda: len(world.copies) == 6)
+        await world.until(lambda: not world.desk.alerts)
+        found = evaluated(world)
+        assert (2, 1) == (found["network", "BIN-0001"].warm.replies, found["network", "BIN-0002"].warm.replies)
+        assert (2, 1) == (found["zone", "Z1"].warm.replies, found["zone", "Z2"].warm.replies)
+        assert (3, 3) == (found["country", ""].warm.replies, found["sender", "police"].warm.replies)
+        assert (1, 0) == (found["country", ""].warm.alerts, found["country", ""].cold.alerts)
+        assert 0.24 == found["country", ""].costs_eur.total

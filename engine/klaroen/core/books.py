@@ -66,7 +66,10 @@ class Place(NamedTuple):
 
 
 class BookRow(Struct, frozen=True):
-    """A book where it is kept: by place and instant of acceptance."""
+    """A book where it is kept: by place and instant of acceptance.
+
+    `mode` is the alert's; of what Klaroen sends by itself (officers' copies, answers to replies) its origin.
+    """
 
     place: Place
     at: Instant
@@ -206,9 +209,9 @@ class Ledger:
         for place, costs in self._shared():
             books[place] = books.get(place, Book()).plus(Book(costs=costs))
         alert = self._alert
+        mode = alert.mode if alert.origin == "posted" else alert.origin
         return [
-            BookRow(place, alert.accepted_at, alert.id, alert.alert_class, alert.mode, book)
-            for place, book in books.items()
+            BookRow(place, alert.accepted_at, alert.id, alert.alert_class, mode, book) for place, book in books.items()
         ]
 
     def _shared(self) -> Iterator[tuple[Place, tuple[int, ...]]]:

@@ -23,6 +23,8 @@ DAY_FORM: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 YEARS: Final = (2000, 2200)
 """Before and after them nobody evaluates; it keeps a slip of the pen from being a period."""
 EXERCISES: Final = "exercises"
+_BY_ITSELF: Final = "by itself"
+"""What Klaroen sends by itself, copies for officers and answers to replies: it costs, and is no message of anybody."""
 SECTIONS: Final = (*CLASSES, EXERCISES)
 
 
@@ -38,6 +40,7 @@ class SectionView(Struct, frozen=True):
     reached: int
     unreachable: int
     confirmed: int
+    replies: int
     with_feedback: int
     """Alerts that another one follows, or corrects (R18)."""
     reached_s: Mapping[str, float | None]
@@ -151,7 +154,7 @@ class _Sum:
         self.book = self.book.plus(row.book)
         self.alerts.append(row.alert)
 
-    def view(self, followed: Collection[str]) -> SectionView:
+    def view(self, place: str, followed: Collection[str], replies: Mapping[tuple[str, str], int]) -> SectionView:
         counts, times = self.book.counts, self.book.reach_ms
         return SectionView(
             alerts=len(self.alerts),
@@ -160,6 +163,7 @@ class _Sum:
             reached=counts[REACHED_STATE],
             unreachable=counts[UNREACHABLE],
             confirmed=self.book.confirmed,
+            replies=sum(replies.get((alert, place), 0) for alert in self.alerts),
             with_feedback=sum(alert in followed for alert in self.alerts),
             reached_s={f"p{share}": _seconds(percentile(times, share / 100)) for share in (50, 90, 99)},
             cost_eur=euros(sum(self.book.costs)),
@@ -171,22 +175,36 @@ def _seconds(ms: float | None) -> float | None:
 
 
 def evaluate(
-    rows: Iterable[BookRow], subjects: Sequence[Subject], followed: Collection[str], period: Period
+    rows: Iterable[BookRow],
+    subjects: Sequence[Subject],
+    followed: Collection[str],
+    period: Period,
+    replies: Mapping[tuple[str, str], int] = {},
 ) -> EvaluationPage:
-    """Return each subject's evaluation, in their order, from the books of their level; other rows are passed over."""
-    sums = {subject.id: {section: _Sum() for section in SECTIONS} for subject in subjects}
+    """Return each subject's evaluation, in their order, from the books of their level; other rows are passed over.
+
+    Shape: `replies` by (alert, subject).
+    """
+    sums = {subject.id: {section: _Sum() for section in (*SECTIONS, _BY_ITSELF)} for subject in subjects}
     for row in rows:
         place = sums.get(row.place.name)
         if place is not None:
-            place[EXERCISES if row.mode == "exercise" else row.alert_class].add(row)
-    return EvaluationPage(tuple(_view(subject, sums[subject.id], followed, period) for subject in subjects))
+            section = {"live": row.alert_class, "exercise": EXERCISES}.get(row.mode, _BY_ITSELF)
+            place[section].add(row)
+    return EvaluationPage(tuple(_view(subject, sums[subject.id], followed, replies, period) for subject in subjects))
 
 
-def _view(subject: Subject, sums: Mapping[str, _Sum], followed: Collection[str], period: Period) -> EvaluationView:
+def _view(
+    subject: Subject,
+    sums: Mapping[str, _Sum],
+    followed: Collection[str],
+    replies: Mapping[tuple[str, str], int],
+    period: Period,
+) -> EvaluationView:
     costs = Book().costs
     for section in sums.values():
         costs = tuple(a + b for a, b in zip(costs, section.book.costs, strict=True))
-    views = {name: section.view(followed) for name, section in sums.items()}
+    views = {name: section.view(subject.id, followed, replies) for name, section in sums.items()}
     return EvaluationView(
         level=subject.level,
         id=subject.id,

@@ -4,7 +4,7 @@ Law: every write method runs inside the writer's transaction and commits with it
 writer has answered. The store interprets no blob: journals, snapshots and audiences are values of the core.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -150,6 +150,9 @@ class Replies(Protocol):
     def owed(self, limit: int) -> Sequence[Owed]: ...
     def of(self, alert: AlertId, after: int, limit: int) -> Sequence[tuple[int, ReplyRow]]: ...
     def count(self, alert: AlertId) -> int: ...
+    def by_network(self, alerts: Collection[str]) -> Mapping[tuple[str, str], int]:
+        """Return how many replies came by (alert, network), of these alerts."""
+        ...
 
 
 class Store(Protocol):

@@ -4,10 +4,10 @@ Law: read in a thread, page by page; the register says what exists now, and its 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-from klaroen.core.books import COUNTRY, Level
+from klaroen.core.books import COUNTRY, BookRow, Level
 from klaroen.core.calls import Evaluate
 from klaroen.core.errors import InputError
 from klaroen.core.evaluation import EvaluationPage, Period, Subject, evaluate, read_period
@@ -54,7 +54,18 @@ class _View:
         rows = list(books.rows(level, period.starts_at, period.ends_at, only))
         booked = {row.place.name for row in rows}
         subjects = [one for one in self._subjects(level, booked) if names is None or one.id in names]
-        return evaluate(rows, subjects, books.followed([row.alert for row in rows]), period)
+        followed = books.followed([row.alert for row in rows])
+        return evaluate(rows, subjects, followed, period, self._replies(level, rows))
+
+    def _replies(self, level: Level, rows: Sequence[BookRow]) -> Mapping[tuple[str, str], int]:
+        """Return how many came by (alert, place): a reply is of one network."""
+        place_of, counts = _place_of(self._snapshot, level), Counter[tuple[str, str]]()
+        senders = {row.alert: row.place.name for row in rows if level == "sender"}
+        for (alert, network), count in self._store.replies.by_network({row.alert for row in rows}).items():
+            place = senders.get(alert) if place_of is None else place_of(NetworkId(network))
+            if place is not None:
+                counts[alert, place] += count
+        return counts
 
     def _subjects(self, level: Level, booked: Collection[str]) -> Iterator[Subject]:
         """Yield the places of the level by name, those first that the register names."""

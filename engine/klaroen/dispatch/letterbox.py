@@ -37,11 +37,22 @@ async def answer(desk: Desk, token: Token, question: Correspondence) -> ReplyPag
     """Raises InputError."""
     match question:
         case ListReplies():
-            return _replies(desk, token, question)
+            page = _replies(desk, token, question)
+            await _enter(desk, token, question, len(page.items))
+            return page
         case ListQuiet():
             return _quiet(desk, _kept(desk, token, question.network))
         case EndQuiet():
             return await _end(desk, token, question)
+
+
+async def _enter(desk: Desk, token: Token, question: ListReplies, count: int) -> None:
+    """What members said is a look at members (R7): it is entered before it is shown. Raises InputError."""
+    deed = audit.looked(token, desk.clock.now(), count, alert=question.alert)
+    try:
+        await desk.writer.write(desk.store.enter, deed, urgent=True)
+    except StoreUnavailableError as error:
+        raise unavailable("The store cannot write now.") from error
 
 
 async def put(desk: Desk, question: PutReplies) -> None:

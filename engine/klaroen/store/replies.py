@@ -3,10 +3,11 @@
 Law: the first reply of a member to an alert is owed an answer; the same words again are no second reply.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
-from msgspec import msgpack
+from msgspec import json, msgpack
 from msgspec.structs import replace
 
 from klaroen.core.audit import Deed
@@ -27,6 +28,7 @@ ON CONFLICT (alert, member, digest) DO NOTHING"""
 ANSWERED: Final = "UPDATE reply SET owed = 0 WHERE id = ?"
 OWED: Final = "SELECT id, reply FROM reply WHERE owed ORDER BY id LIMIT ?"
 OF_ALERT: Final = "SELECT id, reply FROM reply WHERE alert = ? AND id > ? ORDER BY id LIMIT ?"
+OF_ALERTS: Final = "SELECT reply FROM reply WHERE alert IN (SELECT value FROM json_each(?))"
 COUNT: Final = "SELECT COUNT(*) FROM reply WHERE alert = ?"
 TOO_OLD: Final = "SELECT id, reply FROM reply WHERE at < ? ORDER BY at LIMIT ?"
 FORGET: Final = "UPDATE reply SET reply = ?, at = ? WHERE id = ?"
@@ -82,3 +84,9 @@ class Replies:
         with self._readers.lend() as reading:
             number: int = reading.row(COUNT, (alert,))[0]
             return number
+
+    def by_network(self, alerts: Collection[str]) -> Counter[tuple[str, str]]:
+        """Return how many replies came by (alert, network), of these alerts."""
+        with self._readers.lend() as reading:
+            found = (_decode(blob) for (blob,) in reading.rows(OF_ALERTS, (json.encode(list(alerts)).decode(),)))
+            return Counter((one.alert, one.network) for one in found)

@@ -18,7 +18,7 @@ from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, BatchRow, DecreeKind, Entry, IdempotencyKey, Orphan, References, Standing
-from klaroen.store import books, codec, pins, replies, sql, trail
+from klaroen.store import books, codec, pins, replies, sql, tokens, trail
 from klaroen.store.connection import Connection, Synchronous
 from klaroen.store.lock import FILE_MODE, DirectoryLock
 from klaroen.store.readers import Readers
@@ -245,13 +245,10 @@ class SqliteStore:
         trail.enter_after(self._at(now), make)
 
     def put_token(self, token: Token, deed: Deed | None = None) -> None:
-        self._at(token.created_at).run(sql.ADMIT, (token.name, codec.encode(token)))
-        trail.enter(self._writing, deed)
+        tokens.put(self._at(token.created_at), token, deed)
 
     def revoke_token(self, name: str, deed: Deed | None = None) -> bool:
-        revoked = self._at(Instant(0)).run(sql.REVOKE, (name,)) == 1
-        trail.enter(self._writing, deed if revoked else None)
-        return revoked
+        return tokens.revoke(self._at(Instant(0)), name, deed)
 
     def put_pin(self, pin: Pin, deed: Deed | None = None) -> None:
         pins.put(self._at(pin.made_at), pin, deed)

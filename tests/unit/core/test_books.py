@@ -175,6 +175,15 @@ def test_R21_what_the_register_says_no_more_is_paid_for_by_nobody_that_we_know()
     assert 0 == sum(found[Place("zone", Z1)].costs)
 
 
+def test_R20_what_klaroen_sends_by_itself_is_booked_as_such() -> None:
+    for origin in ("copy", "reply"):
+        alert = replace(ALERT, origin=origin)
+        assert {origin} == {row.mode for row in Ledger(alert, AUDIENCE, PAYERS_OF).close(bytes(5))}
+    assert {"exercise"} == {
+        row.mode for row in Ledger(replace(ALERT, mode="exercise"), AUDIENCE, PAYERS_OF).close(bytes(5))
+    }
+
+
 def test_payers_are_read_from_the_register() -> None:
     network = Network(
         B1, "BIN 1", "residents", Z1, "Aalst", "Oost-Vlaanderen", "Vlaanderen", ("nl",), "2019-05-01", Area(), (), (),

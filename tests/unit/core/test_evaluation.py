@@ -53,6 +53,18 @@ def test_R20_members_feedback_and_what_is_still_open_are_told() -> None:
     assert 1 == view.warm.with_feedback
 
 
+def test_R20_replies_are_counted_where_they_came_from() -> None:
+    rows = [row("A"), row("B", alert_class="cold")]
+    page = evaluate(rows, [N1], (), PERIOD, {("A", "N1"): 2, ("A", "N2"): 5, ("B", "N1"): 1, ("C", "N1"): 9})
+    assert (2, 1) == (page.items[0].warm.replies, page.items[0].cold.replies)
+
+
+def test_R20_what_klaroen_sends_by_itself_is_no_message_but_costs() -> None:
+    """Copies for officers (R9) and answers to replies (R17)."""
+    view = one(row("A", mode="copy"), row("B", mode="reply", alert_class="cold"))
+    assert (0, 0, 2.0) == (view.warm.alerts, view.cold.alerts, view.costs_eur.total)
+
+
 def test_R20_what_people_must_judge_stands_there_by_name_and_is_empty() -> None:
     told = json.decode(json.encode(one()))
     empty = ("quality", "acted_on", "crime_and_nuisance", "feeling_of_safety", "relation_with_police")
