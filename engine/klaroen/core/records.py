@@ -155,12 +155,26 @@ class Replies(Protocol):
         ...
 
 
+class TextStore(Protocol):
+    """Texts that have had their time; as in `Store`."""
+
+    def forget(self, alerts: Sequence[tuple[int, Alert]]) -> None:
+        """Put these, without their texts, in the place of the alerts of that sequence; sequences go up."""
+        ...
+
+    def oldest(self, limit: int) -> Sequence[AlertRow]:
+        """Return the oldest alerts behind the last one whose texts were forgotten."""
+        ...
+
+
 class Store(Protocol):
     """Blocking, and bound to no event loop: one writer thread calls the writes, readers have connections of their own.
 
     Raises StoreUnavailableError (klaroen.core.errors) from any write when the disk is full, read-only or failing.
     """
 
+    @property
+    def texts(self) -> TextStore: ...
     @property
     def register(self) -> RegisterStore:
         """The register's tables, written in the same transactions."""
@@ -246,10 +260,6 @@ class Store(Protocol):
         """Keep what the police decided about `name`, in place of what they had; None repeals it."""
         ...
 
-    def forget_texts(self, alerts: Sequence[tuple[int, Alert]]) -> None:
-        """Put these in the place of the alerts of that sequence, whose texts have had their time; they go up."""
-        ...
-
     def sweep(self, now: Instant) -> None:
         """Forget idempotency keys after 30 days, carrier ids after four, orphans after four, wrong tries after two."""
         ...
@@ -274,10 +284,6 @@ class Store(Protocol):
         self, before: int | None, limit: int, classes: Sequence[AlertClass], states: Sequence[AlertState]
     ) -> Sequence[AlertRow]:
         """Newest first, below sequence `before`; empty filters mean all."""
-        ...
-
-    def oldest_with_texts(self, limit: int) -> Sequence[AlertRow]:
-        """Return the oldest alerts behind the last one whose texts were forgotten."""
         ...
 
     def history(self, alert: AlertId) -> tuple[Sequence[BatchRow], Sequence[tuple[BatchId, bytes]]]:

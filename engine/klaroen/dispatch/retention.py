@@ -48,12 +48,12 @@ async def forget(desk: Desk) -> None:
 
 async def forget_texts(desk: Desk, before: Instant) -> int:
     """Forget the texts of the oldest alerts that still have some, in order; return of how many."""
-    if not any(row.alert.accepted_at < before for row in desk.store.oldest_with_texts(1)):
+    if not any(row.alert.accepted_at < before for row in desk.store.texts.oldest(1)):
         return 0
-    rows = await trio.to_thread.run_sync(desk.store.oldest_with_texts, TEXTS_MAX)
+    rows = await trio.to_thread.run_sync(desk.store.texts.oldest, TEXTS_MAX)
     old = list(takewhile(lambda row: row.alert.accepted_at < before and row.final is not None, rows))
     if old:
-        await desk.insist(desk.store.forget_texts, [(row.sequence, without_texts(row.alert)) for row in old])
+        await desk.insist(desk.store.texts.forget, [(row.sequence, without_texts(row.alert)) for row in old])
     return len(old)
 
 

@@ -29,7 +29,8 @@ from klaroen.store.connection import Connection
 class RegisterTables:
     """Implements `klaroen.core.register_rows.RegisterStore`.
 
-    `at` returns the writing connection inside a transaction, `resting` outside any; `select` reads.
+    `at` returns the writing connection inside a transaction, `resting` outside any; `select` reads, and what is
+    given to `afterwards` is done after the commit.
     """
 
     def __init__(
@@ -37,9 +38,10 @@ class RegisterTables:
         at: Callable[[Instant], Connection],
         resting: Callable[[], Connection],
         select: Callable[..., list[Any]],
+        afterwards: Callable[[Callable[[], object]], None],
     ) -> None:
         self._at, self._resting, self._select = at, resting, select
-        self._to_scrub = self._scrubbed = False
+        self._afterwards, self._scrubbed = afterwards, False
 
     # --- writes -----------------------------------------------------------------------------------------------------
 
@@ -103,17 +105,16 @@ class RegisterTables:
 
     def scrub(self) -> None:
         self._at(Instant(0))
-        self._to_scrub, self._scrubbed = True, False
+        self._scrubbed = False
+        self._afterwards(self._empty_log)
 
     @property
     def scrubbed(self) -> bool:
         return self._scrubbed
 
-    def after_commit(self) -> None:
-        """Do what no transaction can hold. A reader is not waited for: accepts would wait as well."""
-        if self._to_scrub:
-            self._to_scrub = False
-            self._scrubbed = self._resting().empty_log()
+    def _empty_log(self) -> None:
+        """A reader is not waited for: accepts would wait as well."""
+        self._scrubbed = self._resting().empty_log()
 
     def rebuild(self) -> None:
         self._resting().run("VACUUM")

@@ -24,7 +24,9 @@ from klaroen.store.lock import FILE_MODE, DirectoryLock
 from klaroen.store.readers import Readers
 from klaroen.store.register_tables import RegisterTables
 from klaroen.store.schema import MIGRATIONS, migrate
+from klaroen.store.standing import standing_of
 from klaroen.store.sweep import sweep
+from klaroen.store.texts import Texts
 
 FILE: Final = "klaroen.db"
 
@@ -44,8 +46,10 @@ class SqliteStore:
         self._latest = self._written
         """The latest instant of this transaction; `_marked` is what it was at the mark."""
         self._marked: Instant | None = None
-        self._swept = False
-        self.register = RegisterTables(self._at, self._resting, self._rows)
+        self._afterwards: list[Callable[[], object]] = []
+        """What no transaction can hold, for the end of this one."""
+        self.register = RegisterTables(self._at, self._resting, self._rows, self._afterwards.append)
+        self.texts = Texts(self._at, self._rows)
 
     @classmethod
     def open(
@@ -102,12 +106,9 @@ class SqliteStore:
             self._writing.run(sql.SEE, (self._latest,))
         self._writing.run("COMMIT")
         self._written = self._latest
-        with suppress(StoreUnavailableError):  # the commit stands
-            self.register.after_commit()
-        if self._swept:
-            self._swept = False
-            with suppress(StoreUnavailableError):  # the commit stands; the next checkpoint takes these pages along
-                self._writing.row("PRAGMA wal_checkpoint(PASSIVE)")
+        while self._afterwards:
+            with suppress(StoreUnavailableError):  # the commit stands
+                self._afterwards.pop()()
 
     def rollback(self) -> None:
         if self._writing.in_transaction:  # a full or failing disk makes SQLite undo everything by itself
@@ -264,16 +265,9 @@ class SqliteStore:
         self._at(now).run(sql.REPEAL if decree is None else sql.DECREE, row)
         trail.enter(self._writing, deed)
 
-    def forget_texts(self, alerts: Sequence[tuple[int, Alert]]) -> None:
-        writing = self._at(Instant(0))
-        with writing.overwriting():
-            for sequence, alert in alerts:
-                writing.run(sql.FORGET_TEXTS, (codec.encode(alert), sequence))
-        writing.run(sql.PUT_META, ("texts_forgotten", alerts[-1][0]))
-
     def sweep(self, now: Instant) -> None:
         sweep(self._at(now), now)
-        self._swept = True
+        self._afterwards.append(partial(self._writing.row, "PRAGMA wal_checkpoint(PASSIVE)"))
 
     # --- reads ------------------------------------------------------------------------------------------------------
 
@@ -282,16 +276,7 @@ class SqliteStore:
 
     def standing(self) -> Standing:
         with self._readers.lend() as reading:
-            return Standing(
-                alerts=[codec.alert_row(row) for row in reading.rows(sql.OPEN_ALERTS)],
-                batches=[codec.batch_row(row) for row in reading.rows(sql.OPEN_BATCHES)],
-                journal=reading.rows(sql.OPEN_JOURNAL),
-                inbox=[codec.inbox_row(row) for row in reading.rows(sql.INBOX)],
-                orphans=[codec.orphan_row(row) for row in reading.rows(sql.ORPHANS)],
-                last_batch=reading.row(sql.LAST_BATCH)[0],
-                last_instant=reading.row(sql.LAST_INSTANT)[0],
-                restored=(reading.row(sql.LAST_RESTORED) or (0,))[0],
-            )
+            return standing_of(reading)
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         with self._readers.lend() as reading:
@@ -321,9 +306,6 @@ class SqliteStore:
         newest = sql.SEQUENCE_MAX if before is None else before
         found = self._rows(sql.alerts(len(classes), len(states)), (newest, *classes, *states, limit))
         return [codec.alert_row(row) for row in found]
-
-    def oldest_with_texts(self, limit: int) -> Sequence[AlertRow]:
-        return [codec.alert_row(row) for row in self._rows(sql.OLDEST_WITH_TEXTS, (limit,))]
 
     def history(self, alert: AlertId) -> tuple[Sequence[BatchRow], Sequence[tuple[BatchId, bytes]]]:
         with self._readers.lend() as reading:
