@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.system.test_serve import ALERT, out_of_hands, post, status_of, until
+from tests.system.test_serve import ALERT, out_of_hands, status_of, until
 
 from klaroen_bench.audience import read_register
 from klaroen_bench.audit import audit
@@ -23,12 +23,20 @@ SMALL = Plan(
     call_s=7.0,
 )
 """Slow enough for a backup in the midst of it."""
+BY_TEXT = ALERT | {"channels": ["sms"]}
+"""Calls take their time, and are restored no otherwise."""
+
+
+def post(rig: Rig) -> str:
+    status, body = rig.post("/v1/alerts", BY_TEXT, key="one")
+    assert status == 202, body
+    return str(body["id"])
 
 
 def test_a_backup_in_mid_alert_is_restored_elsewhere(tmp_path: Path) -> None:
     """Real processes: nobody is lost, nothing is altered, and each second copy was counted before it left."""
     with Rig(tmp_path, SMALL) as rig:
-        alert = post(rig)["id"]
+        alert = post(rig)
         until(lambda: out_of_hands(status_of(rig, alert)) > 20, "the alert is under way")
         told = json.loads(rig.command("backup", str(tmp_path / "backup"), "--keys", str(tmp_path / "safe"), "--json"))
         assert (told["with_keys"], told["left_out"]) == (True, []), "a list for everything that a data directory holds"
@@ -46,7 +54,7 @@ def test_a_backup_in_mid_alert_is_restored_elsewhere(tmp_path: Path) -> None:
         )
         assert restored["open_alerts"] == 1
         rig.start_serve()
-        assert alert == post(rig)["id"], "the key is kept, and so is the token"
+        assert alert == post(rig), "the key is kept, and so is the token"
         until(lambda: status_of(rig, alert).get("state") == "done", "the alert is over")
         status = status_of(rig, alert)
         rig.flush_ledgers()
@@ -54,7 +62,7 @@ def test_a_backup_in_mid_alert_is_restored_elsewhere(tmp_path: Path) -> None:
         country = rig.country
         register = read_register(country / "members.csv", country / "networks.jsonl", country / "zones.jsonl")
         deliveries = list(rig.deliveries(alert))
-        report = audit(register, ALERT, status, deliveries, copies, carrier_channels=("sms", "voice", "tts"))
+        report = audit(register, BY_TEXT, status, deliveries, copies, carrier_channels=("sms",))
         assert (0, 0, 0) == (report.lost, report.duplicates, report.altered), report
         assert 0 < report.doubled_as_announced <= status["possible_duplicates"]
         verified = json.loads(rig.command("audit", "verify", "--json"))
