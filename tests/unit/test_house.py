@@ -125,6 +125,21 @@ def test_rules_that_are_cited_are_tested_by_name() -> None:
     assert set() == cited - named
 
 
+def test_few_modules_call_anybody() -> None:
+    """Each to an address of the configuration, or of this machine: who reads what strangers send calls nobody."""
+    calls = re.compile(
+        r"open_tcp_stream|open_ssl_over_tcp|create_connection\(|connect_tcp|urlopen|http\.client|\.connect\("
+    )
+    found = {name for name, text in SOURCES.items() if calls.search(text) and not name.startswith("bench/")}
+    assert found <= {
+        "adapters/klaroen_adapters/tcp.py",
+        "adapters/klaroen_adapters/voice/trunk_route.py",  # asks the kernel for the way to the trunk, and sends nothing
+        "engine/klaroen/cli/asking.py",  # dispatch's own socket
+        "engine/klaroen/cli/remote.py",  # KLAROEN_URL, from a shell
+        "engine/klaroen/store/connection.py",  # a file
+    }
+
+
 def test_nothing_says_where_it_was_made() -> None:
     """No path of a builder's machine."""
     assert [] == [name for name, text in WRITTEN.items() if name != SELF and re.search(r"/(work|root|home)/", text)]
