@@ -6,7 +6,7 @@ The file is not checked as a whole at opening, which takes 0.7 s a GB or more; S
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.model import Alert, AlertClass, AlertId, AlertState, Batch, BatchId, CarrierName, Instant, Token
 from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, BatchRow, DecreeKind, Entry, IdempotencyKey, Orphan, References, Standing
-from klaroen.store import books, codec, pins, replies, sql, tokens, trail
+from klaroen.store import batches, books, codec, pins, replies, sql, tokens, trail
 from klaroen.store.connection import Connection, Synchronous
 from klaroen.store.lock import FILE_MODE, DirectoryLock
 from klaroen.store.readers import Readers
@@ -154,14 +154,10 @@ class SqliteStore:
         trail.enter(self._writing, deed)
         return sequence
 
-    def plan(self, alert: AlertId, expanded: int, batches: Sequence[Batch], now: Instant) -> None:
+    def plan(self, alert: AlertId, expanded: int, made: Sequence[Batch], now: Instant) -> None:
         changed = self._at(now).run(sql.EXPAND, (expanded, alert))
         assert changed == 1, f"no alert {alert}"
-        self._put_batches(batches)
-
-    def _put_batches(self, batches: Sequence[Batch]) -> None:
-        self._writing.run_rows(sql.PUT_BATCHES, [(batch.id, batch.alert) for batch in batches])
-        self._writing.run_rows(sql.PUT_PLANS, [(batch.id, codec.encode(batch)) for batch in batches])
+        batches.put(self._writing, made)
 
     def claim(
         self, batch: BatchId, epoch: int, owner: str, carrier: CarrierName, cursor: int, reference: int, now: Instant
@@ -172,34 +168,13 @@ class SqliteStore:
         self, entries: Sequence[Entry], drained: Sequence[int], matched: Sequence[int], now: Instant
     ) -> frozenset[BatchId]:
         writing = self._at(now)
-        advances: dict[tuple[BatchId, int], codec.Advance] = {}
-        numbers = range(self._journaled + 1, self._journaled + 1 + len(entries))
-        for number, entry in zip(numbers, entries, strict=True):
-            advances[entry.batch, entry.epoch] = codec.advance(entry, number, advances.get((entry.batch, entry.epoch)))
-        stale: frozenset[tuple[BatchId, int]] = frozenset()
-        if writing.run_rows(sql.ADVANCE, list(advances.values())) != len(advances):
-            stale = self._stale(advances)
-        applied = [(n, e) for n, e in zip(numbers, entries, strict=True) if (e.batch, e.epoch) not in stale]
-        writing.run_rows(
-            sql.WRITE, [(number, entry.batch, entry.journal) for number, entry in applied if entry.journal]
-        )
-        self._put_batches([batch for _, entry in applied for batch in entry.successors])
+        stale = batches.advance(writing, entries, self._journaled)
         self._journaled += len(entries)
         if drained:
             writing.run(sql.DRAIN, (codec.numbers(drained),))
         if matched:
             writing.run(sql.MATCH, (codec.numbers(matched),))
-        return frozenset(batch for batch, _ in stale)
-
-    def _stale(self, named: Iterable[tuple[BatchId, int]]) -> frozenset[tuple[BatchId, int]]:
-        """Return those of which the batch has come into another epoch."""
-        stale = set()
-        for batch, epoch in named:
-            row = self._writing.row(sql.EPOCH, (batch,))
-            assert row is not None, f"no batch {batch}"
-            if row[0] != epoch:
-                stale.add((batch, epoch))
-        return frozenset(stale)
+        return stale
 
     def put_orphan(self, orphan: Orphan) -> int:
         return self._at(orphan.at).insert(sql.ORPHAN, (orphan.carrier, orphan.at, orphan.rows))
