@@ -10,6 +10,7 @@ from tests.unit.core.batches import ACME, CALL, SMS, make_audience, make_batch, 
 from klaroen.core.account import Account
 from klaroen.core.sheet import NEVER, WHOLE, Sheet
 from klaroen.core.state import (
+    BARRED,
     CANCELLED,
     ENDED,
     EXPIRED,
@@ -19,6 +20,7 @@ from klaroen.core.state import (
     NETWORK,
     OPEN,
     REACHED,
+    REACHED_BEFORE,
     REFUSED,
     UNKNOWN,
     UNSENT,
@@ -38,7 +40,7 @@ events = st.tuples(
     picks,
     st.sampled_from([UNSENT, UNKNOWN, REFUSED, HANDED_OVER, HANDED_OVER, REACHED]),
     st.sampled_from([FAILED, NETWORK, REACHED]),
-    st.sampled_from([MOVED, MOVED, ENDED, EXPIRED, CANCELLED]),
+    st.sampled_from([MOVED, MOVED, ENDED, EXPIRED, CANCELLED, BARRED]),
 )
 
 
@@ -92,8 +94,9 @@ class World:
         elif what == "accept":
             page.accept([index], ["ref"], self.ms)
         elif what == "withdraw":
-            if sheet.answered_ms[index] == NEVER and not sheet.states[index] and sheet.fates[index] == OPEN:
-                page.withdraw(index, self.ms, "reached before", ENDED)
+            unspoken = sheet.answered_ms[index] == NEVER and sheet.proved_ms[index] == NEVER
+            if unspoken and not sheet.states[index] and sheet.fates[index] == OPEN:
+                page.withdraw(index, self.ms, REACHED_BEFORE, ENDED)
                 self.withdrawn.add((page.batch.id, index))
         elif (page.batch.id, index) not in self.withdrawn:
             self.prove(page, index, WHOLE if what == "reach" else other % page.parts, proof)

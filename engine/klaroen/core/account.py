@@ -27,8 +27,8 @@ from klaroen.core.state import (
     NETWORK,
     NONE,
     OPEN,
+    PASSED_OVER,
     REACHED,
-    UNSENT,
 )
 from klaroen.core.views import DeliveryState
 
@@ -283,9 +283,7 @@ class Account:
             elif state != NONE:
                 self.change(tally, (delivery,), NONE, state, answered, price_eur)
             self.end(tally, delivery, fate)
-            if state == UNSENT and fate in (ENDED, BARRED):  # passed over: it never had an attempt
-                tally.flown -= 1
-        tally.flown += sheet.sent
+        tally.flown += sheet.sent - sum(words in PASSED_OVER for words in sheet.codes.values())
         self.confirmed += len(sheet.confirmed)
         for index in sheet.calls.answers:
             self.call(sheet, index, ANSWERED)

@@ -40,6 +40,12 @@ CANCELLED: Final = 4
 BARRED: Final = 6
 """It had not left when its networks were barred (5 is no fate: an account has it for who cannot be reached)."""
 
+REACHED_BEFORE: Final = "reached before"
+NO_ADDRESS: Final = "no address any more"
+NETWORKS_BARRED: Final = "its networks get nothing more"
+PASSED_OVER: Final = frozenset({REACHED_BEFORE, NO_ADDRESS, NETWORKS_BARRED})
+"""What an attempt is told to be that never left: by these words of our own it is known from one that came back."""
+
 PROOFS: Final[dict[str, int]] = {"failed": FAILED, "network": NETWORK, "reached": REACHED}
 """A receipt's state -> the attempt's. `buffered` says nothing, `confirmed` is a fact of its own."""
 

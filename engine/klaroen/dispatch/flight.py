@@ -17,7 +17,7 @@ from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, 
 from klaroen.core.model import AlertClass, AlertId, BatchId, CarrierName, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
 from klaroen.core.records import Entry, Store
-from klaroen.core.state import BARRED, ENDED
+from klaroen.core.state import BARRED, ENDED, NETWORKS_BARRED, NO_ADDRESS, REACHED_BEFORE
 from klaroen.dispatch import counting, lines
 from klaroen.dispatch.choice import fits, has_better, is_ours, may_try
 from klaroen.dispatch.desk import Desk
@@ -221,10 +221,10 @@ def _envelopes(
     ):
         address = numbers[members[delivery]]
         if barred is not None and barred[delivery]:
-            page.withdraw(index, ms, "its networks get nothing more", BARRED)
+            page.withdraw(index, ms, NETWORKS_BARRED, BARRED)
             continue
         if reached[delivery] or address is None:
-            page.withdraw(index, ms, "reached before" if reached[delivery] else "no address any more", ENDED)
+            page.withdraw(index, ms, REACHED_BEFORE if reached[delivery] else NO_ADDRESS, ENDED)
             continue
         in_flight[attempt] = (page, index)
         script = None
