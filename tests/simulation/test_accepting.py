@@ -48,7 +48,7 @@ async def refused(world, principal: str, **changes) -> InputError:
 
 
 async def test_refusals_by_rule(autojump_clock, world_of) -> None:
-    """R1: a stopped network; R8: another zone's; R10: crisis messages are the crisis authorities' alone."""
+    """R1: a stopped network; R8: another zone's; R9: no grant; R10: crisis messages are the crisis authorities' alone."""
     networks = [network(1), network(2, stopped=True), network(3, zone="Z2")]
     tokens = (*TOKENS, token("aalst", "police", "Z1"), token("list", "coordinator", "Z1"))
     alpha = FarEnd("alpha")
@@ -65,7 +65,7 @@ async def test_refusals_by_rule(autojump_clock, world_of) -> None:
         warm = await refused(world, "crisis")
         assert "not-allowed" == warm.problem.name
         member = await refused(world, "list")
-        assert ("not-allowed", "R8") == (member.problem.name, member.problem.rule)
+        assert ("nobody", "R9") == (member.problem.name, member.problem.rule)
         audit(world, sent.id)
 
 
@@ -117,7 +117,7 @@ async def test_an_import_while_an_alert_is_open(autojump_clock, world_of, tmp_pa
         )
         await import_register(world, Register(world.country.zones, world.country.networks, members), tmp_path, 2)
         status = await world.over(sent.id)
-        assert (98, 2) == (status.reached, status.failed)
+        assert (98, 2) == (status.reached, status.cancelled)
         late = [one.envelope.address for one in alpha.handed[taken:]]
         assert len(late) == 98 - taken
         assert all(address.startswith("+32471") == bool(int(address[6:]) % 2) for address in late)
