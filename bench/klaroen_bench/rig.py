@@ -104,8 +104,7 @@ class Rig:
                 *(str(self.country / name) for name in ("zones.jsonl", "networks.jsonl", "members.csv")),
             )
             for name, role in (("police", "police"), ("operator", "operator")):
-                told = self.command("token", "create", "--name", name, "--role", role, "--zone", "*", "--json")
-                self.tokens[name] = json.loads(told)["token"]
+                self.tokens[name] = self.make_token(name, role)
             self._tell("serve")
             self.start_serve()
         except BaseException:
@@ -172,6 +171,11 @@ class Rig:
                 {name: self._secret(name) for name in SECRETS},
             )
         )
+
+    def make_token(self, name: str, role: str = "police") -> str:
+        """Return the secret of a new token for every zone."""
+        told = self.command("token", "create", "--name", name, "--role", role, "--zone", "*", "--json")
+        return str(json.loads(told)["token"])
 
     def command(self, *words: str) -> str:
         """Run a `klaroen` command; return its output. Raises RigError."""

@@ -53,7 +53,7 @@ def _gateway(carrier: SmsCarrier, ports: Mapping[str, int], secrets: Mapping[str
 def _sms(carrier: SmsCarrier) -> str:
     return (
         f'[[carrier]]\nname = "{carrier.name}"\nkind = "{carrier.kind}"\nchannels = ["sms"]\n'
-        f"rate_per_s = {carrier.rate_per_s}\ncost_eur = {carrier.cost_eur}\n"
+        f"rate_per_s = {carrier.rate_per_s}\ncost_eur = {carrier.cost_eur}\nlanes = {list(carrier.lanes)}\n"
     )
 
 

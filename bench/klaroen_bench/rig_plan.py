@@ -52,6 +52,8 @@ class SmsCarrier(Struct, frozen=True):
     window: int = 250
     rate_per_s: float = 50_000.0
     cost_eur: float = 0.055
+    lanes: tuple[str, ...] = ()
+    """Kept for these classes; empty: for all."""
 
 
 class Relay(Struct, frozen=True):

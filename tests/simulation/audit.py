@@ -14,6 +14,7 @@ from klaroen.dispatch.directory import column
 def audit(world: World, *alerts: str) -> None:
     """Nobody lost, nobody doubled beyond what is reported, nothing altered, and the account is the journal's."""
     assert not world.desk.exposed, f"{world.desk.exposed} in doubt at the end"
+    assert {} == world.desk.findings, "the auditor found something on the way"
     reported: Counter[str] = Counter()
     texts = set()
     copied = {(one.address, one.channel) for one in world.copies}

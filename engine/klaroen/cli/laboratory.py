@@ -181,6 +181,31 @@ def faults(
 
 
 @bench.command
+def load(
+    *,
+    members: PositiveInt = 20_000,
+    networks: PositiveInt = 211,
+    seed: int = 1,
+    keep: Flag = False,
+    context: Here,
+) -> int:
+    """More than can be borne: ten countries at once, 200 alerts a second, slow callers, floods; and who waits for it.
+
+    Parameters
+    ----------
+    members
+        How many members the country has; a million shows what a register of that size costs.
+    networks
+        How many networks they form.
+    seed
+        Of the country and of the messages' fates.
+    keep
+        Keep the data directory afterwards.
+    """
+    return _run("load", _options(context.json, members, networks, seed, 1, keep=keep))
+
+
+@bench.command
 def receipts(
     *,
     members: PositiveInt = 100_000,

@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from klaroen.core.model import Instant
 
-RIPE_MS: Final = 10_000
-"""Receipts of telephones that are on come within some seconds; who waits longer to judge lets more people wait."""
+RIPE_MS: Final = 15_000
+"""Receipts of telephones that are on come within some seconds, and a busy machine takes some more to hear them; who
+waits longer to judge lets more people wait."""
 EVIDENCE_MIN: Final = 50
 """Fewer attempts say nothing: at 50 a carrier that proves nine tenths shows a quarter of it by chance never."""
 SECONDS_MAX: Final = 90
