@@ -158,6 +158,11 @@ class Desk:
         return sum(len(one.rows) for one in self.backlog) < UNDRAINED_MAX
 
     @property
+    def at_rest(self) -> bool:
+        """Whether nothing changes but by an event: no alert is open, and nothing is in the air."""
+        return not self.alerts and all(station.at_rest for station in self.all_stations())
+
+    @property
     def booked(self) -> int:
         """Outcomes that the next commit makes durable: what it covers besides may take their room."""
         return sum(page.booked for page in self.queue)

@@ -104,6 +104,9 @@ async def watch(desk: Desk, station: Station) -> None:
     """Leave a carrier that has gone silent or ails, and free what only it could fly."""
     away_ms = 0
     while True:
+        if not desk.alerts and station.at_rest:
+            away_ms = 0
+            await station.stirs.wait()
         woken_s = trio.current_time() + WATCH_S
         await trio.sleep(WATCH_S)
         now = desk.clock.now()

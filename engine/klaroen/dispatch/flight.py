@@ -42,7 +42,7 @@ async def fly(desk: Desk, station: Station) -> None:
         station.pace = paces.refill(station.pace, now)
         turn = next_turn(desk, station, now)
         if turn is None:
-            await station.bell.wait(_pause_s(station, now))
+            await station.bell.wait(_pause_s(station, now) if desk.alerts else None)
             continue
         page, count = turn
         on_trial = healths.trial_is_due(station.health, now)

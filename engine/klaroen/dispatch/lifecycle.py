@@ -16,6 +16,8 @@ def open_alert(desk: Desk, opened: OpenAlert) -> None:
     desk.call_at(opened.alert.expires_at, lambda: expire(desk, opened))
     desk.changed.add(opened.alert.id)
     desk.feed_bell.ring()
+    for station in desk.all_stations():
+        station.stirs.ring()
 
 
 def expire(desk: Desk, opened: OpenAlert) -> None:

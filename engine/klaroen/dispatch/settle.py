@@ -86,6 +86,7 @@ def _take_link(desk: Desk, station: Station, link: Link) -> None:
     if not link.up:
         ground_station(desk, station)
     desk.ring_stations()
+    desk.push_bell.ring()
 
 
 def settle_answers(desk: Desk, station: Station, answers: Iterable[Answer]) -> None:

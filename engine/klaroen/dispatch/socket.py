@@ -147,7 +147,7 @@ class Counter:
         """Tell the edges what changed, at most four times a second; readiness and tokens at once."""
         desk = self._desk
         while True:
-            await desk.push_bell.wait(PUSH_S)
+            await desk.push_bell.wait(None if desk.at_rest else PUSH_S)
             messages: list[FromDispatch] = []
             if desk.tokens_changed:
                 desk.tokens_changed = False

@@ -78,6 +78,8 @@ class Station:
         self.link_up = False
         self.words = "not connected yet"
         self.bell = Bell()
+        self.stirs = Bell()
+        """An alert is open: who watches over the carrier while nothing is has slept until now."""
         self.held: dict[AlertId, Page] = {}
         """The page in flight of each alert: at most one."""
         self.in_flight: dict[AttemptId, Flown] = {}
@@ -114,6 +116,11 @@ class Station:
     def well(self) -> bool:
         """Whether nothing is held against it: one that ails is handed what no other can carry, and a few to try it."""
         return healths.is_well(self.health)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is in the air: as long as no alert is open, nothing of it then changes but by an event."""
+        return not (self.in_flight or self.calls or self.held)
 
     def carries(self, batch: Batch) -> bool:
         """Whether batches of this channel and class are its business at all."""

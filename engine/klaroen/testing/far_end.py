@@ -88,6 +88,11 @@ class FarEnd:
     def has_more_to_say(self) -> bool:
         return bool(self._due or self._emitted)
 
+    def forget(self) -> None:
+        """Forget what was handed over and is settled: a week of it would be most of the memory that is measured."""
+        for log in (self.handed, self.copies, self.answered, self._seen, self._accepted, self._meant):
+            log.clear()
+
     def cut(self) -> None:
         """The link is lost, with every answer that was on its way."""
         self.up = False

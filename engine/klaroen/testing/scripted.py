@@ -12,6 +12,7 @@ from klaroen.core.errors import CarrierDownError
 from klaroen.core.model import AttemptId
 from klaroen.core.ports import Answer, Carrier, Clock, Emit, Envelope, Event, Link, Receipt, Unknown
 from klaroen.core.state import MultipartRule
+from klaroen.dispatch.bell import Bell
 from klaroen.settings import Plugged
 from klaroen.testing.disk import PowerCut
 from klaroen.testing.far_end import FarEnd
@@ -27,6 +28,7 @@ class ScriptedCarrier:
         self._clock = clock
         self._open = False
         self._waiting: dict[AttemptId, float] = {}
+        self._offered = Bell()
 
     async def run(self) -> None:
         while True:
@@ -55,6 +57,8 @@ class ScriptedCarrier:
 
     async def _give_up_forever(self) -> None:
         while True:
+            while not self._waiting:
+                await self._offered.wait()
             await trio.sleep(0.5)
             late = [one for one, at in self._waiting.items() if at <= trio.current_time()]
             for attempt in late:
@@ -75,6 +79,7 @@ class ScriptedCarrier:
             left_s = (envelope.deadline_at - self._clock.now()) / 1000
             self._waiting[envelope.attempt] = trio.current_time() + left_s
             self._end.take(envelope)
+        self._offered.ring()
         if cut:
             raise PowerCut
         await trio.lowlevel.checkpoint()
