@@ -15,6 +15,7 @@ import pytest
 from klaroen.testing.simulator import invariants
 from klaroen.testing.simulator.drawing import draw
 from klaroen.testing.simulator.play import play
+from klaroen.testing.simulator.shuffles import shuffle_many
 
 SEEDS: Final = 25
 """Worlds from the one named on that may pass unnoticed: drawing changes, and what breaks where with it."""
@@ -128,3 +129,9 @@ def test_every_promise_has_its_broken_build() -> None:
         if inspect.isfunction(one) and one.__module__ == invariants.__name__ and not name.startswith("_")
     }
     assert promised == {build.promise for build in BUILDS}
+
+
+def test_an_order_that_matters_is_seen(monkeypatch) -> None:
+    """If the last word of a part counted instead of the furthest, the same receipts would end in several ways."""
+    mutate(monkeypatch, Build("", "core.sheet:Sheet._join", "if state > self._parts[place]:", "if True:"))
+    assert 1 < shuffle_many(5).ends

@@ -11,6 +11,8 @@ from klaroen.testing.simulator.many import FEW, play_many, play_some
 from klaroen.testing.simulator.play import play
 from klaroen.testing.simulator.scenario import Cut
 from klaroen.testing.simulator.shrink import command, shrink
+from klaroen.testing.simulator.shuffles import MEMBERS, shuffle_many
+from klaroen.testing.simulator.week import play_week
 
 WORLDS = int(os.environ.get("KLAROEN_WORLDS", "200"))
 SMALL = Cut(members=6)
@@ -40,6 +42,24 @@ def test_many_worlds_are_shared_out() -> None:
     played = sorted(play_many(range(FEW + 1), processes=2), key=lambda one: one.seed)
     assert list(range(FEW + 1)) == [one.seed for one in played]
     assert play_some([3])[0] == played[3]
+
+
+def test_receipts_end_the_same_in_any_order() -> None:
+    """Five orders here, some receipts twice; a thousand: klaroen simulate --shuffles 1000."""
+    shuffled = shuffle_many(5)
+    assert 1 == shuffled.ends
+    assert 0 < shuffled.reached < MEMBERS
+    assert shuffled.repeated
+
+
+def test_a_day_of_the_week_balances(monkeypatch) -> None:
+    """A quiet one: what is handed over is what is counted, and nothing is left open; all seven: simulate --week."""
+    monkeypatch.setattr("klaroen.testing.simulator.week.WARM_A_DAY", 6)
+    monkeypatch.setattr("klaroen.testing.simulator.week.NATIONAL_A_DAY", 0)
+    played = play_week(1)
+    assert () == played.faults
+    assert 7 == played.days[0].alerts
+    assert played.days[0].handed_over > 1_000
 
 
 def test_a_broken_world_shrinks(monkeypatch) -> None:

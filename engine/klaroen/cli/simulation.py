@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cyclopts.types import PositiveInt
 
 from klaroen.cli.context import DONE, FAILED, USAGE, CommandFault, Here
+from klaroen.cli.laboratory import Flag
 
 if TYPE_CHECKING:
     from klaroen.testing.simulator.play import Played
@@ -22,11 +23,14 @@ def simulate(
     faults: str | None = None,
     carriers: str | None = None,
     members: PositiveInt | None = None,
+    week: Flag = False,
+    shuffles: int = 0,
     context: Here,
 ) -> int:
     """Play worlds from seeds: process deaths, failing disks, carriers that lie; exit 1 where a promise is broken.
 
     Of the first world that breaks one, the smallest that still does is looked for, and the command that plays it again.
+    docs/reliability.md lists the promises, and what no world covers.
 
     Parameters
     ----------
@@ -42,7 +46,15 @@ def simulate(
         Of one world: the places of the carriers to keep.
     members
         Of one world: how many members each network has at most.
+    week
+        Instead: a week of traffic, day by day; exit 1 if the books do not balance, or memory grows.
+    shuffles
+        Instead: the same receipts in so many orders, 5 % twice; exit 1 if they do not all end the same.
     """
+    if week:
+        return _week(context, seed)
+    if shuffles:
+        return _shuffle(context, seed, shuffles)
     from klaroen.testing.simulator.many import play_many
     from klaroen.testing.simulator.scenario import Cut
 
@@ -53,6 +65,31 @@ def simulate(
         return _report(context, [_play_cut(seed, cut)], shrinks=False)
     with _watched(play_many(range(seed, seed + seeds)), seeds, context) as worlds:
         return _report(context, list(worlds), shrinks=True)
+
+
+def _week(context: Here, seed: int) -> int:
+    from msgspec import to_builtins
+
+    from klaroen.testing.simulator.week import Day, play_week
+
+    def tell(day: Day) -> None:
+        words = f"{day.alerts} alerts, {day.handed_over} hand-overs, {day.reached} reached, {day.rss_mb} MB"
+        context.say(f"day {day.day}: {words}, {day.kept} entries kept")
+
+    played = play_week(seed=seed, tell=tell)
+    context.answer(to_builtins(played), *(played.faults or ("The books balance, and memory is flat.",)))
+    return FAILED if played.faults else DONE
+
+
+def _shuffle(context: Here, seed: int, count: int) -> int:
+    from msgspec import to_builtins
+
+    from klaroen.testing.simulator.shuffles import shuffle_many
+
+    shuffled = shuffle_many(count, seed)
+    words = f"{count} orders of {shuffled.receipts} receipts, {shuffled.repeated} repeats in all: {shuffled.ends} end"
+    context.answer(to_builtins(shuffled), words if shuffled.ends == 1 else f"{words}s")
+    return DONE if shuffled.ends == 1 else FAILED
 
 
 def _places(words: str | None) -> tuple[int, ...] | None:
