@@ -3,11 +3,13 @@
 import sqlite3
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
-from tests.simulation.test_list_keeping import AN, put, remove
+from tests.simulation.test_list_keeping import AN, KEEPERS, listed, put, remove
 from tests.simulation.world import TEXT, World, address
 
 from klaroen.core.calls import ImportedView, VerifyAudit
+from klaroen.core.errors import InputError
 from klaroen.core.model import AlertId
 from klaroen.core.upkeep import ExportMember, PersonView, RestoreVersion
 from klaroen.dispatch import trail
@@ -99,3 +101,23 @@ async def test_nothing_is_forgotten_where_nothing_is_old(autojump_clock, world_o
     database = sqlite3.connect(world.directory / "klaroen.db")
     assert [(0,)] == database.execute("SELECT COUNT(*) FROM meta WHERE name = 'texts_forgotten'").fetchall()
     database.close()
+
+
+async def test_a_row_that_was_tampered_with_stops_nobody_from_being_warned(autojump_clock, world_of) -> None:
+    """Whoever looks is told that it cannot be opened; it is never taken for another, and never forgotten unread."""
+    world = kept_for(world_of(FarEnd("alpha"), members=3, tokens=KEEPERS), addresses_days=3)
+    async with world.running():
+        await put(world, "M0", replace(AN, mobile="0470 99 99 98"))
+    database = sqlite3.connect(world.directory / "klaroen.db")
+    swapped = "SELECT sealed FROM register_row WHERE name = 'M1' AND since = 1"
+    database.execute(f"UPDATE register_row SET sealed = ({swapped}) WHERE name = 'M0' AND since = 1")
+    database.commit()
+    database.close()
+    async with world.running():
+        await days(world, 4)
+        assert "+32470999998" == (await listed(world)).items[0].mobile, "today's row is whole"
+        with pytest.raises(InputError, match="cannot be opened") as caught:
+            await person(world, "M0")
+        assert "internal-error" == caught.value.problem.name
+        alert = await world.send()
+        assert 3 == (await world.over(alert.id)).reached

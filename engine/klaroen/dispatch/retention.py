@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import Final
 
+import structlog
 import trio
 from msgspec.structs import replace
 
@@ -20,7 +21,10 @@ from klaroen.dispatch.persons import Erasure, scrub, write_erasure
 from klaroen.dispatch.versions import take
 from klaroen.register import sealing
 from klaroen.register.book import Book
+from klaroen.register.keys import KeyFault
 from klaroen.register.snapshot import edited, snapshot_bytes
+
+log = structlog.get_logger()
 
 DAY_MS: Final = 86_400_000
 TEXTS_MAX: Final = 200
@@ -37,8 +41,11 @@ async def forget(desk: Desk) -> None:
     forgotten = 0
     while texts := await forget_texts(desk, Instant(now - keep.texts_days * DAY_MS)):
         forgotten += texts
-    while addresses := await forget_addresses(desk, Instant(now - keep.addresses_days * DAY_MS)):
-        forgotten += addresses
+    try:
+        while addresses := await forget_addresses(desk, Instant(now - keep.addresses_days * DAY_MS)):
+            forgotten += addresses
+    except KeyFault as fault:  # somebody must look at it; warning people goes on
+        log.warning("a row of the register cannot be opened, and is not forgotten", words=str(fault))
     if forgotten:
         await scrub(desk.book.rows, desk.insist)
 

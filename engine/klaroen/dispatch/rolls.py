@@ -21,6 +21,7 @@ from klaroen.dispatch.evaluating import evaluate_places
 from klaroen.dispatch.officers import Writes
 from klaroen.dispatch.retiring import reload_tokens
 from klaroen.register.book import Book
+from klaroen.register.keys import KeyFault
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -33,6 +34,8 @@ async def answer(desk: Desk, question: calls.Question) -> bytes:
         view = await serve(desk.store, desk.book, desk.writer.write, desk.clock.now(), question, desk)
     except StoreUnavailableError as error:
         raise unavailable("The store cannot write now.") from error
+    except KeyFault as fault:
+        raise InputError("internal-error", f"{fault}.") from None
     return _encode(view)
 
 

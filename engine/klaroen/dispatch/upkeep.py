@@ -8,6 +8,7 @@ networks too is changed by whoever keeps all of them; others only add or end a m
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import structlog
 import trio
 from msgspec.structs import asdict, replace
 
@@ -20,10 +21,13 @@ from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.versions import edit
 from klaroen.register.check import check_register
+from klaroen.register.keys import KeyFault
 from klaroen.register.members import COLUMNS, Person
 from klaroen.register.merge import in_office
 from klaroen.register.model import FieldError, Register
 from klaroen.register.sealing import person_of
+
+log = structlog.get_logger()
 
 View = MemberPage | FindingPage | MemberView
 
@@ -32,7 +36,15 @@ READ: Final = ("name", "language", "mobile", "landline", "email", "whatsapp")
 
 
 async def answer(desk: Desk, token: Token, question: upkeep.Upkeep) -> View:
-    """Raises InputError."""
+    """Raises InputError; `internal-error` where a row was tampered with, or its key is another."""
+    try:
+        return await _answer(desk, token, question)
+    except KeyFault as fault:
+        log.warning("a row of the register cannot be opened", words=str(fault))
+        raise InputError("internal-error", "A row of the register cannot be opened: the log says why.") from None
+
+
+async def _answer(desk: Desk, token: Token, question: upkeep.Upkeep) -> View:
     match question:
         case upkeep.ListMembers():
             return await _list(desk, token, question)
