@@ -48,7 +48,7 @@ async def refused(world, principal: str, **changes) -> InputError:
 
 
 async def test_refusals_by_rule(autojump_clock, world_of) -> None:
-    """R1: a stopped network; R8: another zone's; R9: no grant; R10: crisis messages are the crisis authorities' alone."""
+    """R1: a stopped network; R8: another zone's; R9: no grant; R10: crisis messages are crisis authorities' alone."""
     networks = [network(1), network(2, stopped=True), network(3, zone="Z2")]
     tokens = (*TOKENS, token("aalst", "police", "Z1"), token("list", "coordinator", "Z1"))
     alpha = FarEnd("alpha")
