@@ -50,4 +50,5 @@ class Smtp(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="smtp")
     unsubscribe_url: (
         Annotated[str, Meta(pattern=r"^https://[!-;=?-~]{1,300}\Z", description="an https address")] | None
     ) = None
+    """By default our own page, where `edge.public_url` is https."""
     carries: ClassVar[tuple[Channel, ...]] = ("email",)

@@ -13,7 +13,16 @@ from trio.testing import MockClock
 from klaroen.core.errors import InputError
 from klaroen.core.model import AlertId, CarrierName, Plan, Window, Zone, ZoneId
 from klaroen.core.ports import Reply
-from klaroen.core.replies import REPLIES_KEPT_MAX, EndQuiet, ListQuiet, ListReplies, PutReplies, QuietPage, ReplyPage
+from klaroen.core.replies import (
+    REPLIES_KEPT_MAX,
+    EndQuiet,
+    ListQuiet,
+    ListReplies,
+    PutReplies,
+    QuietPage,
+    ReplyPage,
+    SayFarewell,
+)
 from klaroen.register.model import Register
 from klaroen.settings import Retention
 from klaroen.testing.deeds import PROVED, Proof, call
@@ -134,6 +143,35 @@ async def test_R17_a_sentence_that_holds_the_word_is_a_report(tmp_path: Path, au
         await write(world, (0, "Hij staat aan de bushalte Stop"))
         assert [("M0", "text", "Hij staat aan de bushalte Stop")] == await shown(world, sent.id)
         assert 4 == (await world.send(**{"class": "cold"})).members
+
+
+async def test_R17_the_link_in_a_mail_ends_cold_mails_and_nothing_else(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """It names nobody, is the same in each mail to one member, and the plan's next channel follows."""
+    week = (Window("00:00", "24:00", ("email", "sms")),)
+    made = register([network(1, plans=(Plan(1, "2020-01-01", week, week),))], 2)
+    people = Register(
+        made.zones, made.networks, tuple(replace(one, email=f"{one.id}@example.be") for one in made.members)
+    )
+    ends = [FarEnd("a"), FarEnd("mail")]
+    world = World(tmp_path, autojump_clock, ends, people, calls=None, carriers={"mail": {"channels": ("email",)}})
+    async with world.running():
+        await world.over((await world.send(**{"class": "cold"})).id)
+        links = {one.envelope.address: one.envelope.farewell for one in ends[1].handed}
+        assert 2 == len(set(links.values()))
+        assert all(len(link) == 32 and "M" not in link for link in links.values())
+        await world.ask(SayFarewell(links["M0@example.be"]), type(None), None)
+        with pytest.raises(InputError):
+            await world.ask(SayFarewell("0" * 32), type(None), None)
+    async with world.running():
+        await world.over((await world.send(**{"class": "cold", "content": {"nl": {"text": "koud"}}})).id)
+        assert ["M1@example.be"] == [copy.address for copy in ends[1].copies if copy.text == "koud"]
+        assert [address(0)] == [copy.address for copy in ends[0].copies if copy.text == "koud"]
+        warm = await world.send(content={"nl": {"text": "warm"}})
+        await world.over(warm.id)
+        assert {"M0@example.be", "M1@example.be"} == {c.address for c in ends[1].copies if c.text == "warm"}
+        assert {""} == {one.envelope.farewell for one in ends[1].handed if one.envelope.content.text == "warm"}
 
 
 async def test_a_reply_is_durable_before_it_is_acknowledged(tmp_path: Path, autojump_clock: MockClock) -> None:

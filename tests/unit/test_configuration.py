@@ -570,3 +570,15 @@ def test_faults_of_a_whatsapp_number(key: str, value: object, words: str, secret
     ((at, told),) = [(fault.key, fault.words) for fault in caught.value.faults]
     assert at.startswith(f"carrier[0].{key}")
     assert words in told
+
+
+@pytest.mark.parametrize(
+    ("public_url", "link"),
+    [("https://bin.be/", "https://bin.be/v1/farewells/{farewell}"), ("http://bin.be", None)],
+)
+def test_cold_mails_link_to_our_own_page_where_it_is_https(public_url: str, link: str | None) -> None:
+    """RFC 8058, 3.1: nothing else is clicked."""
+    mail = {"name": "m", "kind": "smtp", "channels": ["email"], "host": "relay", "sender": "a@b.be"}
+    own = mail | {"name": "own", "unsubscribe_url": "https://c.be/{attempt}"}
+    settings = settings_from({"edge": {"public_url": public_url}, "carrier": [mail, own]})
+    assert [link, "https://c.be/{attempt}"] == [getattr(one, "unsubscribe_url", None) for one in settings.carrier]

@@ -36,7 +36,8 @@ class Letterhead(Struct, frozen=True):
     bounces: str | None = None
     """Where reports go: `user@host` becomes `user+ATTEMPT@host`, so that a report names its message."""
     unsubscribe: str | None = None
-    """An https address that takes the one click of RFC 8058; `{attempt}` stands for the message."""
+    """An https address that takes the one click of RFC 8058: `{attempt}` stands for the message, `{farewell}` for what
+    ends cold mails to its reader."""
 
 
 class Letters:
@@ -60,8 +61,10 @@ class Letters:
             f"Date: {format_datetime(datetime.fromtimestamp(now // 1000, UTC))}",
             f"To: <{envelope.address}>",
         ]
-        if head.unsubscribe is not None and content.alert_class == "cold":
-            lines.append(f"List-Unsubscribe: <{head.unsubscribe.replace('{attempt}', envelope.attempt)}>")
+        link = head.unsubscribe if content.alert_class == "cold" else None
+        if link is not None and (envelope.farewell or "{farewell}" not in link):
+            link = link.replace("{attempt}", envelope.attempt).replace("{farewell}", envelope.farewell)
+            lines.append(f"List-Unsubscribe: <{link}>")
             lines.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
         own = "".join(f"{line}\r\n" for line in lines).encode()
         path = return_path(head.bounces, envelope.attempt) if head.bounces is not None else head.sender

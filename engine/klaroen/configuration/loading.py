@@ -98,6 +98,8 @@ def _reachable(carrier: CarrierSettings, edge: Edge) -> CarrierSettings:
     base = base.rstrip("/")
     if isinstance(carrier, Twilio) and carrier.public_url is None:
         return structs.replace(carrier, public_url=base)
+    if isinstance(carrier, Smtp) and carrier.unsubscribe_url is None and base.startswith("https:"):
+        return structs.replace(carrier, unsubscribe_url=f"{base}/v1/farewells/{{farewell}}")
     if isinstance(carrier, SmsHttp) and carrier.receipt_url is None:
         return structs.replace(carrier, receipt_url=f"{base}/v1/receipts/{carrier.name}")
     return carrier

@@ -17,7 +17,7 @@ from klaroen.core.model import AlertId, CarrierName, Instant, Mode, Token
 from klaroen.core.pins import Pin
 from klaroen.core.policy import Verb
 from klaroen.core.ports import Call, Receipt
-from klaroen.core.replies import Correspondence, PutReplies
+from klaroen.core.replies import Correspondence, PutReplies, SayFarewell
 from klaroen.core.upkeep import Keeping, Upkeep
 from klaroen.core.views import StatusView
 
@@ -244,7 +244,7 @@ Question = (
     Submit | Forecast | FollowUp | Withdraw | ShowAlert | ShowContent | ListAlerts | CountNetworks
     | ListDeliveries | ShowDelivery
     | Act | ListNetworks | ShowNetwork | Decree | Correspondence | ListCarriers | SwitchCarrier | PutReceipts
-    | PutReplies | PutRecording
+    | PutReplies | SayFarewell | PutRecording
     | CreateToken | ListTokens
     | RevokeToken | PutPin | RevokePin | ListPins | UnlockOfficer | ImportRegister
     | Upkeep | Keeping | CheckRegister | ExportRegister | Evaluate | VerifyAudit | ExportAudit

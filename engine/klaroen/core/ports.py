@@ -156,6 +156,8 @@ class Envelope(Struct, frozen=True, gc=False):
     """16 bits, unique among the carrier's unsettled messages as far as 16 bits go (smpp 0x0204)."""
     script: Script | None = None
     """Of a call; None for everything that is written."""
+    farewell: str = ""
+    """By which its reader ends cold messages on this channel; it names nobody. Empty where there is nothing to end."""
 
 
 class Carrier(Protocol):

@@ -115,6 +115,12 @@ class PutReplies(Struct, frozen=True, tag=True):
     replies: Annotated[tuple[Reply, ...], Meta(max_length=10_000)]
 
 
+class SayFarewell(Struct, frozen=True, tag=True):
+    """The one click in a cold mail (RFC 8058): no more of them to whose link it is. Told: null."""
+
+    farewell: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+
+
 class ListReplies(Struct, frozen=True, tag=True):
     """Told: ReplyPage."""
 

@@ -24,7 +24,7 @@ from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.directory import column
 from klaroen.dispatch.leftovers import ground
 from klaroen.dispatch.page import Page
-from klaroen.dispatch.quieting import unwanted
+from klaroen.dispatch.quieting import farewell_of, is_cold, unwanted
 from klaroen.dispatch.scripts import clip_of, script_of
 from klaroen.dispatch.settle import settle_answers
 from klaroen.dispatch.station import ANSWER_MS, SLICE_MIN, Station
@@ -215,7 +215,7 @@ def _envelopes(
     content = opened.content(batch.step.channel, batch.language)
     deadline = Instant(now + ANSWER_MS)
     in_flight, reference, is_call = station.in_flight, page.reference, page.is_call
-    barred = opened.barred
+    barred, farewells = opened.barred, batch.step.channel == "email" and is_cold(opened.alert)
     for index, (attempt, delivery) in enumerate(
         zip(attempt_ids(batch, station.name, deliveries), deliveries, strict=True), first
     ):
@@ -231,4 +231,5 @@ def _envelopes(
         if is_call:
             lines.dial(desk, station, attempt, page, index)
             script = script_of(desk, page, delivery)
-        yield Envelope(attempt, address, content, deadline, (reference + index) & 0xFFFF, script)
+        bye = farewell_of(desk, members[delivery]) if farewells else ""
+        yield Envelope(attempt, address, content, deadline, (reference + index) & 0xFFFF, script, bye)

@@ -16,6 +16,7 @@ from klaroen.core import audit
 from klaroen.core.account import HANDED, REACHED_STATE
 from klaroen.core.audience import Audience
 from klaroen.core.errors import StoreUnavailableError
+from klaroen.core.expand import CONTACTS_FIRST
 from klaroen.core.model import Alert, AlertId, Channel, Instant, MemberId
 from klaroen.core.ports import Reply, ReplyCarrier
 from klaroen.core.replies import REPLY_CHARS_MAX, Quiet, ReplyRow, is_stop
@@ -133,6 +134,8 @@ def press(desk: Desk, page: Page, index: int, code: str) -> None:
         return
     opened, ids = page.opened, desk.register.snapshot.member_ids
     at, now, channel = page.sheet.deliveries[index], desk.clock.now(), page.batch.step.channel
+    if opened.audience.members[at] >= CONTACTS_FIRST:
+        return  # a coordinator's key: R17 is about members
     row = _row(opened.alert, opened.audience, at, ids, channel, code.removeprefix(KEY), now, "key")
     if opened.alert.mode != "drill" and len(desk.letters.pressed) < WAITING_MAX:
         desk.letters.pressed.append(row)
@@ -145,15 +148,23 @@ async def keep(desk: Desk, people: People, replies: Sequence[Reply]) -> None:
     heard = place(desk, people, replies, now)
     if heard.strangers:
         log.info("replies of nobody whom an alert was handed to", count=heard.strangers)
-    pressed = desk.letters.pressed[:AT_ONCE]
-    if not heard.rows and not heard.quiets and not pressed:
+    pressed, desk.letters.pressed = desk.letters.pressed[:AT_ONCE], desk.letters.pressed[AT_ONCE:]
+    try:
+        await put(desk, [*heard.rows, *pressed], heard.quiets, now)
+    except StoreUnavailableError:
+        desk.letters.pressed[:0] = pressed
+        raise
+
+
+async def put(desk: Desk, rows: Sequence[ReplyRow], quiets: Sequence[Quiet], now: Instant) -> None:
+    """Keep these, and let quiet members be quiet from now on. Raises StoreUnavailableError."""
+    if not rows and not quiets:
         return
-    deeds = [(one, audit.quieted(one)) for one in heard.quiets]
-    await desk.writer.write(desk.store.replies.put, [*heard.rows, *pressed], deeds, now)
-    del desk.letters.pressed[: len(pressed)]
-    for one in heard.quiets:
+    deeds = [(one, audit.quieted(one)) for one in quiets]
+    await desk.writer.write(desk.store.replies.put, rows, deeds, now)
+    for one in quiets:
         desk.quiet.add(one)
-    quieting.enforce(desk, heard.quiets)
+    quieting.enforce(desk, quiets)
     desk.letters.owed.ring()
 
 

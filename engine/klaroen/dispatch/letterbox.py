@@ -15,11 +15,13 @@ from klaroen.core.replies import (
     ListQuiet,
     ListReplies,
     PutReplies,
+    Quiet,
     QuietPage,
     QuietView,
     ReplyPage,
     ReplyRow,
     ReplyView,
+    SayFarewell,
 )
 from klaroen.core.views import (
     rfc3339,
@@ -27,6 +29,8 @@ from klaroen.core.views import (
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.hearing import People, keep
+from klaroen.dispatch.hearing import put as put_quiet
+from klaroen.dispatch.quieting import member_of
 from klaroen.dispatch.subjects import find_subject, read_cursor
 
 SCAN_MAX: Final = 5_000
@@ -61,6 +65,17 @@ async def put(desk: Desk, question: PutReplies) -> None:
         raise InputError("not-found", "There is no such carrier.")
     try:
         await keep(desk, People(desk), question.replies)
+    except StoreUnavailableError as error:
+        raise unavailable("The store cannot write now.") from error
+
+
+async def say_farewell(desk: Desk, question: SayFarewell) -> None:
+    """No more cold mails to whose link it is; again and again, if they like. Raises InputError: `not-found`."""
+    member = member_of(desk, question.farewell)
+    if member is None:
+        raise InputError("not-found", "There is no such link, or its reader is no member any more.")
+    try:
+        await put_quiet(desk, (), [Quiet(member, "email", desk.clock.now(), "mail")], desk.clock.now())
     except StoreUnavailableError as error:
         raise unavailable("The store cannot write now.") from error
 

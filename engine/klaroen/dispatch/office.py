@@ -19,7 +19,7 @@ from klaroen.core.mandates import Decree
 from klaroen.core.model import Alert, AlertId, NetworkId, Token
 from klaroen.core.policy import demand
 from klaroen.core.ports import CallListener
-from klaroen.core.replies import Correspondence, PutReplies
+from klaroen.core.replies import Correspondence, PutReplies, SayFarewell
 from klaroen.core.upkeep import Upkeep
 from klaroen.core.views import (
     AlertPage,
@@ -71,7 +71,7 @@ class Office:
         Raises InputError. A question without principal comes from the command line of this machine's operator.
         """
         desk = self._desk
-        if principal is None and isinstance(question, calls.PutReceipts | PutReplies):
+        if principal is None and isinstance(question, calls.PutReceipts | PutReplies | SayFarewell):
             return await self._brought(question)  # the edge has verified the signature
         if principal is None:
             return await rolls.answer(desk, question)
@@ -103,8 +103,10 @@ class Office:
             return _encode(await self._networks(token, question))
         raise InputError("not-allowed", "Only the command line on this machine may ask that.")
 
-    async def _brought(self, question: calls.PutReceipts | PutReplies) -> bytes:
-        if isinstance(question, PutReplies):
+    async def _brought(self, question: calls.PutReceipts | PutReplies | SayFarewell) -> bytes:
+        if isinstance(question, SayFarewell):
+            await letterbox.say_farewell(self._desk, question)
+        elif isinstance(question, PutReplies):
             await letterbox.put(self._desk, question)
         else:
             await self._receive(question)

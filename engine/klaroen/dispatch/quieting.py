@@ -3,14 +3,17 @@
 Law: STOP holds from the moment in which it is durable: what has not left to that member does not leave.
 """
 
+import hashlib
+import hmac
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from klaroen.core.audience import Region
+from klaroen.core.expand import CONTACTS_FIRST
 from klaroen.core.follow_up import narrowed
 from klaroen.core.intake import AlertRequest
-from klaroen.core.model import Alert, NetworkId
+from klaroen.core.model import Alert, MemberId, NetworkId
 from klaroen.core.ports import Answer, Envelope, Refused
 from klaroen.core.replies import Quiet
 from klaroen.dispatch.barring import bar
@@ -18,6 +21,8 @@ from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
 
+FAREWELL_BYTES: Final = 16
+"""Nobody tries 2^128 links."""
 UNWANTED: Final = Refused("unsubscribed", "address")
 """The plan's next channel follows: it was this one alone that was not wanted."""
 
@@ -68,8 +73,26 @@ def unwanted(desk: Desk, station: Station, page: Page, envelopes: Sequence[Envel
     if not is_cold(page.opened.alert) or not desk.quiet.on_channel(channel):
         return []
     members, ids, sheet = page.opened.audience.members, desk.register.snapshot.member_ids, page.sheet
+    places = {one.attempt: sheet.deliveries[station.in_flight[one.attempt][1]] for one in envelopes}
     return [
-        Answer(one.attempt, UNWANTED)
-        for one in envelopes
-        if desk.quiet.wants_none(ids[members[sheet.deliveries[station.in_flight[one.attempt][1]]]], channel)
+        Answer(attempt, UNWANTED)
+        for attempt, place in places.items()
+        if members[place] < CONTACTS_FIRST and desk.quiet.wants_none(ids[members[place]], channel)
     ]
+
+
+# --- the link in a mail (RFC 8058) ------------------------------------------------------------------------------------
+
+
+def farewell_of(desk: Desk, member: int) -> str:
+    """Return what the member's link holds: a keyed hash, which nobody can guess and which names nobody."""
+    if member >= CONTACTS_FIRST:
+        return ""
+    name = desk.register.snapshot.member_ids[member].encode()
+    return hashlib.blake2b(name, key=desk.address_key, digest_size=FAREWELL_BYTES, person=b"farewell").hexdigest()
+
+
+def member_of(desk: Desk, farewell: str) -> MemberId | None:
+    """Return whose link it is, looked for among all members [0.1 s for a country]; None where it is nobody's."""
+    ids = desk.register.snapshot.member_ids
+    return next((ids[one] for one in range(len(ids)) if hmac.compare_digest(farewell_of(desk, one), farewell)), None)

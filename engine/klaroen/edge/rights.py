@@ -77,6 +77,8 @@ RIGHTS: Final[Mapping[tuple[str, str], Right | Open]] = {
     ("GET", "/v1/receipts/{carrier}"): SIGNED,
     ("POST", "/v1/calls/{carrier}"): SIGNED,
     ("GET", "/v1/clips/{carrier}/{clip}"): SIGNED,
+    ("GET", "/v1/farewells/{farewell}"): PUBLIC,
+    ("POST", "/v1/farewells/{farewell}"): SIGNED,
     ("GET", "/metrics"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,

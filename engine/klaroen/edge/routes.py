@@ -32,7 +32,18 @@ from klaroen.core.views import (
     RecordingView,
     StatusView,
 )
-from klaroen.edge import alerts, events, networks, reads, receipts, recordings, replies, telephony, vitals
+from klaroen.edge import (
+    alerts,
+    events,
+    farewell,
+    networks,
+    reads,
+    receipts,
+    recordings,
+    replies,
+    telephony,
+    vitals,
+)
 from klaroen.edge.desk import Desk
 from klaroen.edge.exchange import Call, Reply, Stream
 from klaroen.edge.problems import ProblemKind
@@ -58,6 +69,7 @@ LISTED: Final = {"member": r"^[A-Za-z0-9_.-]{1,40}$"}
 NETWORK: Final = {"id": r"^[^/\u0000-\u001f\u007f-\u009f]{1,40}$"}
 COORDINATOR: Final = {"coordinator": r"^[A-Za-z0-9_.-]{1,40}$"}
 CLIP: Final = r"^[0-9a-f]{64}\.wav$"
+FAREWELL: Final = r"^[0-9a-f]{32}$"
 CARRIER: Final = r"^[A-Za-z0-9_.-]{1,40}$"
 
 
@@ -230,6 +242,12 @@ ROUTES: Final = (
                    "X-Twilio-Signature": "As of calls"},
           others={200: "The same, to a Twilio-shaped carrier, which is told to answer nothing"},
           problems=("unauthenticated", "not-allowed", "not-found", "unsupported-media-type", "invalid")),
+    Route("GET", "/v1/farewells/{farewell}", farewell.show_farewell,
+          "The page behind the link in a cold mail; it changes nothing", secured=False, media="text/html",
+          parameters={"farewell": FAREWELL}),
+    Route("POST", "/v1/farewells/{farewell}", farewell.say_farewell,
+          "The one click of RFC 8058: no more cold mails to whose link it is (R17)", secured=False, media="text/html",
+          parameters={"farewell": FAREWELL}, body="form", problems=("not-found",)),
     Route("GET", "/v1/receipts/{carrier}", receipts.take_receipt,
           "One receipt of a carrier that reports by GET (Kannel), signed in its URL", success=204, secured=False,
           others={200: "To a carrier that asks who we are (WhatsApp): what it wants to hear"},

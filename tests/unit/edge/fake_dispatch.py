@@ -41,6 +41,7 @@ ANSWERS: Mapping[type, object] = {
     calls.SwitchCarrier: samples.CARRIER,
     calls.PutReceipts: None,
     calls.PutReplies: None,
+    replies.SayFarewell: None,
     replies.ListReplies: samples.REPLIES,
     replies.ListQuiet: samples.QUIET,
     replies.EndQuiet: samples.QUIET,

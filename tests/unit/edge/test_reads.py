@@ -27,6 +27,7 @@ TARGETS = {
     "carrier": "plain",
     "clip": "a" * 64 + ".wav",
     "coordinator": "K1",
+    "farewell": "0" * 32,
 }
 BODIES: dict[object, bytes] = {
     AlertRequest: b'{"class": "warm", "targets": {"networks": ["BIN-0001"]}, "content": {"nl": {"text": "Dag"}}}',

@@ -107,6 +107,15 @@ def test_R10_a_crisis_message_gets_no_subject_of_ours(alert_class: AlertClass, s
     assert (alert_class == "cold") == ("list-unsubscribe" in message)
 
 
+def test_a_link_of_our_own_ends_cold_mails_to_its_reader() -> None:
+    """Where there is nothing to end, as for a coordinator, there is no link."""
+    head = replace(FULL, unsubscribe="https://bin.example/v1/farewells/{farewell}")
+    linked = read(made(replace(envelope(), farewell="a1" * 16), head))
+    assert f"<https://bin.example/v1/farewells/{'a1' * 16}>" == linked["list-unsubscribe"]
+    plain = read(made(envelope(), head))
+    assert (None, None) == (plain["list-unsubscribe"], plain["list-unsubscribe-post"])
+
+
 def test_a_message_of_several_languages_names_none() -> None:
     one = envelope()
     assert "content-language" not in read(made(replace(one, content=replace(one.content, language="mul"))))
