@@ -15,6 +15,7 @@ from msgspec import Struct
 from klaroen.core import audit
 from klaroen.core.account import HANDED, REACHED_STATE
 from klaroen.core.audience import Audience
+from klaroen.core.contacts import name_at
 from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.expand import CONTACTS_FIRST
 from klaroen.core.model import Alert, AlertId, Channel, Instant, MemberId
@@ -202,7 +203,7 @@ def _row(
     group = audience.group(at)
     return ReplyRow(
         alert.id,
-        ids[audience.members[at]],
+        name_at(audience.members[at], ids, alert.contacts),
         alert.networks[group.networks[0]],
         channel,
         group.language,

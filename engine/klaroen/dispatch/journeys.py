@@ -13,10 +13,11 @@ from klaroen.core.call_rows import cost_eur as call_eur
 from klaroen.core.contacts import name_at
 from klaroen.core.ids import attempt_ids
 from klaroen.core.model import Alert, CarrierName, Instant, MemberId
+from klaroen.core.reasons import Attempted, chain
 from klaroen.core.records import BatchRow, Store
 from klaroen.core.rules import RULES, WordsLanguage
 from klaroen.core.sheet import NEVER, Sheet
-from klaroen.core.state import ATTEMPT_STATES, HANDED_OVER, NETWORK, NONE, OPEN, REACHED
+from klaroen.core.state import ATTEMPT_STATES, BARRED, HANDED_OVER, NETWORK, NONE, OPEN, REACHED
 from klaroen.core.views import AttemptView, CallView, DeliveryView, DeliveryWhyView, WhyView, rfc3339
 
 WORDS: Final[Mapping[str, str]] = {
@@ -162,30 +163,21 @@ class Journeys:
         )  # fmt: skip
 
     def _chain(self, delivery: int, view: DeliveryView, language: WordsLanguage) -> Iterator[WhyView]:
-        """Yield the rules that decided, in the order in which they did."""
-        group = self._audience.group(delivery)
-        accepted = rfc3339(self._alert.accepted_at)
-        yield why("R1", language, accepted)
-        yield why("R10" if self._alert.alert_class == "crisis" else "R8", language, accepted)
-        if self._alert.follows is not None:
-            yield why("R18", language, accepted)
-        yield why("R4", language, accepted)
-        if len(group.networks) > 1:
-            yield why("R5", language, accepted)
-        yield why("R12", language, accepted)
+        """Yield the rules that decided, in the order in which they did, and what no rule says."""
+        alert, group, accepted = self._alert, self._audience.group(delivery), rfc3339(self._alert.accepted_at)
+        places = self._places.get(delivery, ())
+        attempts = [Attempted(one.channel, one.submitted_at) for one in view.attempts]
+        barred = any(self._rows[place][1].fates[index] == BARRED for place, index in places)
+        number = self._audience.members[delivery]
+        for rule, at in chain(alert, group, number, attempts, accepted, barred=barred):
+            yield why(rule, language, at)
         if group.reason is not None:
             yield WhyView(None, None, group.reason, accepted)
-            return
-        yield why("R16", language, accepted)
-        yield why("R14", language, accepted)
-        for place, _ in self._places.get(delivery, ()):
+        for place, _ in places:
             row, sheet = self._rows[place]
             if sheet.calls.unspoken:
                 words = f"{row.batch.step.channel}: no voice can say the text ({sheet.calls.unspoken})"
                 yield WhyView(None, None, words, None)
-        for earlier, later in zip(view.attempts, view.attempts[1:], strict=False):
-            if later.channel != earlier.channel:
-                yield why("R15", language, later.submitted_at)
 
 
 History = tuple[Sequence[BatchRow], Sequence[tuple[int, bytes]]]

@@ -8,14 +8,18 @@ import hashlib
 import re
 from typing import Final
 
+from msgspec.structs import replace
+
 from klaroen.core.calls import Act, FollowUp, Forecast, ShowAlert, ShowContent, Submit
 from klaroen.core.cap import BODY_BYTES_MAX
-from klaroen.core.errors import InputError
+from klaroen.core.errors import InputError, Saying
 from klaroen.core.follow_up import read_follow_up
 from klaroen.core.forecast import ForecastView
 from klaroen.core.intake import read_alert
 from klaroen.core.model import AlertId
 from klaroen.core.policy import Verb
+from klaroen.core.refusals import say
+from klaroen.core.rules import WordsLanguage
 from klaroen.core.views import AcceptedView, ActedView, ContentView, StatusView
 from klaroen.edge import cap
 from klaroen.edge.desk import Desk, as_json
@@ -77,7 +81,9 @@ async def post_alert(desk: Desk, call: Call) -> Reply:
         desk.rates.take(call.token.name)
     accepted = await desk.ask(call.token.name, Submit(request, key, fingerprint(media_type, body)), AcceptedView)
     desk.metrics.accept.observe(desk.clock() - started_s)
-    return Reply(202, as_json(accepted), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),))
+    return Reply(
+        202, as_json(said(accepted, call.language)), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),)
+    )
 
 
 async def follow_up(desk: Desk, call: Call) -> Reply:
@@ -96,13 +102,29 @@ async def follow_up(desk: Desk, call: Call) -> Reply:
     path = call.path.encode() + b"\0"  # the same words about another alert are another request
     question = FollowUp(alert, request, key, fingerprint(media_type, path + body))
     accepted = await desk.ask(call.token.name, question, AcceptedView)
-    return Reply(202, as_json(accepted), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),))
+    return Reply(
+        202, as_json(said(accepted, call.language)), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),)
+    )
 
 
 async def post_forecast(desk: Desk, call: Call) -> Reply:
     """Say what an alert would come to; nothing is sent, so that no key is needed."""
     read_media_type(call, JSON)
     return await desk.show(call, Forecast(read_alert(await call.body())), ForecastView)
+
+
+def said(accepted: AcceptedView, language: WordsLanguage) -> AcceptedView:
+    """Return the answer with its refusals in the caller's language."""
+    if language == "en" or not accepted.refused:
+        return accepted
+    refused = (replace(one, reason=say((Saying(one.code),), language)) if one.code else one for one in accepted.refused)
+    return replace(accepted, refused=tuple(refused))
+
+
+def taken(accepted: AcceptedView, call: Call) -> Reply:
+    """Return the 202, its refusals in the caller's language."""
+    location = f"/v1/alerts/{accepted.id}".encode()
+    return Reply(202, as_json(said(accepted, call.language)), headers=((b"location", location),))
 
 
 async def show_alert(desk: Desk, call: Call) -> Reply:

@@ -110,7 +110,7 @@ class Resource:
                 demand(self._rights[route.method], call.token)
             return await route.endpoint(self._desk, call)
         except InputError as error:
-            return problem_reply(error.problem)
+            return problem_reply(error.problem, language=call.language)
         except CallerGoneError:
             raise
         except Exception as error:  # whatever we did wrong, the caller gets an answer

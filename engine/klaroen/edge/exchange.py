@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import Token
+from klaroen.edge.languages import Spoken, read_language
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 """The contract's bound for an alert in JSON; 10,000 receipts of the generic gateway take about as much."""
@@ -89,6 +90,14 @@ class Call:
     @property
     def path(self) -> str:
         return str(self._scope["path"])
+
+    @property
+    def language(self) -> Spoken:
+        """The caller's language among ours, by Accept-Language."""
+        return read_language(self._first(b"accept-language"))
+
+    def _first(self, name: bytes) -> str | None:
+        return next((value.decode("latin-1") for key, value in self._scope["headers"] if key == name), None)
 
     @property
     def query(self) -> bytes:

@@ -9,8 +9,11 @@ from typing import Annotated, Final, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 
-from klaroen.core.errors import PROBLEMS, Problem, ProblemName
+from klaroen.core.errors import PROBLEMS, Problem, ProblemName, Saying
+from klaroen.core.refusals import say
+from klaroen.core.rules import WordsLanguage
 from klaroen.core.views import RefusedNetwork, UnreachableCount
 from klaroen.edge.exchange import Headers, Reply
 
@@ -44,8 +47,9 @@ class ProblemKind(Struct, frozen=True):
     status: int
 
 
-def problem_reply(problem: Problem, headers: Headers = ()) -> Reply:
+def problem_reply(problem: Problem, headers: Headers = (), language: WordsLanguage = "en") -> Reply:
     """Return the reply that says this problem; 429 and 503 always say when to come back."""
+    problem = translated(problem, language)
     status, title = PROBLEMS[problem.name]
     retry = problem.retry_after_s
     if retry is UNSET and status in {429, 503}:
@@ -65,6 +69,22 @@ def problem_reply(problem: Problem, headers: Headers = ()) -> Reply:
         UNSET if problem.unreachable is UNSET else msgspec.convert(problem.unreachable, UnreachableCount),
     )
     return Reply(status, msgspec.json.encode(view), MEDIA, headers)
+
+
+def translated(problem: Problem, language: WordsLanguage) -> Problem:
+    """Return the problem in the caller's language, as far as it is one that policy says (`core.refusals`)."""
+    if language == "en":
+        return problem
+    if problem.saying:
+        problem = replace(problem, detail=say(problem.saying, language))
+    if problem.refused is not UNSET:
+        problem = replace(problem, refused=[_said(one, language) for one in problem.refused])
+    return problem
+
+
+def _said(refused: dict[str, str | None], language: WordsLanguage) -> dict[str, str | None]:
+    code = refused.get("code")
+    return {**refused, "reason": say((Saying(code),), language)} if code else refused
 
 
 def problem_kind(name: str) -> ProblemKind | None:

@@ -33,7 +33,6 @@ from klaroen.edge.queries import (
     DeliveriesQuery,
     NetworksQuery,
     PeriodQuery,
-    read_language,
     read_near,
     read_query,
 )
@@ -58,7 +57,7 @@ async def list_deliveries(desk: Desk, call: Call) -> Reply:
 
 
 async def show_delivery(desk: Desk, call: Call) -> Reply:
-    language = read_language(call.header(b"accept-language"))
+    language = call.language
     question = ShowDelivery(AlertId(call.parameters["id"]), call.parameters["member"], language)
     return await desk.show(call, question, DeliveryWhyView)
 

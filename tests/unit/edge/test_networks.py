@@ -2,12 +2,19 @@
 
 import json
 
+import msgspec
 import pytest
+from msgspec.structs import replace
+from tests.unit.edge import samples
 from tests.unit.edge.virtual import in_virtual_time
 from tests.unit.edge.world import edge_world
 
-from klaroen.core import mandates, upkeep
+from klaroen.core import calls, mandates, upkeep
+from klaroen.core.errors import Problem
 from klaroen.core.mandates import GrantRequest, HaltRequest
+from klaroen.core.refusals import refuse, say
+from klaroen.core.views import RefusedNetwork
+from klaroen.edge.languages import read_language
 
 GRANT = "/v1/networks/BIN-0001/grants/K1_0"
 JSON = {"content-type": "application/json"}
@@ -96,3 +103,45 @@ async def test_a_member_who_lacks_a_field_or_breaks_its_bounds_is_refused(body, 
         refused = await world.call("PUT", MEMBER, JSON, body)
         assert (422, at) == (refused.status, refused.json["at"])
         assert [] == world.dispatch.asked(upkeep.PutMember)
+
+
+REFUSED = [{"network": "BIN-0002", "rule": "R1", "reason": "It was stopped by the police (art. 3).", "code": "stopped"}]
+
+
+@pytest.mark.parametrize(
+    ("language", "reason"),
+    [
+        ("nl-BE,nl;q=0.9", "Het werd door de politie stopgezet (art. 3)."),
+        ("fr", "Il a été arrêté par la police (art. 3)."),
+        ("de-BE", "Es wurde von der Polizei gestoppt (Art. 3)."),
+        ("en", "It was stopped by the police (art. 3)."),
+        ("zh", "It was stopped by the police (art. 3)."),
+    ],
+)
+@in_virtual_time
+async def test_R01_a_refusal_is_said_in_the_callers_language(language: str, reason: str) -> None:
+    """In the 202 that names who is left out, and in the problem where nobody is left."""
+    async with edge_world() as world:
+        refused = tuple(msgspec.convert(REFUSED, list[RefusedNetwork]))
+        world.dispatch.answers[calls.Submit] = replace(samples.ACCEPTED, refused=refused)
+        accepted = await world.post_alert(headers={"accept-language": language})
+        assert [reason] == [one["reason"] for one in accepted.json["refused"]]
+        problem = refuse("not-allowed", "crisis_only", at="$.class").problem
+        world.dispatch.answers[calls.Submit] = replace(problem, refused=list(REFUSED))
+        answer = await world.post_alert(key="k2", headers={"accept-language": language})
+        assert (403, [reason]) == (answer.status, [one["reason"] for one in answer.json["refused"]])
+        assert say(problem.saying, read_language(language)) == answer.json["detail"]
+
+
+@in_virtual_time
+async def test_what_no_table_says_is_said_as_it_came() -> None:
+    async with edge_world() as world:
+        unknown = RefusedNetwork("BIN-0009", None, "odd")
+        world.dispatch.answers[calls.Submit] = replace(samples.ACCEPTED, refused=(unknown,))
+        accepted = await world.post_alert(headers={"accept-language": "nl"})
+        assert "odd" == accepted.json["refused"][0]["reason"]
+        world.dispatch.answers[calls.Submit] = Problem(
+            "nobody", "words", refused=[{"network": "B", "rule": None, "reason": "odd"}]
+        )
+        answer = await world.post_alert(key="k2", headers={"accept-language": "nl"})
+        assert ("words", "odd") == (answer.json["detail"], answer.json["refused"][0]["reason"])

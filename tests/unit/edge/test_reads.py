@@ -14,8 +14,8 @@ from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.intake import AlertRequest
 from klaroen.core.mandates import GrantRequest, HaltRequest
 from klaroen.core.upkeep import MemberRequest
+from klaroen.edge.languages import read_language
 from klaroen.edge.openapi import document
-from klaroen.edge.queries import read_language
 from klaroen.edge.rights import RIGHTS, Right
 from klaroen.edge.routes import ROUTES, Route
 
