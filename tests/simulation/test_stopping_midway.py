@@ -58,7 +58,7 @@ DEEDS: dict[str, tuple[Stops, bool]] = {
 
 
 async def balance(world, alert: str, faults: list[str]) -> None:
-    """Look at the books every few hundredths of a second: their counts sum to the members, and none of them is below zero."""
+    """Look at the books again and again: their counts sum to the members, and none of them is below zero."""
     while True:
         opened = world.desk.alerts.get(AlertId(alert))
         if opened is not None:
