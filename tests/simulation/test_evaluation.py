@@ -7,7 +7,8 @@ from tests.simulation.world import SMS_S, TEXT_ONLY, World, network, register, t
 from klaroen.core.calls import Evaluate
 from klaroen.core.errors import InputError
 from klaroen.core.evaluation import EvaluationPage, EvaluationView
-from klaroen.core.model import CostShare
+from klaroen.core.model import CostShare, Instant
+from klaroen.dispatch import retention
 from klaroen.dispatch.evaluating import evaluate_places
 from klaroen.testing.country import TOKENS
 from klaroen.testing.deeds import UNPROVED, Deed, Proof
@@ -137,3 +138,21 @@ async def test_R20_replies_count_and_their_answers_are_no_messages(tmp_path, aut
         assert (3, 3) == (found["country", ""].warm.replies, found["sender", "police"].warm.replies)
         assert (1, 0) == (found["country", ""].warm.alerts, found["country", ""].cold.alerts)
         assert 0.24 == found["country", ""].costs_eur.total
+
+
+async def test_R22_counts_go_when_their_years_are_over(autojump_clock, world_of) -> None:
+    """Ten years unless the configuration says otherwise; what is younger stays."""
+    async with world_of(FarEnd("alpha"), members=5).running() as world:
+        old = await world.send()
+        await world.over(old.id)
+        world.mock.jump(9 * 366 * 86_400)
+        young = await world.send()
+        await world.over(young.id)
+        await retention.forget(world.desk)
+        books = world.desk.store.books
+        everything = (Instant(0), Instant(1 << 60))
+        assert 2 == len(list(books.rows("country", *everything)))
+        world.mock.jump(2 * 366 * 86_400)
+        await retention.forget(world.desk)
+        for level in ("network", "zone", "country", "sender"):
+            assert [young.id] == [row.alert for row in books.rows(level, *everything)]

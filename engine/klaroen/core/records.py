@@ -118,6 +118,10 @@ class References(Struct, frozen=True, gc=False):
 class Books(Protocol):
     """What alerts came to, as `close` and `amend` have kept it; read from any thread."""
 
+    def forget(self, before: Instant, limit: int, now: Instant) -> int:
+        """Forget books of alerts accepted before that, within the writer's transaction; return how many."""
+        ...
+
     def rows(self, level: Level, since: Instant, until: Instant, name: str | None = None) -> Iterator[BookRow]:
         """Yield the books of alerts accepted in [since, until), by instant: of one place, or of all of the level."""
         ...

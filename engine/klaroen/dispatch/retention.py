@@ -27,6 +27,9 @@ from klaroen.register.snapshot import edited, snapshot_bytes
 log = structlog.get_logger()
 
 DAY_MS: Final = 86_400_000
+YEAR_MS: Final = 365.25 * DAY_MS
+BOOKS_MAX: Final = 2_000
+"""Counts of alerts that go in one commit: a national one has 1,240."""
 TEXTS_MAX: Final = 200
 """Alerts whose texts go in one commit: a few kilobytes each."""
 ROWS_MAX: Final = 500
@@ -46,6 +49,9 @@ async def forget(desk: Desk) -> None:
             forgotten += addresses
     except KeyFault as fault:  # somebody must look at it; warning people goes on
         log.warning("a row of the register cannot be opened, and is not forgotten", words=str(fault))
+    counted_from = Instant(int(now - keep.counts_years * YEAR_MS))
+    while await desk.insist(desk.store.books.forget, counted_from, BOOKS_MAX, now) == BOOKS_MAX:
+        await trio.lowlevel.checkpoint()
     if forgotten:
         await scrub(desk.book.rows, desk.insist)
 

@@ -3,7 +3,7 @@
 Law: they stand apart from alerts, so that they outlive them; what is put again takes the place of what was.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from klaroen.core import books
@@ -33,8 +33,11 @@ def link(writing: Connection, alert: Alert) -> None:
 class Bookshelf:
     """Implements `klaroen.core.records.Books`."""
 
-    def __init__(self, readers: Readers) -> None:
-        self._readers = readers
+    def __init__(self, readers: Readers, at: Callable[[Instant], Connection]) -> None:
+        self._readers, self._at = readers, at
+
+    def forget(self, before: Instant, limit: int, now: Instant) -> int:
+        return self._at(now).run(sql.FORGET_BOOKS, (before, limit))
 
     def rows(self, level: Level, since: Instant, until: Instant, name: str | None = None) -> Iterator[BookRow]:
         after: tuple[int, str, str] = (since, "", "")  # no alert has an empty id

@@ -76,6 +76,10 @@ INSERT INTO book (level, name, at, alert, class, mode, book) VALUES :rows
 ON CONFLICT (level, name, at, alert) DO UPDATE SET book = excluded.book"""
 FOLLOW: Final = "INSERT INTO follow (follows, alert) VALUES (?, ?)"
 
+FORGET_BOOKS: Final = """
+DELETE FROM book WHERE (level, name, at, alert) IN (
+  SELECT level, name, at, alert FROM book
+  WHERE level IN ('network', 'zone', 'country', 'sender') AND at < ? LIMIT ?)"""
 FORGET_KEYS: Final = """
 DELETE FROM idempotency WHERE (token, key) IN (SELECT token, key FROM idempotency WHERE at < ? LIMIT ?)"""
 FORGET_REFERENCES: Final = """

@@ -38,7 +38,7 @@ class SqliteStore:
         self._lock = lock
         self._writing = writing
         self._readers = readers
-        self.books = books.Bookshelf(readers)
+        self.books = books.Bookshelf(readers, self._at)
         self.replies = replies.Replies(readers, self._at)
         self._journaled: int = writing.row(sql.LAST_JOURNAL)[0]
         """The latest id given to a journal row. An undone transaction leaves a gap, which means nothing."""
