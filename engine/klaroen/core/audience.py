@@ -137,6 +137,11 @@ class Audience:
         for index in range(bisect_left(self._starts, first), len(self._starts) - 1):
             yield self._starts[index], self._starts[index + 1], self._group(index)
 
+    def regions(self) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+        """Yield (start, end, networks) in order, block by block: some thousands in a country."""
+        for block, first in zip(self._blocks, self._block_firsts, strict=False):
+            yield self._starts[first], self._starts[first + len(block.counts)], block.networks
+
     def unreachable_spans(self) -> Iterator[tuple[int, int, UNREACHABLE_REASONS]]:
         """Yield (start, end, reason) of those who cannot be reached."""
         for block, first in zip(self._blocks, self._block_firsts, strict=False):

@@ -13,10 +13,11 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from klaroen.core.account import REACHED_STATE
 from klaroen.core.audience import Audience
-from klaroen.core.buckets import bucket_of
+from klaroen.core.buckets import bucket_of, buckets_of
 from klaroen.core.model import Alert, AlertClass, Batch, Channel, CostShare, Instant, NetworkId, ZoneId
 from klaroen.core.money import divide, micros
 from klaroen.core.phases import minutes
@@ -115,10 +116,10 @@ class Ledger:
         self._payers = payers
         self._starts: list[int] = []
         self._networks: list[tuple[int, ...]] = []
-        for start, _, group in audience.spans_from(0):
-            if not self._networks or self._networks[-1] != group.networks:
+        for start, end, networks in audience.regions():
+            if end > start:
                 self._starts.append(start)
-                self._networks.append(group.networks)
+                self._networks.append(networks)
         self._size = len(audience)
         self._proved = bytearray([_NEVER]) * self._size
         """By delivery: the bucket of the first proof."""
@@ -130,18 +131,21 @@ class Ledger:
     def add(self, sheet: Sheet) -> None:
         """Book a batch as it ended."""
         proved, deliveries = self._proved, sheet.deliveries
-        for delivery, state, ms in zip(deliveries, sheet.states, sheet.proved_ms, strict=True):
-            if state == REACHED:
-                bucket = bucket_of(ms)
-                if bucket < proved[delivery]:
-                    proved[delivery] = bucket
+        reached = [index for index, state in enumerate(sheet.states) if state == REACHED]
+        buckets = buckets_of([sheet.proved_ms[index] for index in reached])
+        for index, bucket in zip(reached, buckets, strict=True):
+            delivery = deliveries[index]
+            if bucket < proved[delivery]:
+                proved[delivery] = bucket
         self._confirmed.update(deliveries[index] for index in sheet.confirmed)
-        for index, amount in _costs(sheet):
-            self.spend(sheet.batch, deliveries[index], amount)
+        for amount, indexes in _costs(sheet).items():
+            places = Counter(self._row_of(deliveries[index]) for index in indexes)
+            for row, count in places.items():
+                self._spent[self._payer(sheet.batch, self._networks[row])] += amount * count
 
     def spend(self, batch: Batch, delivery: int, amount: int) -> None:
         """Book what an attempt cost on whoever pays for it."""
-        self._spent[self._payer(batch, self._networks_of(delivery))] += amount
+        self._spent[self._payer(batch, self._networks[self._row_of(delivery)])] += amount
 
     def _payer(self, batch: Batch, networks: tuple[int, ...]) -> int | None:
         """Return the network that permitted the attempt, the lowest id if several did (R5); None for the sender."""
@@ -168,24 +172,25 @@ class Ledger:
             networks[0],
         )
 
-    def _networks_of(self, delivery: int) -> tuple[int, ...]:
-        return self._networks[bisect_right(self._starts, delivery) - 1]
+    def _row_of(self, delivery: int) -> int:
+        return bisect_right(self._starts, delivery) - 1
 
     # --- place by place ---------------------------------------------------------------------------------------------
 
     def close(self, states: bytes | bytearray) -> list[BookRow]:
         """Return the books of every place; `states` are the deliveries' in the closed account."""
-        books: dict[Place, Book] = {}
-        confirmed = Counter(bisect_right(self._starts, delivery) - 1 for delivery in self._confirmed)
+        growing: dict[Place, _Growing] = {}
+        confirmed = Counter(map(self._row_of, self._confirmed))
         ends = (*self._starts[1:], self._size)
         for row, (start, end, networks) in enumerate(zip(self._starts, ends, self._networks, strict=True)):
-            counts = tuple(states.count(state, start, end) for state in range(7))
-            times = Counter(self._proved[start:end])
-            del times[_NEVER]
-            book = Book(counts, times, confirmed[row])
+            counts = [states.count(state, start, end) for state in range(7)]
+            times = self._proved[start:end]
             for place in self._places(networks):
-                books[place] = books[place].plus(book) if place in books else book
-        return self._rows(books)
+                book = growing.get(place)
+                if book is None:
+                    book = growing[place] = _Growing()
+                book.add(counts, times, confirmed[row])
+        return self._rows({place: book.made() for place, book in growing.items()})
 
     def change(self, delivery: int, before: int, after: int, ms: int) -> list[BookRow]:
         """Return what it changes that a closed delivery goes from one state to another, and what was spent since."""
@@ -194,7 +199,7 @@ class Ledger:
         counts[after] += 1
         reached = after == REACHED_STATE != before
         book = Book(tuple(counts), {bucket_of(ms): 1} if reached else {})
-        return self._rows(dict.fromkeys(self._places(self._networks_of(delivery)), book))
+        return self._rows(dict.fromkeys(self._places(self._networks[self._row_of(delivery)]), book))
 
     def _places(self, networks: tuple[int, ...]) -> Iterator[Place]:
         """Yield every place in which these people count: each once."""
@@ -206,50 +211,71 @@ class Ledger:
         yield Place("sender", self._alert.token)
 
     def _rows(self, books: dict[Place, Book]) -> list[BookRow]:
-        for place, costs in self._shared():
-            books[place] = books.get(place, Book()).plus(Book(costs=costs))
+        for place, costs in self._shared().items():
+            book = books.get(place, Book())
+            books[place] = replace(book, costs=tuple(map(add, book.costs, costs)))
         alert = self._alert
         mode = alert.mode if alert.origin == "posted" else alert.origin
         return [
             BookRow(place, alert.accepted_at, alert.id, alert.alert_class, mode, book) for place, book in books.items()
         ]
 
-    def _shared(self) -> Iterator[tuple[Place, tuple[int, ...]]]:
-        """Yield what each place has spent, divided (R21)."""
-        country: Sequence[int] = NOTHING
+    def _shared(self) -> dict[Place, tuple[int, ...]]:
+        """Return what each place has spent, divided (R21)."""
+        shared: dict[Place, tuple[int, ...]] = {}
+        whole = (Place("country", COUNTRY), Place("sender", self._alert.token))
         for index, amount in self._spent.items():
-            if index is None:
-                costs = _alone(amount, _SENDER)
-            else:
-                payer = self._payers[index]
-                share = payer.share
-                costs = (
-                    _alone(amount, _UNAGREED)
-                    if share is None
-                    else (*divide(amount, (share.municipality, share.zone, share.members)), 0, 0)
-                )
-                yield Place("network", payer.network), costs
-                if payer.zone is not None:
-                    yield Place("zone", payer.zone), costs
-            country = tuple(map(add, country, costs))
-        yield Place("country", COUNTRY), tuple(country)
-        yield Place("sender", self._alert.token), tuple(country)
+            costs = _alone(amount, _SENDER) if index is None else _divided(amount, self._payers[index].share)
+            for place in whole if index is None else (*self._spenders(index), *whole):
+                shared[place] = tuple(map(add, shared.get(place, NOTHING), costs))
+        return shared
+
+    def _spenders(self, index: int) -> Iterator[Place]:
+        payer = self._payers[index]
+        yield Place("network", payer.network)
+        if payer.zone is not None:
+            yield Place("zone", payer.zone)
+
+
+class _Growing:
+    """The book of one place while it is added up."""
+
+    __slots__ = ("_confirmed", "_counts", "_times")
+
+    def __init__(self) -> None:
+        self._counts = [0] * 7
+        self._times: Counter[int] = Counter()
+        self._confirmed = 0
+
+    def add(self, counts: Sequence[int], times: bytes | bytearray, confirmed: int) -> None:
+        self._counts = list(map(add, self._counts, counts))
+        self._times.update(times)
+        self._confirmed += confirmed
+
+    def made(self) -> Book:
+        del self._times[_NEVER]
+        return Book(tuple(self._counts), dict(self._times), self._confirmed)
+
+
+def _divided(amount: int, share: CostShare | None) -> tuple[int, ...]:
+    if share is None:
+        return _alone(amount, _UNAGREED)
+    return (*divide(amount, (share.municipality, share.zone, share.members)), 0, 0)
 
 
 def _alone(amount: int, payer: int) -> tuple[int, ...]:
     return tuple(amount if place == payer else 0 for place in range(len(PAYERS)))
 
 
-def _costs(sheet: Sheet) -> Iterator[tuple[int, int]]:
-    """Yield (index, micro-euros) of each attempt that cost something: a call by started minutes, a text by segments."""
+def _costs(sheet: Sheet) -> Mapping[int, Sequence[int]]:
+    """Return the attempts by what each cost, in micro-euros: a call by started minutes, a text by segments."""
     price = micros(sheet.cost_eur)
     if not price:
-        return
-    if sheet.is_call:
-        for index, ended in sheet.calls.ends.items():
-            yield index, price * minutes(ended)
-        return
-    amount = price * sheet.batch.parts
-    for index, state in enumerate(sheet.states):
-        if state >= HANDED_OVER:
-            yield index, amount
+        return {}
+    if not sheet.is_call:
+        accepted = [index for index, state in enumerate(sheet.states) if state >= HANDED_OVER]
+        return {price * sheet.batch.parts: accepted}
+    costs: dict[int, list[int]] = {}
+    for index, ended in sheet.calls.ends.items():
+        costs.setdefault(price * minutes(ended), []).append(index)
+    return costs

@@ -5,7 +5,7 @@ most 10 % too long.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 BUCKET_GROWTH: Final = 1.1
@@ -16,6 +16,12 @@ _BOUNDS: Final = tuple(round(BUCKET_GROWTH**power, 1) for power in range(BUCKETS
 
 def bucket_of(ms: int) -> int:
     return min(bisect_left(_BOUNDS, ms), len(_BOUNDS) - 1)
+
+
+def buckets_of(durations: Iterable[int]) -> list[int]:
+    """Return the bucket of each, in bulk."""
+    last = len(_BOUNDS) - 1
+    return [min(bisect_left(_BOUNDS, ms), last) for ms in durations]
 
 
 def percentile(counts: Mapping[int, int], share: float) -> float | None:

@@ -204,3 +204,18 @@ def test_a_book_is_read_as_it_was_written() -> None:
     ])  # fmt: skip
     assert row.book == decode(encode(row.book))
     assert SMS == make_batch().step
+
+
+def test_R20_a_network_of_which_nobody_is_meant_has_no_book() -> None:
+    """A follow-up goes to the networks of the alert before it, and to some of their people."""
+    audience = make_audience(make_group(0), make_group(2, networks=(1,)), make_group(0, networks=(2,)))
+    sheet = flown(REACHED, REACHED)
+    ledger = Ledger(ALERT, audience, PAYERS_OF)
+    ledger.add(sheet)
+    books_of = {row.place: row.book for row in ledger.close(bytes([REACHED_STATE] * 2))}
+    assert Place("network", B1) not in books_of
+    assert Place("zone", Z2) not in books_of
+    assert (2, 100_000) == (
+        books_of[Place("network", B2)].counts[REACHED_STATE],
+        books_of[Place("network", B2)].costs[3],
+    )
