@@ -91,7 +91,8 @@ async def signed_form(call: Call, webhook: Webhook) -> Form:
     headers = {name: value for name in HEADERS if (value := call.header(name.encode())) is not None}
     form = read_form(await call.body())
     account = _account(webhook)
-    url = f"{(account.callbacks or '').rstrip('/')}{call.path}?{call.query.decode('latin-1')}"
+    url = f"{(account.callbacks or '').rstrip('/')}{call.path}"
+    url += f"?{call.query.decode('latin-1')}" if call.query else ""
     assert webhook.secret is not None, "every carrier of calls has a secret"
     if account.callbacks is None or not authentic(webhook.secret.decode(), url, form, headers):
         raise InputError("unauthenticated", "the signature does not fit the secret, the address and the form")

@@ -21,6 +21,7 @@ from klaroen.core.calls import PutReceipts
 from klaroen.core.errors import Problem
 from klaroen.core.model import AttemptId, CarrierName
 from klaroen.core.ports import Call
+from klaroen.core.replies import PutReplies
 from klaroen.edge.receipts import read_webhooks
 from klaroen.settings import Settings, Twilio
 from klaroen_adapters.voice.twilio_clip import clip_url
@@ -41,6 +42,7 @@ class Cloud:
         self.clip = clips.put(bytes([0x2A]) * 80_000)
         self.mark = Mark(AttemptId("a1"), 7, self.clip, plays=2, until_s=world.now // 1000 + 3600)
         self.mirror = world.dispatch
+        self.account: Any = None
 
     async def post(
         self,
@@ -78,7 +80,9 @@ async def cloud() -> AsyncIterator[Cloud]:
             replace(account, name=CarrierName("walled"), public_url=None),
         )
         world.desk.webhooks = {**world.desk.webhooks, **read_webhooks(Settings(carrier=carriers))}
-        yield Cloud(world, world.desk.clips)
+        one = Cloud(world, world.desk.clips)
+        one.account = account
+        yield one
 
 
 # --- callbacks ------------------------------------------------------------------------------------------------------
@@ -280,3 +284,28 @@ async def test_clips_that_are_sent_are_bounded_like_bodies() -> None:
 def test_addresses_stand_below_the_public_one() -> None:
     """A proxy may put the edge anywhere."""
     assert "/k/v1/receipts/cloud" == urlsplit(status_url(ACCOUNT, Mark(AttemptId("a1")))).path
+
+
+# --- what handsets write back ---------------------------------------------------------------------------------------
+
+WROTE = {"From": "+32470000001", "Body": "Ik zie een witte wagen", "MessageSid": "SM1", "To": "+3221234567"}
+
+
+@in_virtual_time
+async def test_R17_a_text_is_durable_before_it_is_taken_and_answered_by_nothing() -> None:
+    """Signed over the address that stands in the carrier's console, which has no query."""
+    async with cloud() as one:
+        texts = Settings(carrier=(replace(one.account, name=CarrierName("texts"), channels=("sms",)),))
+        one.world.desk.webhooks = {**one.world.desk.webhooks, **read_webhooks(texts)}
+        url = f"{BASE}/v1/replies/texts"
+        answer = await one.post(url, WROTE)
+        assert (200, b"<Response/>", "text/xml; charset=utf-8") == (
+            answer.status,
+            answer.body,
+            answer.headers["content-type"],
+        )
+        (question,) = one.world.dispatch.asked(PutReplies)
+        assert [("+32470000001", "Ik zie een witte wagen")] == [(r.address, r.text) for r in question.replies]
+        assert 401 == (await one.post(url, WROTE, secret="another")).status
+        assert 400 == (await one.post(url, {"From": "+32470000001"})).status
+        assert 404 == (await one.post(f"{BASE}/v1/replies/cloud", WROTE)).status, "an account for calls"

@@ -7,8 +7,16 @@ from twilio.request_validator import RequestValidator
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import AttemptId, ClipId, Instant
-from klaroen.core.ports import Call, Receipt
-from klaroen_adapters.voice.twilio_callback import Heard, authentic, hear, hear_call, read_form, signature
+from klaroen.core.ports import Call, Receipt, Reply
+from klaroen_adapters.voice.twilio_callback import (
+    Heard,
+    authentic,
+    hear,
+    hear_call,
+    read_form,
+    read_text,
+    signature,
+)
 from klaroen_adapters.voice.twilio_codes import CALL_STATUSES, MESSAGE_STATES, MESSAGE_WORDS
 from klaroen_adapters.voice.twilio_mark import Mark
 from klaroen_adapters.voice.twilio_wire import Standing
@@ -199,3 +207,12 @@ def test_what_is_asked_is_what_would_have_been_told(status: str) -> None:
     asked, told = hear_call(CALL, "CA1", Standing(status, 60.0), 10.0), call(status, CallDuration="60")
     assert [one.state for one in asked.receipts] == [one.state for one in told.receipts]
     assert [one.phase for one in asked.calls] == [one.phase for one in told.calls]
+
+
+def test_R17_what_a_handset_wrote() -> None:
+    """Its empty words too; a sender that is a name, or a form of something else, is none."""
+    assert Reply("+32470000001", "Ja 👍") == read_text((("From", "+32470000001"), ("Body", "Ja 👍"), ("To", "8810")))
+    assert Reply("+32470000001", "") == read_text((("From", "+32470000001"), ("Body", "")))
+    for form in ((("From", "BE-Alert"), ("Body", "x")), (("From", "+32470000001"),), (("Body", "x"),)):
+        with pytest.raises(InputError):
+            read_text(form)
