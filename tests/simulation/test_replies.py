@@ -12,7 +12,7 @@ from trio.testing import MockClock
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import AlertId, CarrierName, Plan, Window, Zone, ZoneId
-from klaroen.core.ports import Reply
+from klaroen.core.ports import Accepted, Answer, Carrier, Clock, Emit, Envelope, Link, Receipt, Reply
 from klaroen.core.replies import (
     REPLIES_KEPT_MAX,
     EndQuiet,
@@ -23,8 +23,9 @@ from klaroen.core.replies import (
     ReplyPage,
     SayFarewell,
 )
+from klaroen.dispatch import hearing
 from klaroen.register.model import Register
-from klaroen.settings import Retention
+from klaroen.settings import Plugged, Retention
 from klaroen.testing.deeds import PROVED, Proof, call
 from klaroen.testing.far_end import FarEnd
 
@@ -267,3 +268,82 @@ async def test_R17_a_key_other_than_the_confirmation_is_a_reply(tmp_path: Path, 
         await trio.sleep(30)
         assert [("M0", "key", "3")] == await shown(world, sent.id)
         assert 1 == len(world.handed), "answered in the call, and by nothing else"
+
+
+# --- what comes by a carrier's own connection ------------------------------------------------------------------------
+
+
+class Line:
+    """A carrier by which handsets write, and which notes what it may acknowledge."""
+
+    def __init__(self, emit: Emit) -> None:
+        self.name = CarrierName("line")
+        self._emit = emit
+        self.acknowledged: list[tuple[str, bool]] = []
+
+    async def run(self) -> None:
+        await self._emit([Link(True, 10, "up")])
+        await trio.sleep_forever()
+
+    async def hand_over(self, envelopes: Sequence[Envelope]) -> None:
+        await self._emit([Answer(one.attempt, Accepted()) for one in envelopes])
+
+    async def say(self, *said: tuple[int, str]) -> None:
+        await self._emit([Reply(address(member), words) for member, words in said])
+
+    def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
+        """There are none."""
+
+    def acknowledge_replies(self, replies: Sequence[Reply], *, stored: bool) -> None:
+        self.acknowledged += [(one.text, stored) for one in replies]
+
+    async def drain(self, seconds: float) -> None:
+        """Nothing is under way."""
+
+
+class Lined(Plugged, frozen=True, kw_only=True, tag_field="kind", tag="line"):
+    """Its settings; `lines` holds the carrier of each life."""
+
+    lines: list[Line]
+
+    def build(self, emit: Emit, clock: Clock) -> Carrier:
+        self.lines.append(Line(emit))
+        return self.lines[-1]
+
+
+def lined(tmp_path: Path, clock: MockClock) -> tuple[World, list[Line]]:
+    lines: list[Line] = []
+    more = (Lined(name=CarrierName("line"), channels=("sms",), lines=lines),)
+    return World(tmp_path, clock, [], country(), calls=None, more=more, tokens=(*TOKENS, *PEOPLE)), lines
+
+
+async def test_a_carrier_hears_that_a_reply_is_kept_when_it_is(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """While the disk refuses it is asked to repeat it; what nobody is owed is acknowledged too."""
+    world, lines = lined(tmp_path, autojump_clock)
+    async with world.running():
+        sent = await world.send(expires_in_s=60)
+        await world.until(lambda: not world.desk.alerts)
+        (line,) = lines
+        world.disk_full = True
+        await line.say((0, "een"))
+        await world.until(lambda: line.acknowledged == [("een", False)])
+        world.disk_full = False
+        await line.say((0, "een"), (1, "twee"), (99, "wie?"))
+        await world.until(lambda: len(line.acknowledged) == 4)
+        assert [("een", True), ("twee", True), ("wie?", True)] == line.acknowledged[1:]
+        assert [("M0", "text", "een"), ("M1", "text", "twee")] == await shown(world, sent.id)
+
+
+async def test_what_is_beyond_the_queue_goes_back_to_its_carrier(
+    tmp_path: Path, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood waits where it came from, not here."""
+    monkeypatch.setattr(hearing, "WAITING_MAX", 5)
+    world, lines = lined(tmp_path, autojump_clock)
+    async with world.running():
+        sent = await world.send(expires_in_s=60)
+        await world.until(lambda: not world.desk.alerts)
+        await lines[0].say(*((member % 4, f"{member}") for member in range(8)))
+        await world.until(lambda: len(lines[0].acknowledged) == 8)
+        assert 3 == sum(not stored for _, stored in lines[0].acknowledged)
+        assert 5 == len(await shown(world, sent.id))
