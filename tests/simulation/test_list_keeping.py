@@ -21,6 +21,7 @@ from klaroen.core.upkeep import (
     PutMember,
     RemoveMember,
 )
+from klaroen.core.views import rfc3339
 from klaroen.dispatch import trail
 from klaroen.register.export import export_register
 from klaroen.testing.far_end import FarEnd
@@ -69,6 +70,29 @@ async def test_R07_the_list_keeper_and_the_police_of_the_zone_alone_see_members(
             with pytest.raises(InputError, match="no such network"):
                 await listed(world, stranger, network=place)
         assert 2 == len(told(world))
+
+
+async def test_R04_a_status_is_known_with_its_day(autojump_clock, world_of) -> None:
+    """A membership's status begins when it is given, not when the person's telephone changes."""
+    async with world_of(members=3, tokens=KEEPERS).running() as world:
+
+        def now() -> str | None:
+            return rfc3339(world.clock.now())
+
+        (first,) = world.desk.book.rows.versions()
+        imported = rfc3339(first.at)
+        await trio.sleep(10)
+        await put(world, "A1", AN)
+        enrolled = now()
+        await trio.sleep(10)
+        await put(world, "A1", replace(AN, mobile="0470 99 99 98"))
+        page = {one.member: one.since for one in (await listed(world)).items}
+        assert (enrolled, imported) == (page["A1"], page["M0"])
+        await trio.sleep(10)
+        await remove(world, "A1")
+        removed = now()
+        (one,) = [one for one in (await listed(world)).items if one.member == "A1"]
+        assert ("removed", removed) == (one.status, one.since)
 
 
 async def test_R07_where_an_officer_keeps_the_list_no_coordinator_sees_it(autojump_clock, world_of) -> None:

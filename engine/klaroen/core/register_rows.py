@@ -147,6 +147,10 @@ class RegisterStore(Protocol):
         """Return what a version says of these members."""
         ...
 
+    def histories(self, names: Sequence[str]) -> Sequence[RegisterRow]:
+        """Return every row of these members, each one's oldest first."""
+        ...
+
     def history(self, kind: RowKind, name: str) -> Sequence[RegisterRow]:
         """Return every row of one entry, oldest first."""
         ...

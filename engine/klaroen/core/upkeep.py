@@ -123,6 +123,7 @@ class MemberView(Struct, frozen=True):
     email: str | None
     whatsapp: str | None
     preference: tuple[Channel, ...]
+    since: str | None = None
     deliveries_stopped: int = 0
     """By this change: what was under way and is not handed over any more."""
 

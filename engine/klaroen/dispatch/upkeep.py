@@ -17,6 +17,7 @@ from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.model import Member, MemberId, MemberNumber, Network, NetworkId, Token
 from klaroen.core.register_rows import RegisterVersion
 from klaroen.core.upkeep import FindingPage, FindingView, MemberPage, MemberRequest, MemberView
+from klaroen.core.views import rfc3339
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.versions import edit
@@ -85,7 +86,9 @@ async def _list(desk: Desk, token: Token, question: upkeep.ListMembers) -> Membe
     network = kept_network(desk, token, question.network)
     members = await trio.to_thread.run_sync(desk.book.members_of, network.id)
     found = [member for member in members if question.after is None or member.id > question.after]
-    items = tuple(member_view(member, network.id) for member in found[: question.limit])
+    shown = found[: question.limit]
+    since = await trio.to_thread.run_sync(desk.book.standing_since, network.id, [member.id for member in shown])
+    items = tuple(replace(member_view(one, network.id), since=rfc3339(since.get(one.id))) for one in shown)
     await _write(desk, desk.store.enter, audit.looked(token, desk.clock.now(), len(items), network=network.id))
     return MemberPage(items, items[-1].member if len(found) > question.limit else None)
 

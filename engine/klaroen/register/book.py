@@ -104,6 +104,18 @@ class Book:
         found = self.members(self.rows.members_ever(network))
         return [member for member in found if any(name == network for name, _, _ in member.memberships)]
 
+    def standing_since(self, network: NetworkId, names: Sequence[str]) -> Mapping[str, Instant]:
+        """Return since when each of these has had today's status in a network, of those who have one."""
+        times = {one.number: one.at for one in self.rows.versions()}
+        status: dict[str, str | None] = {}
+        since: dict[str, Instant] = {}
+        for row in self.rows.histories(names):
+            now = next((status for name, status, _ in sealing.memberships_of(row) if name == network), None)
+            if now is not None and now != status.get(row.name) and row.since in times:
+                since[row.name] = times[row.since]
+            status[row.name] = now
+        return {name: at for name, at in since.items() if status[name] is not None}
+
     def find(self, address: str) -> list[MemberId]:
         """Return who has this number or mail address in the version in force: by its keyed hash, nothing is opened."""
         digests = self.keys.digests(address)

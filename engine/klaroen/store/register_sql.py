@@ -27,6 +27,7 @@ _LATEST: Final = "SELECT kind, name, MAX(since), number, open, key, sealed FROM 
 _AMONG: Final = "IN (SELECT value FROM json_each(?))"
 ROWS: Final = f"{_LATEST} WHERE kind {_AMONG} AND since <= ? GROUP BY kind, name ORDER BY kind, name"
 MEMBERS: Final = f"{_LATEST} WHERE kind = 'member' AND name {_AMONG} AND since <= ? GROUP BY name ORDER BY name"
+HISTORIES: Final = f"{_ROW} WHERE kind = 'member' AND name {_AMONG} AND since <= ? ORDER BY name, since"
 HISTORY: Final = f"{_ROW} WHERE kind = ? AND name = ? AND since <= ? ORDER BY since"
 SUPERSEDED: Final = """
 SELECT kind, name, since, number, open, key, sealed FROM register_row AS old

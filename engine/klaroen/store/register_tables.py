@@ -138,6 +138,9 @@ class RegisterTables:
     def members(self, version: int, names: Sequence[str]) -> Sequence[RegisterRow]:
         return [RegisterRow(*row) for row in self._select(sql.MEMBERS, (_json(names), version))]
 
+    def histories(self, names: Sequence[str]) -> Sequence[RegisterRow]:
+        return [RegisterRow(*row) for row in self._select(sql.HISTORIES, (_json(names), self._in_force()))]
+
     def history(self, kind: RowKind, name: str) -> Sequence[RegisterRow]:
         return [RegisterRow(*row) for row in self._select(sql.HISTORY, (kind, name, self._in_force()))]
 
