@@ -144,3 +144,27 @@ async def test_a_carrier_that_reorders_and_repeats_changes_nothing(autojump_cloc
             assert (100, 100) == (status.reached, status.channels["sms"].attempts)
         audit(world, *posted)
         assert "well" == condition(world)
+
+
+async def test_while_we_are_late_ourselves_nobody_is_condemned(autojump_clock, ends, world_of) -> None:
+    """A machine that is short of time makes every carrier look slow, and receipts late."""
+    alpha, _ = ends
+    posted: list[str] = []
+    world = country(world_of, *ends)
+
+    async def be_late() -> None:
+        while True:
+            world.desk.late_at = world.clock.now()
+            await trio.sleep(0.1)
+
+    async with world.running(), trio.open_nursery() as nursery:
+        await post(world, posted, 15.0)
+        alpha.script = lambda _envelope, _seen: SLOW
+        nursery.start_soon(post, world, posted, 60.0)
+        async with trio.open_nursery() as late:
+            late.start_soon(be_late)
+            await trio.sleep(20.0)
+            assert "well" == condition(world)
+            late.cancel_scope.cancel()
+        await world.until(lambda: condition(world) == "slow", 8.0)
+        nursery.cancel_scope.cancel()

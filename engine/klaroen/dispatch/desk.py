@@ -112,8 +112,8 @@ class Desk:
         self.changed: set[AlertId] = set()
         """Alerts whose status is to be pushed."""
         self.findings: dict[tuple[Check, str], str] = {}
-        self.audited_at: Instant = clock.now()
-        """What does not add up, by check and subject; when the auditor looked last."""
+        self.audited_at, self.late_at = clock.now(), Instant(0)
+        """What does not add up, by check and subject; when the auditor looked last; when this loop was last late."""
         self.store_works, self.draining = True, False
         self.feed_bell, self.commit_bell = Bell(), Bell()
         self.commits = trio.lowlevel.ParkingLot()

@@ -31,6 +31,8 @@ RESTART_S_MAX: Final = 30.0
 """A driver that crashes comes back after this long, doubling: a bug must not become a loop."""
 WATCH_S: Final = 0.25
 """How often silence is looked for: 2 s of it are noticed within 2.25."""
+OWN_LATE_S: Final = 0.1
+"""This late a loop is short of time: what looks slow then is our own machine [a country's load: 0.03]."""
 OVERDUE_MS: Final = 5_000
 """How long past its deadline an envelope may stay unanswered before its driver is held to have lost it."""
 
@@ -111,8 +113,9 @@ async def watch(desk: Desk, station: Station) -> None:
         await trio.sleep(WATCH_S)
         now = desk.clock.now()
         station.pace = paces.refill(station.pace, now)
-        if trio.current_time() - woken_s < WATCH_S:  # else we were late ourselves, and what came is not read yet
-            attend(desk, station)
+        if trio.current_time() - woken_s >= OWN_LATE_S:  # what came may lie unread
+            desk.late_at = now
+        attend(desk, station)
         if paces.is_silent(station.pace, now):
             log.warning("carrier silent", carrier=station.name, unanswered=station.pace.used)
             station.pace = paces.open_breaker(station.pace, now)

@@ -19,6 +19,8 @@ from klaroen.dispatch.station import Station
 
 log = structlog.get_logger()
 
+CALM_MS: Final = 2_000
+"""After we were late ourselves: as long as what was late then counts in an answer time."""
 WORDS: Final[dict[Condition, str]] = {
     "well": "does its work again",
     "slow": "answers far more slowly than it used to",
@@ -51,8 +53,8 @@ def attend(desk: Desk, station: Station) -> None:
 
 
 def _judged(desk: Desk, station: Station, others: list[Station], now: Instant) -> healths.Health:
-    """What lies unread in the inbox, or cannot be written, says nothing against anybody."""
-    if not desk.store_works:
+    """What lies unread or cannot be written says nothing against anybody, nor does anything while we are late."""
+    if not desk.store_works or (station.well and now - desk.late_at < CALM_MS):
         return station.health
     heard_until = desk.backlog[0].at if desk.backlog else now
     silent_ms = paces.silent_ms(station.pace, now)
