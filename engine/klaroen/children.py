@@ -65,9 +65,10 @@ def end_with_parent(environ: Mapping[str, str]) -> None:
 
 
 def end_without_memory() -> None:
-    """From now on, end this process where a thread cannot even begin for want of memory.
+    """From now on, end this process where a thread has ended for want of memory.
 
-    Whoever waits for such a thread waits for ever, and the process with him; one that has ended is started again.
+    Whoever waits for such a thread waits for ever, and the process with him; one that has ended is started again. Where
+    not even this can be called any more, only a watchdog helps (WatchdogSec of the units).
     """
     before, before_in_thread = sys.unraisablehook, threading.excepthook
 

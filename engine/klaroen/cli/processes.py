@@ -75,8 +75,10 @@ def dispatch(*, context: Here) -> int:
 
     try:
         return run_dispatch(settings, Unit(context.environ))
-    except (StoreBusyError, SchemaNewerError, StoreCorruptError, KeyFault, SealFault) as error:
+    except (StoreBusyError, SchemaNewerError, KeyFault, SealFault) as error:
         raise CommandFault(f"{error}.") from None
+    except StoreCorruptError as error:
+        raise CommandFault(f"{error}. Nothing is guessed: restore a backup (klaroen restore).") from None
 
 
 def voice(*, worker: int = 0, context: Here) -> int:

@@ -42,6 +42,7 @@ from klaroen.rundir import SOCKET, run_dir, write_pid, write_port
 from klaroen.seal import load_seal
 from klaroen.settings import Settings
 from klaroen.store import open_store
+from klaroen.store.errors import StoreCorruptError
 from klaroen.store.trio_writer import TrioWriter
 from klaroen.store.writer import SWITCH_S, WritableStore, Writer, transact
 from klaroen.systemd import SILENT, Unit
@@ -80,9 +81,18 @@ def run_dispatch(settings: Settings, unit: Unit = SILENT) -> int:
         path = keys_path(Path(settings.data_dir), settings.register.keys_file)
         book = open_book(store.register, path, partial(transact, store))
         trio.run(serve, settings, store, book, unit)
+    except BaseExceptionGroup as group:
+        raise _damage(group) or group from None
     finally:
         store.close_connections()
     return 0
+
+
+def _damage(error: BaseException) -> StoreCorruptError | None:
+    """Return the damage to the store that a nursery's end tells of, if it is that."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_damage, error.exceptions)), None)
+    return error if isinstance(error, StoreCorruptError) else None
 
 
 async def serve(settings: Settings, store: WritableStore, book: Book, unit: Unit) -> None:
@@ -113,6 +123,7 @@ async def serve(settings: Settings, store: WritableStore, book: Book, unit: Unit
     try:
         async with trio.open_nursery() as nursery:
             start_work(nursery, desk, counter)
+            nursery.start_soon(check_forever, store)
             nursery.start_soon(measure_forever, desk, depths)
             nursery.start_soon(counter.serve, listener)
             nursery.start_soon(beat_forever, metrics, unit)
@@ -183,6 +194,16 @@ async def seal(desk: Desk) -> None:
     if desk.sealer is not None:
         now = desk.clock.now()
         await desk.insist(desk.store.checkpoint, partial(audit.checkpoint, desk.sealer, now), now)
+
+
+async def check_forever(store: WritableStore) -> None:
+    """Read the whole store at the start and once a day: damage is told before somebody needs what it hit.
+
+    Beside everything else: 100 MB are read in 0.1 s, before a carrier has connected; a GB takes a second or more.
+    """
+    while True:
+        await trio.to_thread.run_sync(store.check, abandon_on_cancel=True)
+        await trio.sleep(DAY_S)
 
 
 async def sweep_forever(desk: Desk) -> None:

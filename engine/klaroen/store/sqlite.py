@@ -2,7 +2,7 @@
 
 Law: a write runs inside the transaction that its caller opened, and is durable when `commit` returns. Rows are
 inserted once and updated narrowly; whatever belongs to one decision stands in one commit.
-The file is not checked as a whole at opening, which takes 0.7 s a GB or more; SQLite checks each page as it is read.
+SQLite checks each page as it is read; `check` reads them all, which takes 0.7 s a GB or more.
 """
 
 import os
@@ -20,6 +20,7 @@ from klaroen.core.pins import Pin, Tries
 from klaroen.core.records import AlertRow, BatchRow, DecreeKind, Entry, IdempotencyKey, Orphan, References, Standing
 from klaroen.store import batches, books, codec, pins, replies, sql, tokens, trail
 from klaroen.store.connection import Connection, Synchronous
+from klaroen.store.errors import StoreCorruptError
 from klaroen.store.lock import FILE_MODE, DirectoryLock
 from klaroen.store.readers import Readers
 from klaroen.store.register_tables import RegisterTables
@@ -81,6 +82,12 @@ class SqliteStore:
         self._readers.close()
         self._writing.close()
         self._lock.release()
+
+    def check(self) -> None:
+        """Read the whole file. Raises StoreCorruptError where a page is not what SQLite would have written."""
+        words = self._row("PRAGMA quick_check(1)")[0]
+        if words != "ok":
+            raise StoreCorruptError(f"{FILE} is not what was written to it: {words}")
 
     # --- the writer's transaction -----------------------------------------------------------------------------------
 

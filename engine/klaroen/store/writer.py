@@ -60,6 +60,10 @@ class Transactional(Protocol):
 class WritableStore(Store, Transactional, Protocol):
     """A store with its writer's side."""
 
+    def check(self) -> None:
+        """Read everything; from any thread. Raises StoreCorruptError where something is not what was written."""
+        ...
+
 
 class WriterStatistics(Struct, frozen=True):
     """Works that wait for a transaction."""

@@ -56,9 +56,7 @@ def test_a_process_gets_the_settings_and_gives_its_exit_code(line: list[str], pr
     assert [settings.data_dir for settings in given] == [f"{tmp_path}/data"] * 2
 
 
-@pytest.mark.parametrize(
-    "error", [StoreBusyError(Path("d"), 7), SchemaNewerError(Path("d"), 9, 1), StoreCorruptError("It is torn")]
-)
+@pytest.mark.parametrize("error", [StoreBusyError(Path("d"), 7), SchemaNewerError(Path("d"), 9, 1)])
 def test_a_store_that_cannot_be_owned_exits_1_with_words(
     line: list[str], provide: Provide, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
@@ -66,6 +64,16 @@ def test_a_store_that_cannot_be_owned_exits_1_with_words(
     provide("klaroen.dispatch.run", "run_dispatch", failing(error))
     assert cli.main(["dispatch", *line]) == 1
     assert capsys.readouterr().err == f"klaroen: {error}.\n"
+
+
+def test_a_damaged_store_is_told_with_what_to_do(
+    line: list[str], provide: Provide, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody goes on with what may be wrong."""
+    provide("klaroen.dispatch.run", "run_dispatch", failing(StoreCorruptError("It is torn")))
+    assert cli.main(["dispatch", *line]) == 1
+    told = "klaroen: It is torn. Nothing is guessed: restore a backup (klaroen restore).\n"
+    assert capsys.readouterr().err == told
 
 
 def test_a_port_that_is_taken_is_told(line: list[str], provide: Provide, capsys: pytest.CaptureFixture[str]) -> None:

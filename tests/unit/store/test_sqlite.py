@@ -70,6 +70,23 @@ def test_damage_is_named_and_the_directory_let_go(tmp_path: Path) -> None:
     assert (tmp_path / FILE).read_bytes() == b"no database at all" * 500
 
 
+def test_a_damaged_page_is_found_before_anybody_needs_it(tmp_path: Path) -> None:
+    """A sound store is sound however often it is asked, also while it is written to; one torn page is told."""
+    store = SqliteStore.open(tmp_path)
+    for _ in range(100):
+        receive(store, b"x" * 3000)
+    store.check()
+    store.close_connections()
+    torn = bytearray((tmp_path / FILE).read_bytes())
+    page = len(torn) // 4096 - 20
+    torn[page * 4096 : (page + 1) * 4096] = b"\xa5" * 4096
+    (tmp_path / FILE).write_bytes(torn)
+    store = SqliteStore.open(tmp_path)
+    with pytest.raises(StoreCorruptError):
+        store.check()
+    store.close_connections()
+
+
 def test_a_full_disk_heals_without_a_restart(store: SqliteStore) -> None:
     """While there is no room, nothing is accepted and everything can be read; then the next write works."""
     receive(store, b"before")
