@@ -49,6 +49,10 @@ kill: $(VENV)/.installed ## Kill the real processes N times while they warn peop
 	$(BIN)/klaroen bench kill --kills $(N) $(ARGS)
 N ?= 50
 
+.PHONY: soak
+soak: $(VENV)/.installed ## The real processes under a steady stream of alerts for ten minutes: nothing of them may grow
+	$(BIN)/python -m klaroen_bench.soak $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(VENV)/.installed-test ## Coverage-guided fuzzing of every parser; MINUTES=60 for all together, ARGS="sip smpp" for some
 	$(BIN)/python -m pip install --quiet --require-hashes -r tests/fuzz/requirements.lock

@@ -179,7 +179,7 @@ def run_system(directory: Path, kills: int, seed: int) -> Result:
     plan = plan_for(seed)
     with ExitStack() as stack:
         traps = {role: stack.enter_context(Trap(directory, role)) for role in POINTS}
-        program = Program("klaroen_bench.kill_serve", {TRAPS: str(directory)})
+        program = Program("klaroen_bench.kill_serve", {TRAPS: str(directory)}, BACK_S)
         rig = stack.enter_context(Rig(directory / "rig", plan, program=program))
         stream = stack.enter_context(Stream(rig, networks_of(rig.country), seed, OPEN_MAX, EVERY_S))
         executioner = Executioner(rig, traps)

@@ -52,10 +52,11 @@ class RigError(Exception):
 
 
 class Program(Struct, frozen=True):
-    """What is started as `klaroen serve`: a module, and what its environment holds beside ours."""
+    """What is started as `klaroen serve`: a module, what its environment holds beside ours, its time to be ready."""
 
     module: str = "klaroen"
     environ: Mapping[str, str] = {}
+    ready_s: float = READY_S
 
 
 class Rig:
@@ -198,7 +199,7 @@ class Rig:
             stderr=log,
             env={**os.environ, **self._program.environ, PARENT: str(os.getpid())},
         )
-        until = time.monotonic() + READY_S
+        until = time.monotonic() + self._program.ready_s
         while not (self.is_ready() and self.is_warm()):
             if self.serve.poll() is not None or time.monotonic() > until:
                 raise RigError(f"serve is not ready; see {self.directory / 'serve.log'}")

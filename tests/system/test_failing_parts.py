@@ -1,4 +1,7 @@
-"""Parts that fail under the running system: disk, descriptors, memory, socket. It says 503, loses nobody, and heals."""
+"""Parts that fail under the running system: disk, descriptors, memory, socket. It says 503, loses nobody, and heals.
+
+The last test audits every alert that was posted meanwhile.
+"""
 
 import os
 import resource
@@ -19,7 +22,11 @@ from klaroen_bench.copies import read_copies
 from klaroen_bench.rig import Rig
 from klaroen_bench.rig_plan import Plan, SmsCarrier
 
-WAIT_S = 30.0
+pytestmark = pytest.mark.slow
+
+WAIT_S = 60.0
+POSTED: list[str] = []
+"""By key, every alert that was answered 202."""
 SPARE_BYTES = 4 << 20
 """Enough for a thread's first steps. Without it Python waits for ever for a thread that could not begin."""
 CHANNELS = ("sms", "voice", "tts")
@@ -64,6 +71,7 @@ def posted(rig: Rig, key: str) -> str:
         return status == 202
 
     until(accepted, f"{key} is accepted")
+    POSTED.append(key)
     return str(told[-1]["id"])
 
 
@@ -107,9 +115,9 @@ def test_while_the_disk_refuses_nothing_is_accepted_and_it_heals(rig: Rig, name:
         until(lambda: tried(rig, f"{name}, meanwhile")[0] == 503, "an alert is refused")
         until(lambda: not rig.is_ready(), "the edge is not ready")
         assert 503 == tried(rig, f"{name}, meanwhile")[0]
+    posted(rig, f"{name}, meanwhile")
     until(rig.is_ready, "it is ready again")
     assert dispatch == rig.pid("dispatch"), "it heals without a restart"
-    assert_sound(rig, f"{name}, before", f"{name}, meanwhile")
 
 
 def test_a_slow_disk_makes_it_slow_and_nothing_else(rig: Rig) -> None:
@@ -120,7 +128,7 @@ def test_a_slow_disk_makes_it_slow_and_nothing_else(rig: Rig) -> None:
         status, _ = tried(rig, "slow")
         assert (202, True) == (status, 0.3 < time.monotonic() - began < 5.0)
         assert rig.is_ready()
-    assert_sound(rig, "slow")
+    posted(rig, "slow")
     assert dispatch == rig.pid("dispatch")
 
 
@@ -136,7 +144,7 @@ def test_an_edge_without_descriptors_takes_callers_again_when_it_has_some(rig: R
         assert crowd
     until(lambda: answers_anew(address), "a new caller is answered")
     assert edge == rig.pid("edge")
-    assert_sound(rig, "crowded")
+    posted(rig, "crowded")
 
 
 def answers_anew(address: tuple[str, int]) -> bool:
@@ -153,9 +161,8 @@ def test_a_dispatch_without_descriptors_goes_on_and_connects_again_later(rig: Ri
         rig.carriers["alpha"].command({"do": "blackout", "seconds": 1.0, "mode": "reset"})
         rig.kill("edge")
         until(lambda: pid_of(rig, "edge") not in (0, edge) and tried(rig, "nofile")[0] == 503, "a new edge says 503")
-    until(rig.is_ready, "it is ready again")
+    posted(rig, "nofile")
     assert dispatch == rig.pid("dispatch")
-    assert_sound(rig, "nofile")
 
 
 def pid_of(rig: Rig, role: str) -> int:
@@ -172,11 +179,11 @@ def test_a_process_with_hardly_any_memory_loses_nothing(rig: Rig, role: str) -> 
     alert = posted(rig, f"{key}, before")
     before = rig.pid(role)
     with limited(before, resource.RLIMIT_AS, address_space_bytes(before) + SPARE_BYTES):
-        for number in range(20):
-            assert tried(rig, f"{key}, {number}")[0] in (0, 202, 500, 503)
+        for number in range(10):
+            assert tried(rig, f"{key}, {number % 2}")[0] in (0, 202, 500, 503)
     until(rig.is_ready, "it is ready again")
     assert alert == posted(rig, f"{key}, before")
-    assert_sound(rig, f"{key}, before", f"{key}, 0")
+    posted(rig, f"{key}, 0")
 
 
 def test_a_socket_that_somebody_deleted_is_there_again(rig: Rig) -> None:
@@ -185,8 +192,8 @@ def test_a_socket_that_somebody_deleted_is_there_again(rig: Rig) -> None:
     (rig.data_dir / "run" / "dispatch.sock").unlink()
     rig.kill("edge")
     until(lambda: pid_of(rig, "edge") not in (0, edge) and rig.is_ready(), "the new edge is connected")
+    posted(rig, "deleted socket")
     assert dispatch == rig.pid("dispatch")
-    assert_sound(rig, "deleted socket")
 
 
 def test_sockets_that_break_are_connected_again(rig: Rig) -> None:
@@ -198,13 +205,12 @@ def test_sockets_that_break_are_connected_again(rig: Rig) -> None:
     until(rig.is_ready, "it is ready again")
     assert dispatch == rig.pid("dispatch")
     assert posted(rig, "broken, meanwhile") == posted(rig, "broken, meanwhile")
-    assert_sound(rig, "broken, before", "broken, meanwhile")
 
 
 def test_a_damaged_store_is_told_and_nobody_goes_on_with_it(rig: Rig) -> None:
     """The last test of this module: dispatch says what to do, and the edge takes nothing; no text stands in the log."""
     dispatch = rig.pid("dispatch")
-    assert_sound(rig, "before the damage")
+    assert_sound(rig, *dict.fromkeys(POSTED))
     path = rig.data_dir / "klaroen.db"
     whole = path.read_bytes()
     os.kill(dispatch, signal.SIGKILL)
