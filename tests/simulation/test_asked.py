@@ -13,7 +13,7 @@ from klaroen.core.frames import frame
 from klaroen.core.ports import Receipt
 from klaroen.core.views import AcceptedView
 from klaroen.dispatch.socket import Counter
-from klaroen.testing.deeds import UNPROVED
+from klaroen.testing.deeds import SILENT, UNPROVED
 from klaroen.testing.far_end import FarEnd
 from klaroen.testing.world import World
 
@@ -74,3 +74,24 @@ async def test_receipts_whose_client_dies_before_its_answer_count(autojump_clock
         await ask_and_go(world, nursery, None, receipts)
         assert 1 == (await world.over(sent.id)).reached
         nursery.cancel_scope.cancel()
+
+
+async def test_the_end_of_an_alert_is_told_also_where_it_falls_between_a_look_and_its_telling(
+    autojump_clock, world_of, monkeypatch
+) -> None:
+    """Seen sending, it closes before that is out: it is told once more, or an edge shows it sending for ever."""
+    look, states = Counter._seen, []
+
+    def seen(self: Counter, opened: Any, backlog: Any) -> Any:
+        found = look(self, opened, backlog)
+        states.append(found.status.state)
+        if opened.state == "sending":
+            opened.state, opened.closed = "done", True
+            self._desk.changed.add(opened.alert.id)
+        return found
+
+    monkeypatch.setattr(Counter, "_seen", seen)
+    async with world_of(FarEnd("alpha", SILENT), members=5, calls=None).running() as world:
+        sent = await world.send()
+        await world.until(lambda: sent.id not in world.desk.alerts)
+        assert ["sending", "done"] == states[-2:]

@@ -16,6 +16,7 @@ import trio
 from klaroen.core.calls import Alerts, Ask, FromDispatch, Greet, Readiness, Seen, Tokens, Told
 from klaroen.core.errors import InputError
 from klaroen.core.frames import FRAME_BYTES_MAX, FrameError, Frames, frame, read_from_client
+from klaroen.core.model import FINAL_STATES
 from klaroen.core.policy import may_see
 from klaroen.dispatch import readings
 from klaroen.dispatch.desk import Desk
@@ -154,12 +155,15 @@ class Counter:
                 messages.append(Tokens(tuple(desk.tokens.values())))
             changed, desk.changed = desk.changed, set()
             backlog = readings.count_backlog(desk)
+            told_to_the_end: list[OpenAlert] = []
             for some in in_pieces([desk.alerts[alert] for alert in changed if alert in desk.alerts]):
-                messages.append(Alerts(tuple(self._seen(opened, backlog) for opened in some)))
+                seen = tuple(self._seen(opened, backlog) for opened in some)
+                messages.append(Alerts(seen))
+                ends = [opened for opened, one in zip(some, seen, strict=True) if one.status.state in FINAL_STATES]
+                told_to_the_end += [opened for opened in ends if opened.closed]  # who closes later is told of again
                 await trio.lowlevel.checkpoint()
-            for alert in changed:
-                if alert in desk.alerts and desk.alerts[alert].closed:
-                    desk.alerts.pop(alert).pages.clear()  # else only a collection frees them
+            for opened in told_to_the_end:
+                desk.alerts.pop(opened.alert.id).pages.clear()  # else only a collection frees them
             ready = readiness(desk)
             if ready != self._ready:
                 self._ready = ready
