@@ -1,10 +1,13 @@
 """What a kernel does to a process that runs: failing and slow system calls, and limits, each for as long as a block."""
 
+import ctypes
+import os
 import resource
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,29 @@ def limited(pid: int, limit: int, value: int) -> Iterator[None]:
     finally:
         if Path(f"/proc/{pid}").exists():
             resource.prlimit(pid, limit, before)
+
+
+PIDFD_GETFD = 438
+"""pidfd_getfd(2), for which Python has no name."""
+
+
+def break_connections(pid: int) -> int:
+    """Shut down every connection of a process that leads out of it, under its feet; return how many."""
+    libc, process, broken = ctypes.CDLL(None, use_errno=True), os.pidfd_open(pid), 0
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        if not os.readlink(one).startswith("socket:"):
+            continue
+        theirs = libc.syscall(PIDFD_GETFD, process, int(one.name), 0)
+        assert theirs >= 0, os.strerror(ctypes.get_errno())
+        with socket.socket(fileno=theirs) as connection:
+            unnamed = connection.family == socket.AF_UNIX and not connection.getsockname()
+            if unnamed or connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                continue  # within the process, or nobody at its other end
+            with suppress(OSError):  # not connected any more
+                connection.shutdown(socket.SHUT_RDWR)
+                broken += 1
+    os.close(process)
+    return broken
 
 
 def descriptors(pid: int) -> int:
