@@ -1,5 +1,6 @@
 """What members write back (R17), in a whole dispatch: shown to the police, answered once, STOP obeyed at once."""
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -347,3 +348,12 @@ async def test_what_is_beyond_the_queue_goes_back_to_its_carrier(
         await world.until(lambda: len(lines[0].acknowledged) == 8)
         assert 3 == sum(not stored for _, stored in lines[0].acknowledged)
         assert 5 == len(await shown(world, sent.id))
+
+
+def test_a_member_is_found_among_octets_where_numbers_begin() -> None:
+    """Not where the end of one and the beginning of the next look like it."""
+    members = array("I", [1 << 24, 7, 1, 70_000])
+    octets = members.tobytes()
+    assert [0, 1, 2, 3] == [hearing.place_of(octets, member) for member in members]
+    assert [None, None] == [hearing.place_of(octets, member) for member in (0, 1 << 16)]
+    assert None is hearing.place_of(b"", 1)

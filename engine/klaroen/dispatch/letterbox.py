@@ -59,12 +59,12 @@ async def _enter(desk: Desk, token: Token, question: ListReplies, count: int) ->
         raise unavailable("The store cannot write now.") from error
 
 
-async def put(desk: Desk, question: PutReplies) -> None:
+async def put(desk: Desk, people: People, question: PutReplies) -> None:
     """Keep what a webhook brought: durable when this returns. Raises InputError."""
     if question.carrier not in desk.stations:
         raise InputError("not-found", "There is no such carrier.")
     try:
-        await keep(desk, People(desk), question.replies)
+        await keep(desk, people, question.replies)
     except StoreUnavailableError as error:
         raise unavailable("The store cannot write now.") from error
 

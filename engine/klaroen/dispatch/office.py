@@ -40,6 +40,7 @@ from klaroen.dispatch.accept import accept, unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.evaluating import evaluate_places
 from klaroen.dispatch.forecasting import forecast
+from klaroen.dispatch.hearing import People
 from klaroen.dispatch.journeys import Journeys, read_journeys
 from klaroen.dispatch.kept import Backlog, write_kept
 from klaroen.dispatch.settle import keep
@@ -64,6 +65,7 @@ class Office:
         self._desk = desk
         self._journeys: OrderedDict[AlertId, tuple[int, Journeys]] = OrderedDict()
         self._reading = trio.CapacityLimiter(1)
+        self._people = People(desk)
 
     async def answer(self, principal: str | None, question: calls.Question) -> bytes:
         """Return the view that the question names, as msgpack.
@@ -107,7 +109,7 @@ class Office:
         if isinstance(question, SayFarewell):
             await letterbox.say_farewell(self._desk, question)
         elif isinstance(question, PutReplies):
-            await letterbox.put(self._desk, question)
+            await letterbox.put(self._desk, self._people, question)
         else:
             await self._receive(question)
         return _encode(None)
