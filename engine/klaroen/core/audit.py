@@ -1,8 +1,8 @@
 """The audit trail (R22): who did what, when, on whose authority, to which networks and with which outcome.
 
-Law: an entry holds ids, counts and hashes, never a number, an address or a text; each is chained to all before it, so
-that none can be changed, left out or put between afterwards without every later hash telling. What the chain cannot
-tell is that its end was cut off: for that a head, "NUMBER:HASH", is noted elsewhere and given to `verify`.
+Law: an entry holds ids, counts and hashes, never a number, an address or an alert's text; each is chained to all before
+it, so that none can be changed, left out or put between afterwards without every later hash telling. What the chain
+cannot tell is that its end was cut off: for that a head, "NUMBER:HASH", is noted elsewhere and given to `verify`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
