@@ -8,6 +8,7 @@ import importlib
 import inspect
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -33,7 +34,7 @@ class Build(NamedTuple):
 
 BUILDS: Final = (
     Build(
-        "nothing_accepted_is_lost", "store.sqlite:SqliteStore.standing",
+        "nothing_accepted_is_lost", "store.standing:standing_of",
         "rows(sql.OPEN_ALERTS)", "rows(sql.OPEN_ALERTS)[1:]", 3,
     ),
     Build("what_was_written_is_read_again", "core.sheet:Sheet._restore", "self.sent = frozen.sent", "self.sent = 0", 3),
@@ -121,14 +122,24 @@ def test_a_broken_build_is_noticed(monkeypatch, build) -> None:
     raise AssertionError(f"nothing noticed but {sorted({*seen} - {''})}")
 
 
-def test_every_promise_has_its_broken_build() -> None:
-    """Whoever adds a promise shows that the simulator sees it broken."""
-    promised = {
-        name
+def promises() -> dict[str, str]:
+    """Return what is promised, by name."""
+    return {
+        name: inspect.getdoc(one) or ""
         for name, one in vars(invariants).items()
         if inspect.isfunction(one) and one.__module__ == invariants.__name__ and not name.startswith("_")
     }
-    assert promised == {build.promise for build in BUILDS}
+
+
+def test_every_promise_has_its_broken_build() -> None:
+    """Whoever adds a promise shows that the simulator sees it broken."""
+    assert set(promises()) == {build.promise for build in BUILDS}
+
+
+def test_every_promise_is_written_down() -> None:
+    """What users may hold us to stands in docs/reliability.md, in the same words."""
+    written = (Path(__file__).parents[2] / "docs/reliability.md").read_text()
+    assert [] == [words for words in promises().values() if f"| {words} |" not in written]
 
 
 def test_an_order_that_matters_is_seen(monkeypatch) -> None:

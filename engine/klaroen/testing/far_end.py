@@ -64,6 +64,8 @@ class FarEnd:
         self._due: list[tuple[float, int, int | None, Event]] = []
         """When, serial, the connection that it belongs to (None: any), what."""
         self._serial = 0
+        self._taken = 0
+        """How many envelopes: it numbers what they get for an id, and no id comes twice."""
         self._connection = 0
         self._changed = trio.Event()
         self._emitted: dict[object, Receipt] = {}
@@ -117,6 +119,7 @@ class FarEnd:
         now, attempt = trio.current_time(), envelope.attempt
         seen = self._seen[attempt]
         self._seen[attempt] += 1
+        self._taken += 1
         handed = Handed(now, envelope, self.name, seen)
         self.handed.append(handed)
         if self.keyed and attempt in self._accepted:  # a repeat: said again, not sent again
@@ -126,7 +129,7 @@ class FarEnd:
         deed = self.script(envelope, seen)
         self.ear.took(self, handed, deed.copies)
         text, parts = envelope.content.text, envelope.content.parts
-        refs = tuple(f"{self.name}-{len(self.handed)}-{part}{self.id_end}" for part in range(parts))
+        refs = tuple(f"{self.name}-{self._taken}-{part}{self.id_end}" for part in range(parts))
         if deed.copies:
             self._accepted[attempt] = refs
         for _ in range(deed.copies):

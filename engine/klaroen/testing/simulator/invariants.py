@@ -178,5 +178,5 @@ def lanes_keep_their_order(fact: Share) -> bool:
 
 
 def nothing_of_ours_breaks(words: str) -> bool:
-    """No assertion of ours fails, and no simulated carrier is said to have crashed."""
+    """No assertion of ours fails, no carrier is said to have crashed, and the audit of itself finds nothing."""
     return not words

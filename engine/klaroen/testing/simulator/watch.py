@@ -163,8 +163,8 @@ class Watch:
             if name not in queued:
                 one = self.shadow.alerts[name]
                 demand(promises.counters_equal_the_fold, Tallied(opened.account.counts, one.counts, len(one.audience)))
-        for station in desk.stations.values():
-            demand(promises.nothing_of_ours_breaks, station.words if "crashed" in station.words else "")
+        crashed = [station.words for station in desk.stations.values() if "crashed" in station.words]
+        demand(promises.nothing_of_ours_breaks, "; ".join([*crashed, *desk.findings.values()]))
 
     def _closed(self, alert: AlertId, state: str, final: bytes) -> None:
         one = self.shadow.alerts[alert]
