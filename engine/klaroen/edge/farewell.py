@@ -28,7 +28,7 @@ DONE: Final = (("nl", "Het is gebeurd."), ("fr", "C’est fait."), ("de", "Erled
 
 
 async def show_farewell(desk: Desk, call: Call) -> Reply:  # noqa: ARG001 - it is the same for everybody
-    form = '<form method="post"><button>Stop</button></form>'
+    form = '<form method="post"><button name="List-Unsubscribe" value="One-Click">Stop</button></form>'
     return Reply(200, _page(ASKED, form), HTML, HEADERS)
 
 
