@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final
 
 SLOW: Final = (
@@ -25,6 +26,8 @@ CHUNK: Final = b"x" * 65_536
 FLOOD_RECEIPTS: Final = 1_000
 """Receipts of one callback: some 60 kB."""
 PATIENCE_S: Final = 30.0
+
+FINAL: Final = (b'"state":"done"', b'"state":"cancelled"', b'"state":"expired"')
 
 Counts = Counter[str]
 
@@ -72,10 +75,8 @@ def watch_events(port: int, token: str, alert: str, counts: Counts) -> None:
         answer = connection.getresponse()
         counts[f"{answer.status}"] += 1
         for line in answer:
-            if line.startswith(b"event: "):
-                counts["events"] += 1
-            last = line
-        counts["told the end"] += (answer.status == 200 and b'"state":"' in last) or answer.status == 204
+            counts["events"] += line.startswith(b"event: ")
+            counts["told the end"] += line.startswith(b"data: ") and any(state in line for state in FINAL)
     except (OSError, http.client.HTTPException) as error:
         counts[type(error).__name__] += 1
     finally:
@@ -113,7 +114,8 @@ def flood(port: int, secret: str, caller: int, counts: Counts, over: threading.E
     number = 0
     while not over.is_set():
         number += 1
-        rows = [{"id": f"f{caller}-{number}-{i}", "state": "delivered"} for i in range(FLOOD_RECEIPTS)]
+        at = datetime.now(UTC).isoformat()
+        rows = [{"id": f"f{caller}-{number}-{i}", "state": "delivered", "at": at} for i in range(FLOOD_RECEIPTS)]
         body, stamp = json.dumps(rows).encode(), str(int(time.time()))
         signed = hmac.new(secret.encode(), stamp.encode() + b"." + body, "sha256").hexdigest()
         headers = {
