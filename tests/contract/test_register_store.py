@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from klaroen.core import audit
 from klaroen.core.model import Instant, NetworkId
 from klaroen.core.register_rows import (
+    ORIGIN,
     Posting,
     RegisterRow,
     RegisterVersion,
@@ -105,9 +106,9 @@ def test_a_row_is_sealed_anew_in_its_place(world: World) -> None:
     """What was sealed before is overwritten on the disk, and the log holds nothing of it after a scrub."""
     put(world, 1, Posting(row_of("network", "B", 1, b"sealed by the first key")))
     register = world.store.register
-    (old,) = register.rows_sealed_before(2, 10)
+    (old,) = register.rows_sealed_before(2, ORIGIN, 10)
     transact(world.store, lambda: register.replace([replace(old, key=2, sealed=b"anew")], [(b"d", "M", 1)]))
-    assert ([], [("M", 1)]) == (register.rows_sealed_before(2, 10), register.found(b"d"))
+    assert ([], [("M", 1)]) == (register.rows_sealed_before(2, ORIGIN, 10), register.found(b"d"))
     assert b"sealed by the first key" in octets(world), "the log still holds it"
     transact(world.store, register.scrub)
     assert register.scrubbed

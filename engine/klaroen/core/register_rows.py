@@ -16,6 +16,11 @@ RowKind = Literal["zone", "network", "member"]
 ROWS_MAX: Final = 2_000
 """Rows of one write, some 20 ms: an import of the country never keeps an accept waiting for longer."""
 
+Place = tuple[str, str, int]
+"""Of a row: kind, name, version. They are kept in this order."""
+ORIGIN: Final[Place] = ("", "", 0)
+"""Before every row."""
+
 Reported = Literal["coordinators", "officers", "area", "plan"]
 """What of a network the FPS Interior is to hear of when it changes (R3)."""
 
@@ -167,8 +172,8 @@ class RegisterStore(Protocol):
         """Return the latest row in force of each entry that changed after a version."""
         ...
 
-    def rows_sealed_before(self, key: int, limit: int) -> Sequence[RegisterRow]:
-        """Return rows sealed by a key of a lower number."""
+    def rows_sealed_before(self, key: int, after: Place, limit: int) -> Sequence[RegisterRow]:
+        """Return rows sealed by a key of a lower number, those behind a place, in order."""
         ...
 
     def members_ever(self, network: NetworkId) -> Sequence[MemberId]:

@@ -13,7 +13,7 @@ from klaroen.core import audit
 from klaroen.core.errors import InputError
 from klaroen.core.model import Instant
 from klaroen.core.records import Store
-from klaroen.core.register_rows import RegisterRow
+from klaroen.core.register_rows import ORIGIN, RegisterRow
 from klaroen.core.upkeep import KeyView
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.officers import Writes
@@ -32,12 +32,12 @@ async def rotate_key(store: Store, book: Book, write: Writes, now: Instant, desk
     async with turn(desk):
         if not book.keys.has_older:
             await _keep(book, book.keys.with_new())
-        keys, count = book.keys, 0
-        while rows := await trio.to_thread.run_sync(book.rows.rows_sealed_before, keys.current, ROWS):
+        keys, count, place = book.keys, 0, ORIGIN
+        while rows := await trio.to_thread.run_sync(book.rows.rows_sealed_before, keys.current, place, ROWS):
             anew, digests, old = await trio.to_thread.run_sync(_sealed_anew, keys, rows)
             await write(book.rows.replace, anew, digests)
             await write(book.rows.forget_digests, old)
-            count += len(rows)
+            count, place = count + len(rows), (rows[-1].kind, rows[-1].name, rows[-1].since)
         start = book.rows.start()
         if start is not None:
             await write(book.rows.put_start, sealing.seal_start(keys, start.version, sealing.open_start(keys, start)))

@@ -9,7 +9,7 @@ PUT_ADDRESSES: Final = "INSERT OR IGNORE INTO register_address (digest, name, si
 PUT_MEMBERSHIPS: Final = "INSERT OR IGNORE INTO register_membership (network, name) VALUES :rows"
 DISCARD_ROWS: Final = "DELETE FROM register_row WHERE since > ?"
 DISCARD_ADDRESSES: Final = "DELETE FROM register_address WHERE since > ?"
-FORGET_ADDRESSES: Final = "DELETE FROM register_address WHERE (digest, name) IN (VALUES :rows)"
+FORGET_ADDRESSES: Final = "DELETE FROM register_address WHERE digest = ? AND name = ?"
 
 PUT_VERSION: Final = "INSERT INTO register_version (number, at, by, what) VALUES (?, ?, ?, ?)"
 PUT_CHANGES: Final = "INSERT INTO register_change (version, network, what, at) VALUES :rows"
@@ -37,7 +37,8 @@ WHERE kind = ? AND sealed IS NOT NULL AND EXISTS (
 LIMIT ?"""
 ROWS_EVER: Final = f"{_ROW} WHERE kind = ? AND since <= ? ORDER BY name, since"
 ROWS_AFTER: Final = f"{_LATEST} WHERE since > ? AND since <= ? GROUP BY kind, name ORDER BY kind, name"
-ROWS_SEALED_BEFORE: Final = f"{_ROW} WHERE key < ? AND sealed IS NOT NULL LIMIT ?"
+ROWS_SEALED_BEFORE: Final = f"""
+{_ROW} WHERE (kind, name, since) > (?, ?, ?) AND key < ? AND sealed IS NOT NULL ORDER BY kind, name, since LIMIT ?"""
 MEMBERS_EVER: Final = "SELECT name FROM register_membership WHERE network = ? ORDER BY name"
 FOUND: Final = "SELECT name, since FROM register_address WHERE digest = ? ORDER BY name, since"
 MEMBER_NUMBERS: Final = """

@@ -14,6 +14,7 @@ from klaroen.core.audit import Deed
 from klaroen.core.model import Instant, MemberId, MemberNumber, NetworkId
 from klaroen.core.register_rows import (
     LegacyRegister,
+    Place,
     Posting,
     RegisterRow,
     RegisterVersion,
@@ -81,7 +82,8 @@ class RegisterTables:
 
     def forget_digests(self, found: Sequence[tuple[bytes, str]]) -> None:
         with self._overwriting() as writing:
-            writing.run_rows(sql.FORGET_ADDRESSES, found)
+            for pair in found:  # many at once would not be looked up, but searched for in the whole table
+                writing.run(sql.FORGET_ADDRESSES, pair)
 
     def put_start(self, start: SealedStart | None) -> None:
         with self._overwriting() as writing:
@@ -153,8 +155,8 @@ class RegisterTables:
     def rows_after(self, version: int) -> Sequence[RegisterRow]:
         return [RegisterRow(*row) for row in self._select(sql.ROWS_AFTER, (version, self._in_force()))]
 
-    def rows_sealed_before(self, key: int, limit: int) -> Sequence[RegisterRow]:
-        return [RegisterRow(*row) for row in self._select(sql.ROWS_SEALED_BEFORE, (key, limit))]
+    def rows_sealed_before(self, key: int, after: Place, limit: int) -> Sequence[RegisterRow]:
+        return [RegisterRow(*row) for row in self._select(sql.ROWS_SEALED_BEFORE, (*after, key, limit))]
 
     def members_ever(self, network: NetworkId) -> Sequence[MemberId]:
         return [MemberId(row[0]) for row in self._select(sql.MEMBERS_EVER, (network,))]
