@@ -4,10 +4,12 @@ from typing import Final
 
 import pytest
 import trio
+from msgspec.structs import replace
 from tests.simulation.audit import audit
 from tests.simulation.world import World, network
 
 from klaroen.core.health import TRIAL
+from klaroen.core.model import Instant
 from klaroen.testing.deeds import PROVED, SILENT, THROTTLED, Deed, Proof
 from klaroen.testing.far_end import FarEnd
 
@@ -17,6 +19,7 @@ SLOW = Deed(answer_s=0.2, proofs=(Proof(1.0),))
 LYING = Deed(copies=0, proofs=())
 """Taken, and no telephone ever rings."""
 AILS_S: Final = 40.0
+FAR: Final = Instant(2**60)
 
 
 @pytest.fixture
@@ -168,3 +171,16 @@ async def test_while_we_are_late_ourselves_nobody_is_condemned(autojump_clock, e
             late.cancel_scope.cancel()
         await world.until(lambda: condition(world) == "slow", 8.0)
         nursery.cancel_scope.cancel()
+
+
+async def test_what_ails_is_not_counted_upon(autojump_clock, ends, world_of) -> None:
+    """`eta_s` is what the carriers that are well drain; where none is, what all do."""
+    world = country(world_of, *ends)
+    async with world.running():
+        stations = world.desk.stations
+        sent = await world.send()
+        both = (await world.status(sent.id)).eta_s
+        stations["alpha"].health = replace(stations["alpha"].health, condition="unproved", trial_at=FAR)
+        one = (await world.status(sent.id)).eta_s
+        stations["beta"].health = replace(stations["beta"].health, condition="slow", trial_at=FAR)
+        assert (2.0, 4.0, 2.0) == (both, one, (await world.status(sent.id)).eta_s)

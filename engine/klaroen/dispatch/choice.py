@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from klaroen.core import pace as paces
-from klaroen.core.model import CLASSES, AlertClass, Batch
+from klaroen.core.model import CLASSES, Alert, AlertClass, Batch, Channel
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
@@ -61,6 +61,16 @@ def is_busy_above(station: Station, lane: AlertClass) -> bool:
     """Say whether the carrier flies something of a higher lane: then it is not free for this one."""
     above = CLASSES[: CLASSES.index(lane)]
     return any(page.batch.alert_class in above and page.sheet.left for page in station.held.values())
+
+
+def serving(desk: Desk, alert: Alert, channel: Channel) -> list[Station]:
+    """Return the carriers that this alert may count upon: those that are well, if there are any."""
+    able = [
+        one
+        for one in desk.fleet(alert.mode == "drill").values()
+        if one.usable and channel in one.channels and alert.alert_class in one.lanes
+    ]
+    return [one for one in able if one.well] or able
 
 
 def peers(desk: Desk, station: Station) -> list[Station]:

@@ -18,6 +18,7 @@ from klaroen.core.views import RefusedNetwork, UnreachableCount
 from klaroen.dispatch import ability, readings
 from klaroen.dispatch.accept import find_recordings, make_alert
 from klaroen.dispatch.audiences import find_audience
+from klaroen.dispatch.choice import serving
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.open_alert import OpenAlert
 
@@ -68,11 +69,7 @@ async def forecast(desk: Desk, token: Token, request: AlertRequest) -> ForecastV
 def _supply(desk: Desk, opened: OpenAlert, channel: Channel) -> Supply:
     """Return a channel as it stands for this alert's class."""
     alert, drill = opened.alert, opened.alert.mode == "drill"
-    stations = [
-        one
-        for one in desk.fleet(drill).values()
-        if one.usable and channel in one.channels and alert.alert_class in one.lanes
-    ]
+    stations = serving(desk, alert, channel)
     rates = [readings.drains_per_s(opened, station, channel) for station in stations]
     per_s = sum(rates)
     segments = CALL_MINUTES if channel in CALL_CHANNELS else 1

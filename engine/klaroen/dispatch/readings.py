@@ -19,6 +19,7 @@ from klaroen.core.views import (
     StatusView,
     rfc3339,
 )
+from klaroen.dispatch.choice import serving
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.station import Station
@@ -135,11 +136,7 @@ def eta_s(desk: Desk, opened: OpenAlert, backlog: Backlog) -> float | None:
     longest = 0.0
     for channel, segments in _pending(opened).items():
         ahead = sum(backlog.get((drill, channel, lane), 0) for lane in range(_lane(opened) + 1))
-        rate = sum(
-            drains_per_s(opened, station, channel)
-            for station in desk.fleet(drill).values()
-            if station.usable and channel in station.channels and opened.alert.alert_class in station.lanes
-        )
+        rate = sum(drains_per_s(opened, station, channel) for station in serving(desk, opened.alert, channel))
         if not rate:
             return None
         longest = max(longest, max(ahead, segments) / rate)
