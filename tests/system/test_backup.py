@@ -38,11 +38,14 @@ def test_a_backup_in_mid_alert_is_restored_elsewhere(tmp_path: Path) -> None:
     with Rig(tmp_path, SMALL) as rig:
         alert = post(rig)
         until(lambda: out_of_hands(status_of(rig, alert)) > 20, "the alert is under way")
+        assert rig.post(f"/v1/alerts/{alert}/pause")[0] == 200  # however slow this machine is, something is left
         told = json.loads(rig.command("backup", str(tmp_path / "backup"), "--keys", str(tmp_path / "safe"), "--json"))
         assert (told["with_keys"], told["left_out"]) == (True, []), "a list for everything that a data directory holds"
         assert "keys/register.keys" in told["keys"]
         assert rig.is_ready(), "it goes on meanwhile"
         before = status_of(rig, alert)
+        assert before["pending"] > 20
+        assert rig.post(f"/v1/alerts/{alert}/resume")[0] == 200
         until(lambda: out_of_hands(status_of(rig, alert)) > out_of_hands(before) + 20, "more has left since")
         assert rig.serve is not None
         for pid in (rig.serve.pid, rig.pid("dispatch"), rig.pid("edge")):
@@ -55,6 +58,8 @@ def test_a_backup_in_mid_alert_is_restored_elsewhere(tmp_path: Path) -> None:
         assert restored["open_alerts"] == 1
         rig.start_serve()
         assert alert == post(rig), "the key is kept, and so is the token"
+        assert status_of(rig, alert)["state"] == "paused", "as it stood when the backup was made"
+        assert rig.post(f"/v1/alerts/{alert}/resume")[0] == 200
         until(lambda: status_of(rig, alert).get("state") == "done", "the alert is over")
         status = status_of(rig, alert)
         rig.flush_ledgers()
