@@ -4,6 +4,7 @@ Law: several small systems at once, each a process of its own with carriers of i
 table. The verdict is the audit's: 0 lost, 0 altered, nothing twice that was not counted beforehand as possible.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ import msgspec
 from klaroen_bench.figures import Report, machine, percentiles, say, workshop
 from klaroen_bench.kill_audit import FAULTS, next_index
 from klaroen_bench.kill_system import Hit, Result, plan_for
-from klaroen_bench.rig import RigError
+from klaroen_bench.rig import PARENT, RigError
 
 KEYED: Final = "beta"
 """The carrier that takes each attempt once, however often it is asked."""
@@ -77,7 +78,7 @@ def _start(directory: Path, kills: int, seed: int) -> "subprocess.Popen[bytes]":
     directory.mkdir(parents=True)
     line = [sys.executable, "-m", "klaroen_bench.kill_system", str(directory), f"--kills={kills}", f"--seed={seed}"]
     with (directory / "log").open("wb") as log:
-        return subprocess.Popen(line, stdout=log, stderr=log)
+        return subprocess.Popen(line, stdout=log, stderr=log, env={**os.environ, PARENT: str(os.getpid())})
 
 
 # --- the report -----------------------------------------------------------------------------------------------------

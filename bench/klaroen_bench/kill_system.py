@@ -18,8 +18,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from klaroen.children import end_with_parent
 from klaroen_bench.asterisk import free_port
 from klaroen_bench.audience import read_register
+from klaroen_bench.demo import ending_on_sigterm
 from klaroen_bench.kill_audit import Alert, Verdict, audit_all
 from klaroen_bench.kill_plan import ANY, Blow, deal
 from klaroen_bench.kill_serve import TRAPS
@@ -223,7 +225,9 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    result = run_system(options.directory, options.kills, options.seed)
+    end_with_parent(os.environ)
+    with ending_on_sigterm():
+        result = run_system(options.directory, options.kills, options.seed)
     (options.directory / "result.json").write_bytes(msgspec.json.encode(result))
 
 

@@ -1,6 +1,7 @@
 """What a kernel does to a process that runs: failing and slow system calls, and limits, each for as long as a block."""
 
 import ctypes
+import errno
 import os
 import resource
 import shutil
@@ -51,10 +52,13 @@ def break_connections(pid: int) -> int:
     """Shut down every connection of a process that leads out of it, under its feet; return how many."""
     libc, process, broken = ctypes.CDLL(None, use_errno=True), os.pidfd_open(pid), 0
     for one in Path(f"/proc/{pid}/fd").iterdir():
-        if not os.readlink(one).startswith("socket:"):
-            continue
+        with suppress(FileNotFoundError):  # it was open a moment ago
+            if not os.readlink(one).startswith("socket:"):
+                continue
         theirs = libc.syscall(PIDFD_GETFD, process, int(one.name), 0)
-        assert theirs >= 0, os.strerror(ctypes.get_errno())
+        if theirs < 0:
+            assert ctypes.get_errno() == errno.EBADF, os.strerror(ctypes.get_errno())
+            continue
         with socket.socket(fileno=theirs) as connection:
             unnamed = connection.family == socket.AF_UNIX and not connection.getsockname()
             if unnamed or connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):

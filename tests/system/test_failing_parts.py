@@ -197,10 +197,13 @@ def test_a_socket_that_somebody_deleted_is_there_again(rig: Rig) -> None:
 
 
 def test_connections_that_break_are_made_again(rig: Rig) -> None:
-    """Those of dispatch to the edge and to carriers, all at once, ten times: one key still gives one alert."""
+    """Those of dispatch to the edge and to carriers, all at once, three times: one key still gives one alert."""
     dispatch = rig.pid("dispatch")
     posted(rig, "broken, before")
-    assert sum(break_connections(dispatch) + (tried(rig, "broken")[0] == 202) for _ in range(10)) >= 10
+    for _ in range(3):
+        until(rig.is_ready, "everything is connected")
+        assert break_connections(dispatch) >= 3, "two of the edge, and a bind"
+        assert tried(rig, "broken")[0] in (202, 503)
     until(rig.is_ready, "it is ready again")
     assert dispatch == rig.pid("dispatch")
     assert posted(rig, "broken") == posted(rig, "broken")
