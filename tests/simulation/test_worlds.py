@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from klaroen.testing.simulator import invariants
 from klaroen.testing.simulator.drawing import draw
 from klaroen.testing.simulator.many import FEW, play_many, play_some
 from klaroen.testing.simulator.play import play
@@ -64,9 +65,13 @@ def test_a_day_of_the_week_balances(monkeypatch) -> None:
 
 def test_a_broken_world_shrinks(monkeypatch) -> None:
     """What has no part in it is left out, and the command that is told plays what is left."""
-    monkeypatch.setattr("klaroen.core.sheet.Sheet.restless", lambda *_, **__: ([], None))
+
+    def drills_stay_inside(_fact: object) -> bool:
+        return False
+
+    monkeypatch.setattr(invariants, "drills_stay_inside", drills_stay_inside)
     broken = next(one for one in map(play, map(draw, range(30))) if one.promise)
     cut, smallest = shrink(broken)
-    assert broken.promise == smallest.promise == play(cut.of(draw(broken.seed))).promise
-    assert 1 == cut.members
+    assert "drills_stay_inside" == broken.promise == smallest.promise == play(cut.of(draw(broken.seed))).promise
+    assert (1, ()) == (cut.members, cut.faults)
     assert command(broken.seed, cut).startswith(f"klaroen simulate --seed {broken.seed} --alerts")

@@ -105,14 +105,14 @@ def _places(words: str | None) -> tuple[int, ...] | None:
 
 def _play_cut(seed: int, cut: "Cut") -> "Played":
     from klaroen.testing.simulator.drawing import draw
-    from klaroen.testing.simulator.many import quieten
+    from klaroen.testing.simulator.many import quiet
     from klaroen.testing.simulator.play import play
 
-    quieten()
     whole = draw(seed)
     if not all(0 <= place < len(whole.carriers) for place in cut.carriers or ()) or cut.carriers == ():
         raise CommandFault(f"The world of seed {seed} has carriers 0 to {len(whole.carriers) - 1}.", code=USAGE)
-    return play(cut.of(whole))
+    with quiet():
+        return play(cut.of(whole))
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def _watched(worlds: "Iterable[Played]", count: int, context: Here) -> "Iterator
 
 def _report(context: Here, worlds: "list[Played]", *, shrinks: bool) -> int:
     """Say what was seen, and of the first broken world what it takes to see it again."""
-    from klaroen.testing.simulator.many import quieten
+    from klaroen.testing.simulator.many import quiet
     from klaroen.testing.simulator.shrink import command, shrink
 
     broken = sorted((world for world in worlds if world.promise), key=lambda world: world.seed)
@@ -164,8 +164,8 @@ def _report(context: Here, worlds: "list[Played]", *, shrinks: bool) -> int:
     first = broken[0]
     again = None
     if shrinks:
-        quieten()
-        cut, first = shrink(first)
+        with quiet():
+            cut, first = shrink(first)
         again = command(first.seed, cut)
     machine |= {"seed": first.seed, "promise": first.promise, "facts": first.facts, "again": again}
     machine["last"] = list(first.last)

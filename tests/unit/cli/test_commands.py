@@ -85,7 +85,7 @@ def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
 # --- usage and configuration ----------------------------------------------------------------------------------------
 
 COMMANDS = [
-    *("serve", "edge", "dispatch", "demo", "evaluate", "config check"),
+    *("serve", "edge", "dispatch", "demo", "simulate", "evaluate", "config check"),
     *(f"token {verb}" for verb in ("create", "list", "revoke")),
     *(f"register {verb}" for verb in ("import", "check", "export", "versions", "restore", "changes", "rotate-key")),
     *(f"member {verb}" for verb in ("export", "erase")),

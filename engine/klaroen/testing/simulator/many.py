@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Final
 
@@ -33,10 +34,16 @@ def play_many(seeds: Sequence[int], processes: int | None = None) -> Iterator[Pl
 
 
 def play_some(seeds: Sequence[int]) -> list[Played]:
-    quieten()
-    return [play(draw(seed)) for seed in seeds]
+    with quiet():
+        return [play(draw(seed)) for seed in seeds]
 
 
-def quieten() -> None:
+@contextmanager
+def quiet() -> Iterator[None]:
     """What worlds log is nobody's business: what matters of it is told by their chronicle."""
+    before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

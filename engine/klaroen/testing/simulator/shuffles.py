@@ -24,7 +24,7 @@ from klaroen.testing import country
 from klaroen.testing.deeds import UNPROVED
 from klaroen.testing.far_end import FarEnd
 from klaroen.testing.reckoning import gist
-from klaroen.testing.simulator.many import quieten
+from klaroen.testing.simulator.many import quiet
 from klaroen.testing.simulator.play import TMPFS, chosen_by
 from klaroen.testing.world import World
 
@@ -62,13 +62,13 @@ class Shuffled(Struct, frozen=True):
 
 def shuffle_many(count: int, seed: int = 1) -> Shuffled:
     """Play so many orders of the same receipts."""
-    quieten()
     ends: set[str] = set()
     receipts = repeated = reached = 0
-    for number in range(count):
-        end, receipts, twice, reached = shuffle(seed, number)
-        ends.add(end)
-        repeated += twice
+    with quiet():
+        for number in range(count):
+            end, receipts, twice, reached = shuffle(seed, number)
+            ends.add(end)
+            repeated += twice
     return Shuffled(count, len(ends), receipts, repeated, reached)
 
 

@@ -25,7 +25,7 @@ from klaroen.settings import ClassSteps, Steps
 from klaroen.testing import country
 from klaroen.testing.far_end import FarEnd
 from klaroen.testing.simulator.fates import script
-from klaroen.testing.simulator.many import quieten
+from klaroen.testing.simulator.many import quiet
 from klaroen.testing.simulator.play import TMPFS, chosen_by
 from klaroen.testing.world import World
 
@@ -62,11 +62,10 @@ class Week(Struct, frozen=True):
 
 def play_week(days: int = 7, seed: int = 1, tell: Callable[[Day], None] = lambda _day: None) -> Week:
     """Play so many days; `tell` hears of each as it ends."""
-    quieten()
     directory = Path(tempfile.mkdtemp(prefix="klaroen-world-", dir=TMPFS if TMPFS.is_dir() else None))
     clock = MockClock(autojump_threshold=0)
     try:
-        with chosen_by(seed):
+        with chosen_by(seed), quiet():
             return trio.run(_play, days, seed, directory, clock, tell, clock=clock)
     finally:
         shutil.rmtree(directory)
