@@ -24,9 +24,8 @@ demo: $(VENV)/.installed ## A national warm alert on this machine; ARGS="--storm
 
 .PHONY: test
 test: lint peers ## Every check and test that CI runs; real peers are installed when you are root
-	$(BIN)/coverage erase
-	$(BIN)/pytest --cov --cov-report= $(ARGS)
-	$(BIN)/coverage report --skip-covered --include='$(COVERED)' --fail-under=100
+	tests/run.sh $(ARGS)
+	$(if $(ARGS),,$(BIN)/coverage report --skip-covered --include='$(COVERED)' --fail-under=100)
 
 .PHONY: check
 check: lint ## Format, lint, types, layers and the fast tests: under a minute
