@@ -49,7 +49,7 @@ def test_a_national_alert_is_measured_beside_a_flood_and_a_script() -> None:
 def test_alerts_to_one_network_are_timed_alone_and_beside_a_country() -> None:
     """Too few alerts here for a percentile of them, and none is told; of the handsets there are just enough."""
     report = bench("latency", "--members", "900", "--networks", "8", "--alerts", "6")
-    conditions = ("idle", "beside_warm", "beside_public_interest", "beside_crisis")
+    conditions = ("idle", "beside_warm", "beside_public_interest", "beside_crisis", "beside_cold")
     for name in conditions:
         row = report[name]
         assert row["alerts"] == 6
