@@ -266,3 +266,14 @@ def test_a_closed_account_comes_back_and_takes_late_proof() -> None:
     assert (account.counts, account.handed_over_ever) == (again.counts, again.handed_over_ever)
     again.change(again.tally("tts"), [1], FAILED, REACHED, 99_000, PRICE)
     assert {"reached": 3, "unreachable": 2} == stand(again)
+
+
+def test_calls_ring_are_listened_to_and_end() -> None:
+    account = account_of(3)
+    calls = account.tally("tts")
+    account.change(calls, [0, 1, 2], NONE, HANDED_OVER, 5, PRICE)
+    assert (3, 0) == (calls.ringing, calls.talking)
+    calls.answered, calls.ended, calls.talked = 2, 1, 1
+    calls.answer_ms = {0: 2}
+    assert (1, 1) == (calls.ringing, calls.talking)
+    assert calls.answer_percentile(1.0) is not None

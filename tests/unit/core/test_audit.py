@@ -10,7 +10,20 @@ from msgspec.structs import replace
 from klaroen.core import audit
 from klaroen.core.audit import Deed, Link
 from klaroen.core.mandates import Grant, Halt
-from klaroen.core.model import Alert, AlertId, Instant, NetworkId, Recorded, RecordingId, Refusal, Text, Token
+from klaroen.core.model import (
+    Alert,
+    AlertId,
+    CarrierName,
+    Instant,
+    MemberId,
+    NetworkId,
+    Recorded,
+    RecordingId,
+    Refusal,
+    Text,
+    Token,
+)
+from klaroen.core.replies import Quiet
 
 AT = Instant(1_795_680_000_000)
 ALERT = Alert(
@@ -184,3 +197,23 @@ def test_R22_a_checkpoint_that_was_changed_shows(changes: dict[str, object], wor
     deed = audit.checkpoint(Signs(), AT, LINKS[-1])
     assert deed is not None
     assert words == audit.unsealed(replace(deed, **changes), HEAD, HOLDS)
+
+
+def test_R07_R17_R22_every_deed_says_who_did_what_and_to_what() -> None:
+    """Neither a number nor a text: members by id, the others by the name of their token, or "command line"."""
+    network, quiet = NetworkId("B1"), Quiet(MemberId("M1"), "sms", AT, "reply")
+    deeds = [
+        (audit.enrolled("member_put", TOKEN, network, "M1", 8, AT), ("member_put", "zone-1", "M1")),
+        (audit.of_person("exported", "M1", AT), ("exported", audit.COMMAND_LINE, "M1")),
+        (audit.forgotten(3, 8, AT), ("erased", "retention", None)),
+        (audit.key_changed(2, AT), ("key", audit.COMMAND_LINE, None)),
+        (audit.looked(TOKEN, AT, 1, member="M1"), ("looked", "zone-1", "M1")),
+        (audit.looked(TOKEN, AT, 9, network=network), ("looked", "zone-1", None)),
+        (audit.quieted(quiet), ("quiet", "member, by reply", "M1")),
+        (audit.quiet_ended(quiet, TOKEN, AT), ("quiet_ended", "zone-1", "M1")),
+        (audit.switched(TOKEN, CarrierName("c"), AT, avoided=True), ("carrier_avoided", "zone-1", None)),
+        (audit.switched(TOKEN, CarrierName("c"), AT, avoided=False), ("carrier_restored", "zone-1", None)),
+        (audit.pin_changed("pin", "O1", AT), ("pin", audit.COMMAND_LINE, None)),
+    ]
+    for deed, told in deeds:
+        assert told == (deed.what, deed.by, deed.member)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pytest
 from msgspec.structs import replace
+from tests.unit.core.batches import make_alert
 from tests.unit.core.test_policy import NOON, network
 
 from klaroen.core.errors import InputError
@@ -81,3 +82,16 @@ def test_R23_a_grant_is_worth_what_the_register_says(found, at: Instant) -> None
     """It ends with its time, its network, and its coordinator's office."""
     assert holds(GRANT, NETWORK, NOON)
     assert not holds(GRANT, found, at)
+
+
+@pytest.mark.parametrize(
+    ("authority", "state"),
+    [
+        ("own", "accepted"),
+        ("grant", "accepted"),
+        ("consent", "awaiting_consent"),
+        ("approval", "awaiting_consent"),
+    ],
+)
+def test_R24_an_alert_begins_as_its_authority_allows(authority, state) -> None:
+    assert replace(make_alert(), authority=authority).begins_as == state

@@ -20,6 +20,7 @@ from klaroen.core.pace import (
     refill,
     settle,
     spend,
+    start_slowly,
     throttle,
     wait_ms,
 )
@@ -302,3 +303,11 @@ def test_an_open_breaker_takes_the_answers_of_before_as_they_come() -> None:
 def test_a_window_that_was_known_keeps_its_silence_clock() -> None:
     pace = spend(up(), 1, 1, 0, NOW)
     assert is_silent(link(pace, True, 300, later(SILENCE_MS - 1)), later(SILENCE_MS))
+
+
+def test_a_carrier_left_alone_is_fed_slowly_unless_its_breaker_has_said_so_or_it_is_not_there() -> None:
+    begun = start_slowly(up())
+    assert ("half_open", 1) == (begun.breaker, begun.limit)
+    assert start_slowly(begun) is begun
+    gone = up(window=0)
+    assert start_slowly(gone) is gone

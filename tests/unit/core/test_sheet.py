@@ -298,3 +298,11 @@ def test_a_carriers_id_may_hold_any_character(ref: str) -> None:
 def test_a_rule_that_nobody_knows_is_our_own_fault() -> None:
     with pytest.raises(AssertionError):
         Sheet(make_batch(1)).apply(Priced("acme", 0.0, "most"))
+
+
+def test_a_part_is_known_by_its_name() -> None:
+    long, short = sheet_of(2, parts=3), sheet_of(2)
+    long.answer(1, HANDED_OVER, 20, journal.REF_JOINT.join(("a", "b", "c")), "")
+    short.answer(1, HANDED_OVER, 20, "a", "")
+    assert [0, 1, 2] == [long.part_of(1, ref) for ref in "abc"]
+    assert WHOLE == short.part_of(1, "a")

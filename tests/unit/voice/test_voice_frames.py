@@ -5,7 +5,7 @@ import pytest
 
 from klaroen.core.frames import FrameError, Frames
 from klaroen.core.model import AttemptId, CarrierName, ClipId
-from klaroen.core.ports import Accepted, Answer, Call, Fault, Link, Receipt, Script, Unsent
+from klaroen.core.ports import Accepted, Answer, Call, Fault, Link, Receipt, Reply, Script, Unsent
 from klaroen_adapters.voice.voice_frames import (
     Dial,
     Hello,
@@ -61,3 +61,8 @@ def test_nonsense_is_refused(body: bytes) -> None:
         read_from_client(body)
     with pytest.raises(FrameError):
         read_from_voice(body)
+
+
+def test_nobody_writes_to_a_telephone_call() -> None:
+    with pytest.raises(AssertionError):
+        pack([Reply("+32470000001", "x")])
