@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from klaroen.testing.far_end import FarEnd
@@ -18,6 +19,17 @@ TMPFS = Path("/dev/shm")
 from tests.simulation.world import World, network, register  # noqa: E402
 
 MakeWorld = Callable[..., World]
+
+
+@pytest.fixture(autouse=True)
+def threads_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes to a thread is done at once: virtual time waits for no thread, and would expire what it works for."""
+
+    async def run_sync(work: Callable[..., Any], *args: Any, **_: object) -> Any:
+        await trio.lowlevel.checkpoint()
+        return work(*args)
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", run_sync)
 
 
 @pytest.fixture
