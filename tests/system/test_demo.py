@@ -26,7 +26,8 @@ ENDED_S = 420.0
 
 
 def demo(folder: Path, *options: str) -> "subprocess.Popen[str]":
-    line = [sys.executable, "-m", "klaroen", "demo", *options]
+    # Tests that run in a shell's background are deaf to Ctrl-C, and so would be what they start.
+    line = ["env", "--default-signal=INT", sys.executable, "-m", "klaroen", "demo", *options]
     return subprocess.Popen(line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
