@@ -107,6 +107,8 @@ def test_R05_an_attempt_is_booked_on_the_network_that_permitted_it() -> None:
 def test_R05_of_several_that_permit_it_the_lowest_id_pays() -> None:
     found, _ = books(flown(HANDED_OVER, first=3))
     assert (50_000, 0) == (sum(found[Place("network", B2)].costs), sum(found[Place("network", B3)].costs))
+    found, _ = books(flown(HANDED_OVER, first=3), flown(HANDED_OVER, first=3))
+    assert (100_000, 0) == (sum(found[Place("network", B2)].costs), sum(found[Place("network", B3)].costs))
 
 
 def test_R05_a_repeat_after_the_window_is_booked_on_whose_plan_has_the_channel_at_all() -> None:
