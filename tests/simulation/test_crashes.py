@@ -239,3 +239,21 @@ async def test_proof_settles_what_a_crash_left_in_doubt(autojump_clock, world_of
         status = await world.over(sent.id)
         assert (100, 0, 100) == (status.reached, status.possible_duplicates, len(alpha.copies))
         audit(world, sent.id)
+
+
+async def test_proof_of_one_text_is_no_proof_of_another_that_a_crash_left_in_doubt(autojump_clock, world_of) -> None:
+    """To the same handset, and before the answer that names it: references go on where none is in doubt."""
+    alpha = FarEnd("alpha", Deed(answer_s=2.0, proofs=()))
+    world = world_of(alpha, members=1)
+    question = world.submit()
+    async with world.until_dark():
+        await world.ask(question, AcceptedView)
+        await trio.sleep(0.5)
+        world.cut_before_commit = world.commits + 1
+    assert alpha.copies
+    alpha.script = lambda *_: Deed(answer_s=1.0, proofs=(Proof(0.5, by="reference"),))
+    async with world.running():
+        lost = await world.ask(question, AcceptedView)
+        sent = await world.send(content={"nl": {"text": "Daarna"}})
+        await trio.sleep(1.5)
+        assert (0, 1) == ((await world.status(lost.id)).reached, (await world.status(sent.id)).reached)

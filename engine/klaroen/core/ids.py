@@ -5,9 +5,13 @@ Law: an id is a function of what it names; chance comes in as a value.
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Final
 
 from klaroen.core.model import AlertId, AttemptId, Batch, CarrierName
+
+REFERENCES: Final = 65_536
+"""user_message_reference (0x0204) has 16 bits."""
 
 
 def alert_id(chance: bytes) -> AlertId:
@@ -30,3 +34,11 @@ def attempt_ids(batch: Batch, carrier: CarrierName, deliveries: Iterable[int]) -
         digest.update(delivery.to_bytes(4, "little"))
         ids.append(AttemptId(digest.hexdigest()))
     return ids
+
+
+def free_reference(taken: Collection[int]) -> int:
+    """Return the first of the longest run of references of which none is taken."""
+    ordered = sorted(taken)
+    runs = ((after - before, before) for before, after in zip(ordered, [*ordered[1:], *ordered[:1]], strict=True))
+    longest = max(((length % REFERENCES or REFERENCES, before) for length, before in runs), default=(0, -1))
+    return (longest[1] + 1) % REFERENCES

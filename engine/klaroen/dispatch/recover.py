@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
-from klaroen.core.ids import attempt_ids
+from klaroen.core.ids import attempt_ids, free_reference
 from klaroen.core.model import WAITING, Alert, AttemptId, BatchId, Token
 from klaroen.core.records import AlertRow, BatchRow, Standing
 from klaroen.core.sheet import Sheet
@@ -72,6 +72,8 @@ def recover(desk: Desk, standing: Standing) -> None:
         station = desk.stations.get(orphan.carrier)
         if station is not None:
             closing.hold_orphans(desk, station, read_kept(orphan.rows), row_id)
+    for station in desk.all_stations():
+        station.next_reference = free_reference(station.unsettled)  # what is in doubt is known by its own
     barring.enforce(desk)
     watch_ends(desk)
     bar_leavers_since_acceptance(desk)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from klaroen.core import health as healths
 from klaroen.core import pace as paces
+from klaroen.core.ids import REFERENCES
 from klaroen.core.journal import REF_JOINT
 from klaroen.core.lanes import Lanes
 from klaroen.core.model import CLASSES, AlertClass, AlertId, AttemptId, Batch, CarrierName, Channel, Instant
@@ -165,7 +166,7 @@ class Station:
     def take_references(self, count: int) -> int:
         """Return the first of `count` consecutive references of 16 bits."""
         first = self.next_reference
-        self.next_reference = (first + count) % 65_536
+        self.next_reference = (first + count) % REFERENCES
         return first
 
     def hold(self, orphan: "Orphan") -> None:

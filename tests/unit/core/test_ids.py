@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.unit.core.batches import ACME, CALL, OTHER, make_batch
 
-from klaroen.core.ids import alert_id, attempt_ids
+from klaroen.core.ids import REFERENCES, alert_id, attempt_ids, free_reference
 from klaroen.core.model import AlertId, Batch
 
 ID = re.compile(r"[A-Za-z0-9_]{1,40}")
@@ -56,3 +56,19 @@ def test_another_carrier_or_alert_is_another_attempt() -> None:
     elsewhere = Batch(**{name: getattr(batch, name) for name in Batch.__struct_fields__} | {"alert": AlertId("OTHER")})
     ids = {*attempt_ids(batch, ACME, [0]), *attempt_ids(batch, OTHER, [0]), *attempt_ids(elsewhere, ACME, [0])}
     assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    ("taken", "first"),
+    [
+        ((), 0),
+        ((7,), 8),
+        ((0, 1, 2), 3),
+        ((REFERENCES - 1,), 0),
+        ((10, 60_000), 11),
+        ((3, 40_000), 4),
+        ((30_000, 60_000), 60_001),
+    ],
+)
+def test_references_go_on_where_most_are_free(taken: tuple[int, ...], first: int) -> None:
+    assert first == free_reference(taken)
