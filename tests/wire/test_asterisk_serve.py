@@ -242,8 +242,8 @@ async def test_R19_an_officer_speaks_and_members_hear_it(tmp_path: Path) -> None
         await one.calls_central("officer", made["pin"])
 
         async def warned() -> Any:
-            _, page = await one.ask("GET", "/v1/alerts")
-            return page["items"]
+            status, page = await one.ask("GET", "/v1/alerts")
+            return page["items"] if status == 200 else []  # a busy machine may say 503: ask again
 
         [alert] = await one.until(warned, "the officer's alert")
         assert ("warm", 2, "central number") == (alert["class"], alert["members"], alert["reference"])
