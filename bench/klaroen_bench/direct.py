@@ -26,6 +26,7 @@ from klaroen.dispatch.closing import hold_orphans
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.fleet import EmitFor, build_fleet
 from klaroen.dispatch.open_alert import OpenAlert
+from klaroen.dispatch.orphans import Orphans
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.settle import drain, keep, take_events
 from klaroen.register.book import Book
@@ -57,6 +58,7 @@ class Direct:
         build_fleet(self.desk, EmitFor(self.desk))
         self.station = self.desk.stations[CARRIER]
         self._alerts = count(1)
+        self._rows = count(1)
 
     async def hand_over(self, deliveries: int, *, durable: bool) -> "Flown":
         """Return an alert whose every attempt has left and none is answered."""
@@ -86,7 +88,7 @@ class Direct:
         desk.matched.clear()
         station.refs.clear()
         station.attempts.clear()
-        station.orphans.clear()
+        station.orphans = Orphans()
 
     def _batch(self, opened: OpenAlert, place: int, deliveries: range) -> Batch:
         parts = LONG_PARTS if place % LONG_EVERY == 1 else 1
@@ -125,7 +127,7 @@ class Direct:
         kept = keep(self.desk, self.station, [event])
         orphans = drain(self.desk, self.station, kept, self.desk.clock.now())
         if orphans:
-            hold_orphans(self.desk, self.station, orphans, 0)
+            hold_orphans(self.desk, self.station, orphans, next(self._rows), self.desk.clock.now())
 
 
 class Flown(Struct, frozen=True):

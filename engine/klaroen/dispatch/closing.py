@@ -24,8 +24,9 @@ from klaroen.core.state import PROOFS, UNKNOWN
 from klaroen.dispatch import counting, settle
 from klaroen.dispatch.booking import Late, open_ledger
 from klaroen.dispatch.desk import Desk
-from klaroen.dispatch.kept import Kept, Orphan, OrphanRow
+from klaroen.dispatch.kept import Kept
 from klaroen.dispatch.open_alert import OpenAlert
+from klaroen.dispatch.orphans import Orphan
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
 from klaroen.store.sweep import CARRIER_IDS_KEPT_MS
@@ -154,9 +155,9 @@ def hash_ref(ref: str) -> bytes:
 # --- receipts that match nothing open -------------------------------------------------------------------------------
 
 
-def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int) -> None:
+def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int, at: Instant) -> None:
     """Durable orphans: some belong to a closed alert, the others wait for an answer that is still to come."""
-    held = OrphanRow(row, len(kept))
+    held = station.orphans.open_row(row, at, len(kept))
     for one in kept:
         orphan = Orphan(one, held)
         answered = settle.find(desk, station, one)
@@ -168,8 +169,21 @@ def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int) -
         if found is not None:
             desk.late.append((found[0], found[1], orphan))
             desk.over_bell.ring()
-        else:
-            station.hold(orphan)
+        elif (crowded := station.orphans.hold(orphan, held)) is not None:
+            drop_orphan(desk, station, crowded)
+    forget_orphans(desk, station)
+
+
+def forget_orphans(desk: Desk, station: Station) -> None:
+    """Wait no longer for the answers of those that are too old for any, or too many."""
+    for orphan in station.orphans.overdue(Instant(desk.clock.now() - CARRIER_IDS_KEPT_MS)):
+        drop_orphan(desk, station, orphan)
+
+
+def drop_orphan(desk: Desk, station: Station, orphan: Orphan) -> None:
+    if not orphan.matched:
+        counting.orphan_dropped(desk, station)
+        orphan.match(desk)
 
 
 def remember(desk: Desk, references: References) -> None:
@@ -178,7 +192,9 @@ def remember(desk: Desk, references: References) -> None:
 
 
 def forget_closed(desk: Desk) -> None:
-    """Forget those that are too old for any carrier to speak of, as the store does."""
+    """Forget what is too old for any carrier to speak of, as the store does."""
+    for station in desk.all_stations():
+        forget_orphans(desk, station)
     before = desk.clock.now() - CARRIER_IDS_KEPT_MS
     for closed in desk.closed.values():
         while closed and closed[0][0] < before:

@@ -157,7 +157,7 @@ def _committed(desk: Desk, commit: Commit, inbox: Sequence[int], orphan_rows: Se
     if commit.inbox:
         desk.drain_bell.ring()
     for (station, kept), row in zip(commit.orphans, orphan_rows, strict=True):
-        closing.hold_orphans(desk, station, kept, row)
+        closing.hold_orphans(desk, station, kept, row, now)
     for page, successors in commit.successors:
         for new in page.opened.plan_batches([Sheet(batch) for batch in successors]):
             take_in(desk, new)

@@ -61,6 +61,14 @@ def call_ended(desk: Desk, station: Station, outcome: CallOutcome, minutes: int)
         counts.billed_s.inc(60 * minutes)
 
 
+def orphan_dropped(desk: Desk, station: Station) -> None:
+    """A receipt that matches nothing is waited for no longer."""
+    fault(station, "a receipt of nobody, waited for no longer", 1)
+    counts = desk.metrics.carriers.get(station.name)
+    if counts is not None:
+        counts.orphans_dropped.inc()
+
+
 def possible_duplicates(desk: Desk, station: Station, count: int) -> None:
     """Counted before they leave."""
     counts = desk.metrics.carriers.get(station.name)
@@ -112,7 +120,7 @@ def depths(desk: Desk) -> Depths:
         for station in desk.stations.values()
     }
     inbox_s = (now - desk.backlog[0].at) / 1000 if desk.backlog else 0.0
-    orphans = sum(len(rows) for station in desk.stations.values() for rows in station.orphans.values())
+    orphans = sum(station.orphans.count for station in desk.stations.values())
     free = shutil.disk_usage(desk.settings.data_dir).free
     findings = Counter(check for check, _ in desk.findings)
     audit_s = (now - desk.audited_at) / 1000

@@ -35,10 +35,11 @@ from klaroen.core.selfaudit import Check
 from klaroen.core.snapshot import Snapshot
 from klaroen.dispatch.agenda import Agenda
 from klaroen.dispatch.bell import Bell
-from klaroen.dispatch.kept import Backlog, Kept, Orphan
+from klaroen.dispatch.kept import Backlog, Kept
 from klaroen.dispatch.mandates import Mandates
 from klaroen.dispatch.narrator import Narrator
 from klaroen.dispatch.open_alert import OpenAlert
+from klaroen.dispatch.orphans import Orphan
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.quiet import QuietMembers
 from klaroen.dispatch.station import Station

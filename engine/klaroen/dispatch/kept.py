@@ -11,7 +11,6 @@ from klaroen.core.model import Instant
 from klaroen.telemetry.dispatch import ReceiptLabel
 
 if TYPE_CHECKING:
-    from klaroen.dispatch.desk import Desk
     from klaroen.dispatch.page import Page
     from klaroen.dispatch.station import Station
 
@@ -74,34 +73,3 @@ class Backlog:
         self.orphans: list[Kept] = []
         self.phased: list[Phased] = []
         """What was said of calls after these receipts."""
-
-
-class OrphanRow:
-    """One durable row of receipts that matched nothing: it goes when the last of them is matched."""
-
-    __slots__ = ("left", "row")
-
-    def __init__(self, row: int, left: int) -> None:
-        self.row = row
-        self.left = left
-
-
-class Orphan:
-    """A receipt that waits for its answer."""
-
-    __slots__ = ("_row", "matched", "receipt")
-
-    def __init__(self, receipt: Kept, row: OrphanRow) -> None:
-        self.receipt = receipt
-        self.matched = False
-        self._row = row
-
-    def match(self, desk: "Desk") -> None:
-        """Its attempt is known now."""
-        if self.matched:
-            return
-        self.matched = True
-        self._row.left -= 1
-        if self._row.left == 0:
-            desk.matched.append(self._row.row)
-            desk.commit_bell.ring()

@@ -71,7 +71,7 @@ def recover(desk: Desk, standing: Standing) -> None:
     for row_id, orphan in standing.orphans:
         station = desk.stations.get(orphan.carrier)
         if station is not None:
-            closing.hold_orphans(desk, station, read_kept(orphan.rows), row_id)
+            closing.hold_orphans(desk, station, read_kept(orphan.rows), row_id, orphan.at)
     for station in desk.all_stations():
         station.next_reference = free_reference(station.unsettled)  # what is in doubt is known by its own
     barring.enforce(desk)

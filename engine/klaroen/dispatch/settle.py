@@ -144,7 +144,7 @@ def _take(desk: Desk, station: Station, page: Page, taken: list[Flown], referenc
     else:
         for flown in taken:
             station.learn(flown, page.sheet.refs[flown[1]])
-    if station.orphans:
+    if station.orphans.by_ref:
         _match_orphans(desk, station, references, now)
     if page.look_at is None:
         look_soon(desk, page, Instant(now + int(page.batch.wait_s * 1000)))
@@ -169,7 +169,7 @@ def _match_orphans(desk: Desk, station: Station, references: list[str], now: Ins
     """Receipts that came before the answer are applied now."""
     for refs in references:
         for ref in refs.split(REF_JOINT):
-            for orphan in station.orphans.pop(ref, ()) if ref else ():
+            for orphan in station.orphans.by_ref.pop(ref, ()) if ref else ():
                 page, index = station.refs[ref]
                 apply(desk, page, index, page.sheet.part_of(index, ref), orphan.receipt, now)
                 orphan.match(desk)
@@ -210,11 +210,11 @@ def _settle(desk: Desk, station: Station, page: Page, index: int, answer: Answer
 
 def _hear_adrift(desk: Desk, station: Station, page: Page, index: int, now: Instant) -> None:
     """Receipts that came while the answer was still awaited name the attempt by reference and handset."""
-    waiting = station.adrift.get((page.reference + index) & 0xFFFF)
+    waiting = station.orphans.adrift.get((page.reference + index) & 0xFFFF)
     if not waiting:
         return
     address = hashed_address(desk, page.opened.alert, page.opened.audience, page.sheet, index)
-    for orphan in waiting:
+    for orphan in tuple(waiting):  # those that match leave it
         if orphan.receipt.address == address and not orphan.matched:
             apply(desk, page, index, WHOLE, orphan.receipt, now)
             orphan.match(desk)

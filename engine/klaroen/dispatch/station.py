@@ -15,13 +15,14 @@ from klaroen.core.model import CLASSES, AlertClass, AlertId, AttemptId, Batch, C
 from klaroen.core.ports import Carrier, Receipt
 from klaroen.core.state import MultipartRule
 from klaroen.dispatch.bell import Bell
+from klaroen.dispatch.orphans import Orphans
 from klaroen.dispatch.page import Flown, Page
 from klaroen.settings import CarrierSettings, Sim
 from klaroen.telemetry.dispatch import OutcomeLabel, ReceiptLabel
 
 if TYPE_CHECKING:
     from klaroen.core.records import References
-    from klaroen.dispatch.kept import Orphan, Phased
+    from klaroen.dispatch.kept import Phased
 
 ANSWER_MS: Final = 10_000
 """An envelope without an answer by then is `Unknown`: as long as SMPP sessions usually wait for a response."""
@@ -30,12 +31,8 @@ SLICE_MIN: Final = 100
 
 TURN_S: Final = 0.02
 """A carrier's rate is spent in pieces of so long [2,000 segments a second one by one took a whole core]."""
-ORPHANS_MAX: Final = 100_000
-"""Receipts that wait for their answers: those of a national alert, should all of them come first."""
 ARRIVALS_MAX: Final = 200
 """Enough for a percentile, and few enough to follow a carrier that becomes slower."""
-ADRIFT_MAX: Final = 16
-"""Of one reference: it comes round once in 65,536 messages."""
 
 
 class Experience:
@@ -90,10 +87,7 @@ class Station:
         """By our own key, where the carrier's receipts may name it."""
         self.calls: dict[AttemptId, Flown] = {}
         """Calls that hold a line, from their hand-over until they have ended, in the order of their hand-over."""
-        self.orphans: dict[str, list[Orphan]] = {}
-        """By the carrier's id: receipts that match nothing yet."""
-        self.adrift: dict[int, list[Orphan]] = {}
-        """The same by user_message_reference, where they name a handset: an answer that is lost gives no id."""
+        self.orphans = Orphans()
         self.unsettled: dict[int, list[Flown]] = defaultdict(list)
         """By user_message_reference: attempts whose outcome is unknown."""
         self.outcomes: Counter[tuple[Channel, OutcomeLabel]] = Counter()
@@ -168,18 +162,6 @@ class Station:
         first = self.next_reference
         self.next_reference = (first + count) % REFERENCES
         return first
-
-    def hold(self, orphan: "Orphan") -> None:
-        """Keep a receipt that matches nothing yet; the oldest goes when there are too many, and the store keeps it."""
-        receipt = orphan.receipt
-        if receipt.ref is not None:
-            self.orphans.setdefault(receipt.ref, []).append(orphan)
-            if len(self.orphans) > ORPHANS_MAX:
-                del self.orphans[next(iter(self.orphans))]
-        if receipt.reference is not None and receipt.address is not None:
-            adrift = self.adrift.setdefault(receipt.reference, [])
-            adrift.append(orphan)
-            del adrift[:-ADRIFT_MAX]
 
     def answered(self, segments: int, troubled: int, took: int, *, throttled: bool, now: Instant) -> None:
         """Some submissions were answered: `took` by yes, `troubled` by something that condemns the carrier."""

@@ -50,6 +50,7 @@ class CarrierCounts(NamedTuple):
     calls: Mapping[CallOutcome, Counter]
     call_setup: Series
     billed_s: Counter
+    orphans_dropped: Counter
 
 
 class DispatchMetrics:
@@ -139,6 +140,10 @@ class DispatchMetrics:
         setup = Durations(
             "klaroen_call_setup_seconds", "From hand-over of a call to its answer.", ["carrier"], SHORT_S, registry
         )
+        orphans = Counter(
+            "klaroen_orphan_receipts_dropped", "Receipts that matched no attempt in their time, or were too many.",
+            ["carrier"], registry=registry,
+        )  # fmt: skip
         talked = Counter("klaroen_call_billed_seconds", "Talk, in started minutes.", ["carrier"], registry=registry)
         return {
             carrier.name: CarrierCounts(
@@ -153,6 +158,7 @@ class DispatchMetrics:
                 {outcome: calls.labels(carrier.name, outcome) for outcome in CALL_OUTCOMES},
                 setup.of(carrier.name),
                 talked.labels(carrier.name),
+                orphans.labels(carrier.name),
             )
             for carrier in settings.carrier
         }

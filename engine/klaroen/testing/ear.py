@@ -6,7 +6,7 @@ Law: an ear hears things in the order in which they happen and changes none of t
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from klaroen.core.ports import Event, Receipt
+from klaroen.core.ports import Event, Receipt, Reply
 from klaroen.core.records import Standing
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ class Ear(Protocol):
     def acknowledged(self, end: "FarEnd", receipts: Sequence[Receipt], *, stored: bool) -> None:
         """A carrier was told what became of its receipts."""
 
+    def kept(self, replies: Sequence[Reply]) -> None:
+        """Somebody was told that what handsets wrote is kept."""
+
 
 class Deaf:
     """Hears nothing."""
@@ -42,3 +45,4 @@ class Deaf:
     def took(self, end: "FarEnd", handed: "Handed", copies: int) -> None: ...
     def said(self, end: "FarEnd", events: Sequence[Event]) -> None: ...
     def acknowledged(self, end: "FarEnd", receipts: Sequence[Receipt], *, stored: bool) -> None: ...
+    def kept(self, replies: Sequence[Reply]) -> None: ...

@@ -1,6 +1,7 @@
 """The far end of a simulated carrier, which survives a crash of ours: its script, its log and what it still has to say.
 
-Law: answers belong to a connection and are lost with it; receipts are repeated until somebody acknowledges them.
+Law: answers belong to a connection and are lost with it; receipts, and what handsets write, are repeated until somebody
+acknowledges them.
 """
 
 import heapq
@@ -14,13 +15,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from klaroen.core.model import AttemptId, CarrierName, Channel
-from klaroen.core.ports import Accepted, Answer, Call, Emit, Envelope, Event, Link, Outcome, Receipt
+from klaroen.core.ports import Accepted, Answer, Call, Emit, Envelope, Event, Link, Outcome, Receipt, Reply
 from klaroen.testing.deeds import LATENCY_S, PROVED, Deed, Proof, Script
 from klaroen.testing.ear import Deaf, Ear
 
 WINDOW: Final = 1_000
 REPEAT_S: Final = 1.0
-"""A receipt that could not be stored comes again after this long."""
+"""What could not be stored comes again after this long."""
+
+Word = Receipt | Reply
+"""What a carrier keeps until it is acknowledged."""
 
 
 class Handed(Struct, frozen=True):
@@ -68,8 +72,8 @@ class FarEnd:
         """How many envelopes: it numbers what they get for an id, and no id comes twice."""
         self._connection = 0
         self._changed = trio.Event()
-        self._emitted: dict[object, Receipt] = {}
-        """Receipts said and not acknowledged, by ticket."""
+        self._emitted: dict[object, Word] = {}
+        """What was said and is not acknowledged, by ticket."""
         self._meant: dict[object, tuple[AttemptId, int, int]] = {}
         """Ticket -> the attempt, part and how often it had been seen, of which a receipt speaks, however it says so."""
 
@@ -157,6 +161,11 @@ class FarEnd:
         if not proof.by.startswith("other"):
             self._meant[self._serial] = (envelope.attempt, part, seen)
 
+    def say(self, *words: Word) -> None:
+        """Have these said now: receipts of whatever they speak, and what handsets write."""
+        for word in words:
+            self._schedule(trio.current_time(), None, word)
+
     def meant(self, receipt: Receipt) -> tuple[AttemptId, int, int] | None:
         """Return the attempt, part and copy of which a receipt of ours speaks; None where it is nobody's."""
         return self._meant.get(receipt.ticket)
@@ -166,7 +175,7 @@ class FarEnd:
 
     def _schedule(self, at: float, connection: int | None, event: Event) -> None:
         self._serial += 1
-        if isinstance(event, Receipt):
+        if isinstance(event, Word):
             if event.ticket in self._meant:  # said again
                 self._meant[self._serial] = self._meant[event.ticket]
             event = replace(event, ticket=self._serial)
@@ -178,8 +187,8 @@ class FarEnd:
     async def speak(self, emit: Emit) -> None:
         """Serve one connection until it is cut."""
         self._connection += 1
-        for receipt in list(self._emitted.values()):
-            self._schedule(trio.current_time() + REPEAT_S, None, receipt)
+        for word in list(self._emitted.values()):
+            self._schedule(trio.current_time() + REPEAT_S, None, word)
         self._emitted.clear()
         await emit([Link(True, self.window, "up")])
         while self.up:
@@ -187,7 +196,7 @@ class FarEnd:
             events: list[Event] = []
             while self._due and self._due[0][0] <= now:
                 _, _, connection, event = heapq.heappop(self._due)
-                if isinstance(event, Receipt):
+                if isinstance(event, Word):
                     self._emitted[event.ticket] = event
                 elif connection not in (None, self._connection):
                     continue
@@ -202,8 +211,18 @@ class FarEnd:
 
     def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
         self.ear.acknowledged(self, receipts, stored=stored)
-        for receipt in receipts:
-            told = self._emitted.pop(receipt.ticket, None)
-            if told is not None and not stored:
-                self.refused_receipts += 1
-                self._schedule(trio.current_time() + REPEAT_S, None, told)
+        self.refused_receipts += self._settle(receipts, stored=stored)
+
+    def acknowledge_replies(self, replies: Sequence[Reply], *, stored: bool) -> None:
+        if stored:
+            self.ear.kept(replies)
+        self._settle(replies, stored=stored)
+
+    def _settle(self, words: Sequence[Word], *, stored: bool) -> int:
+        """Forget what is stored, and have the rest said again; return how many that are."""
+        told = [one for word in words if (one := self._emitted.pop(word.ticket, None)) is not None]
+        if stored:
+            return 0
+        for one in told:
+            self._schedule(trio.current_time() + REPEAT_S, None, one)
+        return len(told)

@@ -10,7 +10,7 @@ import trio
 
 from klaroen.core.errors import CarrierDownError
 from klaroen.core.model import AttemptId
-from klaroen.core.ports import Answer, Carrier, Clock, Emit, Envelope, Event, Link, Receipt, Unknown
+from klaroen.core.ports import Answer, Carrier, Clock, Emit, Envelope, Event, Link, Receipt, Reply, Unknown
 from klaroen.core.state import MultipartRule
 from klaroen.dispatch.bell import Bell
 from klaroen.settings import Plugged
@@ -86,6 +86,9 @@ class ScriptedCarrier:
 
     def acknowledge(self, receipts: Sequence[Receipt], *, stored: bool) -> None:
         self._end.acknowledge(receipts, stored=stored)
+
+    def acknowledge_replies(self, replies: Sequence[Reply], *, stored: bool) -> None:
+        self._end.acknowledge_replies(replies, stored=stored)
 
     async def drain(self, seconds: float) -> None:
         with trio.move_on_after(seconds):

@@ -12,7 +12,7 @@ from msgspec import Struct
 from klaroen.core.account import Account
 from klaroen.core.journal import REF_JOINT
 from klaroen.core.model import ADDRESS_KINDS, CALL_CHANNELS, AlertId, AttemptId, CarrierName, Instant
-from klaroen.core.ports import Answer, Call, Event, Receipt
+from klaroen.core.ports import Answer, Call, Event, Receipt, Reply
 from klaroen.core.records import Entry, Standing
 from klaroen.core.sheet import Sheet
 from klaroen.core.state import HANDED_OVER, REACHED, fold_parts
@@ -292,6 +292,10 @@ class Watch:
             told = told_by(end, one, self.tried)
             if told is not None:
                 self._kept.append((told[0], told[1], one, told[2]))
+
+    def kept(self, replies: Sequence[Reply]) -> None:
+        for one in replies:
+            self.chronicle.tell("kept", one.address)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
