@@ -377,6 +377,25 @@ def test_an_alert_supersedes_others_in_its_own_commit(world: World) -> None:
     assert newer == row.alert
 
 
+def test_R24_what_waits_for_consent_supersedes_others_when_it_is_released(world: World) -> None:
+    """Not at its acceptance; then as any other, and only from then on does it tell their end (R18)."""
+    world.accept("A")
+    waiting = replace(alert_of("B", at=2000), supersedes=(AlertId("A"),), authority="consent")
+    key = IdempotencyKey("zone-1", "B", b"fingerprint")
+    transact(world.store, lambda: world.store.accept(waiting, b"audience", b"answer", key))
+
+    def standing() -> tuple[dict[str, tuple[str, int]], frozenset[str]]:
+        rows = {row.alert.id: (row.state, row.changed_at) for row in world.store.alerts(None, 10, (), ())}
+        return rows, world.store.books.followed(["A", "B"])
+
+    assert ({"A": ("accepted", 1000), "B": ("awaiting_consent", 2000)}, frozenset()) == standing()
+    deed = audit.token_revoked("t", Instant(3000))
+    transact(world.store, lambda: world.store.release(waiting, Instant(3000), deed))
+    world.reopen()
+    assert ({"A": ("superseded", 3000), "B": ("accepted", 3000)}, frozenset({"A"})) == standing()
+    assert deed == audit.decode(world.store.trail(0, 10)[-1].entry)
+
+
 def test_deeds_join_the_trail_in_the_commit_that_they_are_of(world: World) -> None:
     """Numbered without a gap, each chained to the one before; what is undone was never entered."""
     store, deed = world.store, audit.token_revoked("t", Instant(5))

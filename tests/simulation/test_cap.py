@@ -100,6 +100,23 @@ async def test_an_update_stops_what_it_names_and_warns_both(autojump_clock, worl
         assert ("done", 200, second.id) == (status.state, status.reached, status.supersedes)
 
 
+async def test_an_update_that_waits_for_another_person_stops_nothing(autojump_clock, world_of) -> None:
+    """Who cancels it, cancels what it was to take the place of: to the sender there is but one message left."""
+    alpha = FarEnd("alpha")
+    world = world_of(alpha, carriers=SLOW, members=200)
+    async with world.running():
+        first = await post(world, identifier="1")
+    world.settings = replace(world.settings, four_eyes=replace(world.settings.four_eyes, crisis=0))
+    async with world.running():
+        second = await post(world, "twee", kind="Update", identifier="2", references=name("1"))
+        await trio.sleep(1)
+        assert ("awaiting_consent", "sending") == (second.state, (await world.status(first.id)).state)
+        heard = await post(world, "Einde.", kind="Cancel", identifier="3", references=name("2"))
+        assert [first.id, second.id] == [one.id for one in heard.alerts]
+        assert "cancelled" == (await world.over(first.id)).state == (await world.over(second.id)).state
+        assert {"Sluit ramen."} == {one.envelope.content.text for one in alpha.handed}
+
+
 async def test_what_is_not_known_is_not_updated_or_cancelled(autojump_clock, world_of) -> None:
     """422, and nothing is half done."""
     async with world_of(carriers=SLOW, members=200).running() as world:

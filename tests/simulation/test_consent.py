@@ -9,7 +9,7 @@ from tests.simulation.world import members_counted, network, register, token
 from klaroen.core import calls, mandates
 from klaroen.core.errors import InputError, Problem
 from klaroen.core.mandates import GrantPage, GrantRequest, GrantView
-from klaroen.core.model import AlertId, Coordinator
+from klaroen.core.model import AlertId, Coordinator, Window
 from klaroen.core.views import AlertPage, ContentView
 from klaroen.dispatch.barring import enforce
 from klaroen.testing.far_end import FarEnd
@@ -168,6 +168,19 @@ async def test_R24_without_a_grant_a_message_waits_for_an_officer(autojump_clock
         audit(world, sent.id)
 
 
+async def test_R24_a_message_goes_by_the_plan_of_the_hour_of_consent(autojump_clock, world_of) -> None:
+    """Accepted at 0:15 and consented to at 0:16: the plan has other channels then (R14)."""
+    alpha = FarEnd("alpha")
+    windows = (Window("00:16", "24:00", ("tts",)), Window("00:00", "00:16", ("sms",)))
+    with_hours = [network(1, windows, coordinators=(Coordinator("K1", "C"),))]
+    async with world_of(alpha, country=register(with_hours, 20), tokens=TOKENS).running() as world:
+        sent = await world.send("K1", **COLD)
+        await trio.sleep(60)
+        await world.act(sent.id, "consent", "zone 1")
+        await world.over(sent.id)
+        assert ({"tts"}, []) == ({one.channel for one in world.attempts(sent.id)}, alpha.handed)
+
+
 async def test_R24_consent_is_once_and_may_be_repeated(autojump_clock, world_of) -> None:
     async with world_of(FarEnd("alpha"), **slow(200)).running() as world:
         sent = await world.send("K1", **COLD)
@@ -223,7 +236,7 @@ async def test_R24_a_consent_that_is_not_durable_is_none(autojump_clock, world_o
     alpha = FarEnd("alpha")
     async with world_of(alpha, **slow(20)).running() as world:
         sent = await world.send("K1", **COLD)
-        world.refuses = lambda method, _: method == "change"
+        world.refuses = lambda method, _: method == "release"
         assert "unavailable" == (await refused(world.act(sent.id, "consent", "zone 1"))).name
         await trio.sleep(5)
         assert ("awaiting_consent", []) == ((await world.status(sent.id)).state, alpha.handed)

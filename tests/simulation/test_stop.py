@@ -1,10 +1,12 @@
 """Pause, resume, cancel and expiry: what leaves afterwards, and what is counted."""
 
+import pytest
 import trio
 from tests.simulation.audit import audit
 from tests.simulation.world import TEXT_ONLY, members_counted, network
 
 from klaroen.core import calls
+from klaroen.core.errors import InputError
 from klaroen.core.views import AlertPage
 from klaroen.testing.deeds import PROVED, SILENT, UNPROVED
 from klaroen.testing.far_end import FarEnd
@@ -68,6 +70,18 @@ async def test_a_cancel_before_anything_left(autojump_clock, world_of) -> None:
         await trio.sleep(5)
         assert not alpha.handed
         audit(world, sent.id)
+
+
+@pytest.mark.parametrize("verb", ["cancel", "pause"])
+async def test_a_stop_that_is_not_durable_stops_nobody(autojump_clock, world_of, verb: str) -> None:
+    """503, while the alert is still being cut into batches: nothing of it may have ended meanwhile."""
+    async with world_of(members=400).running() as world:
+        sent = await world.send()
+        world.refuses = lambda method, _: method == "change"
+        with pytest.raises(InputError, match="store cannot write"):
+            await world.act(sent.id, verb)
+        world.refuses = lambda _method, _args: False
+        assert ("done", 400) == ((status := await world.over(sent.id)).state, status.reached)
 
 
 async def test_a_paused_alert_expires(autojump_clock, world_of) -> None:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from klaroen.core.mandates import Grant, Halt
 from klaroen.core.model import (
@@ -189,6 +190,11 @@ def text_hashes(alert: Alert) -> dict[str, str]:
 def changed(alert: AlertId, state: AlertState, token: Token, at: Instant, verb: str | None = None) -> Deed:
     """`verb` is what was done, where the state alone does not tell: a message consented to goes on as any other."""
     return Deed("changed", at, token.name, role=token.role, alert=alert, state=state, verb=verb)
+
+
+def released(alert: Alert, token: Token, at: Instant, verb: str) -> Deed:
+    """Return that a second person let it go, in the place of those that it supersedes."""
+    return replace(changed(alert.id, "accepted", token, at, verb), supersedes=alert.supersedes)
 
 
 def closed(alert: Alert, state: AlertState, outcome: Mapping[str, int], at: Instant) -> Deed:

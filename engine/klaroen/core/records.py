@@ -196,7 +196,7 @@ class Store(Protocol):
     ) -> int:
         """Return the alert's sequence; those `beside` it, with their audiences, have the next ones.
 
-        Those that it supersedes are so by the same commit, unless they are over.
+        Those that it supersedes are so by the same commit, unless they are over, or it waits for somebody's word.
         """
         ...
 
@@ -222,6 +222,10 @@ class Store(Protocol):
         ...
 
     def change(self, alert: AlertId, state: AlertState, now: Instant, deed: Deed | None = None) -> None: ...
+    def release(self, alert: Alert, now: Instant, deed: Deed | None = None) -> None:
+        """What waited for a second person begins: by the same commit it takes the place of those that it supersedes."""
+        ...
+
     def close(
         self,
         alert: AlertId,

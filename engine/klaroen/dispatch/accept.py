@@ -5,6 +5,7 @@ key gets the same answer, also while the first call is still under way.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 import msgspec
@@ -161,7 +162,8 @@ async def _accept_beside(
     answer = _encode(accepted_view(alert, refused))
     record = IdempotencyKey(token.name, submit.key, submit.fingerprint)
     copies = () if copy is None else ((copy[0], copy[1].audience.encode(), audit.accepted(copy[0])),)
-    with succession.superseding(desk, alert):
+    begins = succession.superseding(desk, alert) if alert.begins_as == "accepted" else nullcontext()
+    with begins:
         sequence = await desk.writer.write(
             desk.store.accept, alert, audience.encode(), answer, record, audit.accepted(alert), copies, urgent=True
         )

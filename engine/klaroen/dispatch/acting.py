@@ -1,9 +1,11 @@
 """What is done to alerts from outside: paused, resumed, cancelled, consented to, withdrawn by a CAP message.
 
-Law: nothing leaves from the moment of the call on, before the disk has even been asked; if it refuses, all goes on.
+Law: what stops leaves nothing from the moment of the call on, before the disk has even been asked, and goes on if it
+refuses; what a second person lets go leaves nothing before his word is durable.
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Final
 
 from klaroen.core import audit, calls, policy
@@ -15,7 +17,7 @@ from klaroen.core.views import ActedView, HeardView, WithdrawnView
 from klaroen.dispatch import levels, succession
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
-from klaroen.dispatch.lifecycle import stop
+from klaroen.dispatch.lifecycle import ending_as
 from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.subjects import find_subject
 
@@ -34,41 +36,70 @@ async def act(desk: Desk, token: Token, question: calls.Act) -> ActedView:
         policy.demand(token, question.verb)
         raise refuse("not-allowed", why_not(question.verb, subject.alert))
     opened = desk.alerts.get(question.alert)
-    before = opened.state if opened is not None else subject.state
-    if opened is not None and opened.expired and before == "awaiting_consent":
-        before = "expired"
-    target = next_state(before, question.verb, subject.alert.authority)
-    if opened is not None and target != before:
-        await _change(desk, token, opened, question.verb, target)
+    if opened is None:
+        target = next_state(subject.state, question.verb, subject.alert.authority)
+    elif question.verb in DECIDES:
+        async with desk.succession:  # of two words at once the second one finds what the first has done
+            target = await _do(desk, token, opened, question.verb)
+    else:
+        target = await _do(desk, token, opened, question.verb)
     account = subject.account
     pending = account.counts[PENDING] if target in ("paused", "cancelled") else 0
     stopped = pending + account.counts[CANCELLED_STATE]
     return ActedView(target, account.handed_over_ever, stopped)
 
 
+async def _do(desk: Desk, token: Token, opened: OpenAlert, verb: policy.Verb) -> AlertState:
+    """Return the state that follows, once it is durable and holds. Raises InputError."""
+    before = "expired" if opened.expired and opened.state == "awaiting_consent" else opened.state
+    target = next_state(before, verb, opened.alert.authority)
+    if target != before and verb in DECIDES:
+        await _release(desk, token, opened, verb)
+    elif target != before:
+        await _change(desk, token, opened, verb, target)
+    return target
+
+
+async def _release(desk: Desk, token: Token, opened: OpenAlert, verb: policy.Verb) -> None:
+    """A second person's word lets it go, in the place of what it supersedes, once that is durable."""
+    now, alert = desk.clock.now(), opened.alert
+    succession.check_places(desk, alert)
+    deed = audit.released(alert, token, now, verb)
+    try:
+        with succession.superseding(desk, alert):
+            await desk.writer.write(desk.store.release, alert, now, deed, urgent=True)
+    except StoreUnavailableError as error:
+        raise unavailable("The store cannot write now.") from error
+    if opened.state == "awaiting_consent":  # else somebody stopped it meanwhile
+        opened.state = "accepted"
+        opened.begun_at = max(opened.begun_at, now)
+        levels.watch(desk, opened)
+    _tell(desk, opened)
+
+
 async def _change(desk: Desk, token: Token, opened: OpenAlert, verb: policy.Verb, target: AlertState) -> None:
-    """What stops holds before the disk has even been asked, and what lets go once it is durable."""
+    """What stops holds before the disk has even been asked, and what goes on once it is durable."""
     before, now, alert = opened.state, desk.clock.now(), opened.alert.id
-    stops = target in ("paused", "cancelled")
-    if stops:
+    deed = audit.changed(alert, target, token, now, verb)
+    held = ending_as(desk, opened, target) if target == "cancelled" else nullcontext()
+    if target == "paused":
         opened.state = target
     try:
-        await desk.writer.write(
-            desk.store.change, alert, target, now, audit.changed(alert, target, token, now, verb), urgent=True
-        )
+        with held:
+            await desk.writer.write(desk.store.change, alert, target, now, deed, urgent=True)
     except StoreUnavailableError as error:
-        if stops and opened.state == target:
+        if target == "paused" and opened.state == target:
             opened.state = before
         raise unavailable("The store cannot write now.") from error
-    if target == "cancelled":
-        stop(desk, opened)
-    elif opened.state == before and not stops:  # else somebody stopped it meanwhile
+    if target != "cancelled" and opened.state == before:  # else somebody stopped it meanwhile
         opened.state = target
-        opened.begun_at = max(opened.begun_at, now) if before == "awaiting_consent" else opened.begun_at
-        desk.feed_bell.ring()
-        if before == "awaiting_consent":
-            levels.watch(desk, opened)
-    desk.changed.add(alert)
+    _tell(desk, opened)
+
+
+def _tell(desk: Desk, opened: OpenAlert) -> None:
+    """Whoever waits for its turn or shows it is to look again."""
+    desk.changed.add(opened.alert.id)
+    desk.feed_bell.ring()
     desk.push_bell.ring()
     desk.ring_stations()
 
@@ -82,7 +113,7 @@ def why_not(verb: policy.Verb, alert: Alert) -> str:
 
 async def withdraw(desk: Desk, token: Token, question: calls.Withdraw) -> HeardView:
     """Cancel what a CAP message names, as far as it is not over. Raises InputError where all of it is."""
-    named = dict.fromkeys(succession.of_keys(desk, token, question.references))
+    named = succession.with_forerunners(desk, succession.of_keys(desk, token, question.references))
     for alert in named:
         mode = find_subject(desk, token, alert).alert.mode
         if mode != question.mode:  # a test must not stop the real thing

@@ -51,7 +51,7 @@ def next_to_expand(desk: Desk) -> list[OpenAlert]:
 
     What is real goes before drills, then the highest class, and of equals those with least in batches.
     """
-    waiting = [one for one in desk.alerts.values() if not one.fully_expanded]
+    waiting = [one for one in desk.alerts.values() if not one.fully_expanded and one.may_expand]
     waiting.sort(key=lambda one: (one.alert.mode == "drill", CLASSES.index(one.alert.alert_class), one.expanded))
     turn: list[OpenAlert] = []
     room = PIECE

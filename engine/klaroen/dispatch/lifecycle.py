@@ -3,6 +3,10 @@
 Law: what is over ends page by page through `leftovers`, so that every delivery's end is journaled like any other.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from klaroen.core.model import AlertState
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.leftovers import ground, look_soon
 from klaroen.dispatch.open_alert import OpenAlert
@@ -32,6 +36,25 @@ def stop(desk: Desk, opened: OpenAlert) -> None:
         end(desk, page)
     desk.changed.add(opened.alert.id)
     desk.feed_bell.ring()  # what is not in batches yet is accounted for there
+
+
+@contextmanager
+def ending_as(desk: Desk, opened: OpenAlert, state: AlertState) -> Iterator[None]:
+    """While the block asks the disk nothing of the alert leaves; it ends with the block, or goes on as before."""
+    before, opened.state = opened.state, state
+    opened.deciding += 1
+    try:
+        yield
+    except BaseException:
+        opened.deciding -= 1
+        opened.state = before
+        desk.feed_bell.ring()
+        desk.ring_stations()
+        raise
+    opened.deciding -= 1
+    stop(desk, opened)
+    desk.push_bell.ring()
+    desk.ring_stations()
 
 
 def take_in(desk: Desk, page: Page) -> None:

@@ -72,6 +72,8 @@ class OpenAlert:
         self.begun_at = alert.accepted_at
         """Since when it may be sent: its acceptance, or the word of whom it waited for."""
         self.expired = False
+        self.deciding = 0
+        """Words that end it and are not durable yet: nothing leaves meanwhile, and nothing has ended either."""
         self.closing = False
         self.closed = False
         self.pages: dict[BatchId, Page] = {}
@@ -107,7 +109,7 @@ class OpenAlert:
     @property
     def ending(self) -> int | None:
         """The fate of what has not left, once nothing more may leave."""
-        if self.state in ("cancelled", "superseded"):
+        if self.state in ("cancelled", "superseded") and not self.deciding:
             return CANCELLED
         return EXPIRED if self.expired else None
 

@@ -1,11 +1,12 @@
 """An alert in the place of earlier ones (`supersedes`, a CAP Update).
 
-Law: what they have not handed over stops before the disk is even asked, and goes on if it refuses; their end and the
+Law: it takes their place when it begins: at its acceptance, or at the word of whom it waited for, and never without it.
+What they have not handed over stops before the disk is even asked, and goes on if it refuses; their end and the
 newcomer's beginning are one commit. The newcomer goes to the networks of all, judged anew under its own rules.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 import msgspec
@@ -17,8 +18,8 @@ from klaroen.core.intake import Targets
 from klaroen.core.model import Alert, AlertId, Mode, Token
 from klaroen.core.views import AcceptedView
 from klaroen.dispatch.desk import Desk
-from klaroen.dispatch.lifecycle import stop
-from klaroen.dispatch.subjects import Subject, find_subject
+from klaroen.dispatch.lifecycle import ending_as
+from klaroen.dispatch.subjects import Subject, find_subject, subject_of
 
 REFERENCES: Final = "/alert/references"
 """Where a CAP message names others."""
@@ -52,7 +53,7 @@ def find_earlier(desk: Desk, token: Token, alerts: Sequence[AlertId], mode: Mode
     not be stopped by this token, or all have been superseded already.
     """
     found = []
-    for alert in dict.fromkeys(alerts):
+    for alert in with_forerunners(desk, alerts):
         try:
             subject = find_subject(desk, token, alert)
         except InputError:
@@ -63,9 +64,33 @@ def find_earlier(desk: Desk, token: Token, alerts: Sequence[AlertId], mode: Mode
             words = f"An alert of mode {mode} cannot take the place of one of mode {subject.alert.mode}."
             raise InputError("invalid", words, at=at)
         found.append(subject)
-    if found and all(subject.state == "superseded" for subject in found):
-        raise InputError("state", "It has been superseded already: name the alert that took its place.", at=at)
+    _check_places(found, at)
     return sorted(found, key=lambda one: one.alert.accepted_at)
+
+
+def with_forerunners(desk: Desk, alerts: Sequence[AlertId]) -> list[AlertId]:
+    """Return them, and before each that waits for somebody's word those whose place it would take: they go on still.
+
+    Whoever corrects or withdraws it, means them too.
+    """
+    found: dict[AlertId, None] = {}
+    for alert in alerts:
+        opened = desk.alerts.get(alert)
+        if opened is not None and opened.state == "awaiting_consent":
+            found.update(dict.fromkeys(opened.alert.supersedes))
+        found[alert] = None
+    return list(found)
+
+
+def check_places(desk: Desk, alert: Alert) -> None:
+    """Raises InputError: while it waited, another alert has taken the place that it was to take."""
+    _check_places([one for earlier in alert.supersedes if (one := subject_of(desk, earlier)) is not None], None)
+
+
+def _check_places(earlier: Sequence[Subject], at: str | None) -> None:
+    """Two corrections of one alert would contradict each other."""
+    if earlier and all(subject.state == "superseded" for subject in earlier):
+        raise InputError("state", "It has been superseded already: name the alert that took its place.", at=at)
 
 
 def audiences(earlier: Sequence[Subject]) -> list[Targets]:
@@ -76,20 +101,10 @@ def audiences(earlier: Sequence[Subject]) -> list[Targets]:
 
 @contextmanager
 def superseding(desk: Desk, alert: Alert) -> Iterator[None]:
-    """While the block accepts the alert nothing leaves of those before it; it ends with the block, or goes on."""
-    found = [desk.alerts.get(name) for name in alert.supersedes]
-    stopped = [(one, one.state) for one in found if one is not None and not one.final]
-    for opened, _ in stopped:
-        opened.state = "superseded"
-    try:
+    """While the block lets the alert begin nothing leaves of those before it: they end with the block, or go on."""
+    with ExitStack() as stack:
+        for name in alert.supersedes:
+            opened = desk.alerts.get(name)
+            if opened is not None and not opened.final:
+                stack.enter_context(ending_as(desk, opened, "superseded"))
         yield
-    except BaseException:
-        for opened, before in stopped:
-            opened.state = before
-        desk.ring_stations()
-        raise
-    for opened, _ in stopped:
-        stop(desk, opened)
-    if stopped:
-        desk.push_bell.ring()
-        desk.ring_stations()

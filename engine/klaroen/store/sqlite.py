@@ -148,8 +148,6 @@ class SqliteStore:
         writing = self._at(at)
         sequence = self._accept(alert, audience, deed)
         writing.run(sql.REMEMBER, (key.token, key.key, at, key.fingerprint, answer))
-        for earlier in alert.supersedes:
-            writing.run(sql.SUPERSEDE, (at, earlier))
         for one in beside:
             self._accept(*one)
         return sequence
@@ -157,9 +155,16 @@ class SqliteStore:
     def _accept(self, alert: Alert, audience: bytes, deed: Deed | None) -> int:
         sequence = self._writing.insert(sql.ACCEPT, (alert.id, alert.alert_class, alert.begins_as, alert.accepted_at))
         self._writing.run(sql.ACCEPT_ONCE, (sequence, codec.encode(alert), audience))
-        books.link(self._writing, alert)
+        if alert.begins_as == "accepted":
+            self._begin(alert, alert.accepted_at)
         trail.enter(self._writing, deed)
         return sequence
+
+    def _begin(self, alert: Alert, at: Instant) -> None:
+        """Put it in the place of others, and keep whose feedback it is (R18)."""
+        for earlier in alert.supersedes:
+            self._writing.run(sql.SUPERSEDE, (at, earlier))
+        books.link(self._writing, alert)
 
     def plan(self, alert: AlertId, expanded: int, made: Sequence[Batch], now: Instant) -> None:
         changed = self._at(now).run(sql.EXPAND, (expanded, alert))
@@ -193,6 +198,10 @@ class SqliteStore:
         changed = self._at(now).run(sql.CHANGE, (state, now, alert))
         assert changed == 1, f"no alert {alert}"
         trail.enter(self._writing, deed)
+
+    def release(self, alert: Alert, now: Instant, deed: Deed | None = None) -> None:
+        self.change(alert.id, "accepted", now, deed)
+        self._begin(alert, now)
 
     def close(
         self,

@@ -27,7 +27,7 @@ class PowerCut(BaseException):
 class NotedStore:
     """A store that notes what each transaction writes, whoever puts it together."""
 
-    WRITES = frozenset({"accept", "plan", "claim", "append", "receive", "change", "close", "amend"})
+    WRITES = frozenset({"accept", "plan", "claim", "append", "receive", "change", "release", "close", "amend"})
 
     def __init__(self, store: WritableStore) -> None:
         self._store = store

@@ -70,6 +70,7 @@ DEEDS = [
     audit.granted(GRANT, TOKEN),
     audit.grant_withdrawn(NetworkId("B1"), "K1", TOKEN, AT),
     audit.halted("stopped", Halt(NetworkId("B1"), "It patrols.", "mayor", AT, "zone-1"), TOKEN),
+    audit.released(ALERT, TOKEN, AT, "approve"),
 ]
 LINKS = chain(*DEEDS)
 
@@ -94,6 +95,17 @@ def test_an_outcome_counts_only_what_there_was() -> None:
     closed = audit.decode(LINKS[4].entry)
     assert closed is not None
     assert {"reached": 80, "handed_over": 7} == closed.outcome
+
+
+def test_R22_who_let_go_what_in_whose_place() -> None:
+    released = audit.decode(LINKS[9].entry)
+    assert released is not None
+    assert ("A1", "accepted", "approve", ("A0",)) == (
+        released.alert,
+        released.state,
+        released.verb,
+        released.supersedes,
+    )
 
 
 def test_what_is_entered_comes_back() -> None:

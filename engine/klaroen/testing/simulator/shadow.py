@@ -32,7 +32,7 @@ class AlertShadow:
     def __init__(self, alert: Alert, audience: Audience) -> None:
         size = len(audience)
         self.alert, self.audience = alert, audience
-        self.state: str = "accepted"
+        self.state: str = alert.begins_as
         self.final: bytes | None = None
         self.expanded = 0
         self.places = array("q", [NOWHERE]) * size
@@ -109,6 +109,12 @@ class Shadow:
 
     def accept(self, alert: Alert, audience: bytes) -> None:
         self.alerts[alert.id] = AlertShadow(alert, Audience.decode(audience))
+        if alert.begins_as == "accepted":
+            self.begin(alert)
+
+    def begin(self, alert: Alert) -> None:
+        """From here on it may leave, and those in whose place it comes may not."""
+        self.alerts[alert.id].state = "accepted"
         for earlier in alert.supersedes:
             one = self.alerts[earlier]
             if one.final is None and one.state not in ("done", "expired", "cancelled"):

@@ -129,6 +129,8 @@ class Watch:
                 self._appended(args[0])
             case "change":
                 shadow.alerts[args[0]].state = args[1]
+            case "release":
+                shadow.begin(args[0])
             case "close":
                 self._closed(*args[:3])
             case "amend":
