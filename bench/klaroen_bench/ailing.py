@@ -18,6 +18,8 @@ class Ailment(Struct, frozen=True):
     seconds: float
     begin: Mapping[str, object]
     end: Mapping[str, object] | None = None
+    after_s: float = 25.0
+    """It is watched for so long after it has ended: the pause before a trial may have doubled twice."""
 
 
 ANSWER_S: Final = 2.0
@@ -28,7 +30,7 @@ AILMENTS: Final = (
     Ailment("reset", 10.0, {"do": "blackout", "seconds": 10.0, "mode": "reset"}),
     Ailment("brownout", 20.0, {"do": "brownout", "factor": 10.0}, {"do": "brownout", "factor": 1.0}),
     Ailment("throttle", 20.0, {"do": "throttle"}, {"do": "work"}),
-    Ailment("lie", 35.0, {"do": "lie"}, {"do": "work"}),
+    Ailment("lie", 35.0, {"do": "lie"}, {"do": "work"}, after_s=45.0),  # a trial takes 15 s to show what arrives
 )
 
 

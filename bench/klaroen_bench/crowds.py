@@ -2,18 +2,23 @@
 
 Law: each is a function of a thread that goes on until `over` is set, and counts what it was answered; what the system
 did to it is never raised, for it is the result.
+Run: python -m klaroen_bench.crowds (see `crowd_process`): one JSON object on standard input says who comes, what they
+were answered is told when the input ends.
 """
 
 import hmac
 import http.client
 import json
+import resource
 import socket
+import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 SLOW: Final = (
     b"",
@@ -21,6 +26,7 @@ SLOW: Final = (
     b"POST /v1/receipts/gateway HTTP/1.1\r\nHost: e\r\nContent-Length: 900\r\n\r\n[",
 )
 """What slow callers begin with: nothing, half a head, a body without its end."""
+FILES_BESIDE: Final = 64
 DRIP_S: Final = 1.0
 CHUNK: Final = b"x" * 65_536
 FLOOD_RECEIPTS: Final = 1_000
@@ -30,11 +36,14 @@ PATIENCE_S: Final = 30.0
 FINAL: Final = (b'"state":"done"', b'"state":"cancelled"', b'"state":"expired"')
 
 Counts = Counter[str]
+MOST: Final = "most"
+"""What is counted under a name that begins so is a peak: of several people's the largest counts, not the sum."""
 
 
-def linger(port: int, callers: int, counts: Counts, over: threading.Event) -> None:
+def linger(_number: int, counts: Counts, over: threading.Event, *, port: int, callers: int) -> None:
     """Keep so many connections that send an octet a second; whoever is thrown out comes again."""
     doors: list[socket.socket] = []
+    callers = min(callers, allow_files() - FILES_BESIDE)
     while not over.is_set():
         begun = time.monotonic()
         while len(doors) < callers and not over.is_set():
@@ -48,7 +57,7 @@ def linger(port: int, callers: int, counts: Counts, over: threading.Event) -> No
             counts["connections"] += 1
             doors.append(door)
         doors = [door for door in doors if _drips(door, counts)]
-        counts["most at once"] = max(counts["most at once"], len(doors))
+        counts[f"{MOST} at once"] = max(counts[f"{MOST} at once"], len(doors))
         over.wait(max(0.0, DRIP_S - (time.monotonic() - begun)))
     for door in doors:
         door.close()
@@ -67,8 +76,18 @@ def _drips(door: socket.socket, counts: Counts) -> bool:
     return True
 
 
-def watch_events(port: int, token: str, alert: str, counts: Counts) -> None:
+def allow_files() -> int:
+    """Raise the soft limit of open files to the hard one, for a caller is a file; return it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def watch_events(
+    number: int, counts: Counts, _over: threading.Event, *, port: int, tokens: list[str], alert: str
+) -> None:
     """Read one alert's events until it is over, as a console does."""
+    token = tokens[number % len(tokens)]
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request("GET", f"/v1/alerts/{alert}/events", headers={"Authorization": f"Bearer {token}"})
@@ -81,6 +100,15 @@ def watch_events(port: int, token: str, alert: str, counts: Counts) -> None:
         counts[type(error).__name__] += 1
     finally:
         connection.close()
+
+
+def post_large(number: int, counts: Counts, _over: threading.Event, *, port: int, token: str, size: int) -> None:
+    """Post one body that is too large; every other one says so beforehand."""
+    declared = bool(number % 2)
+    status, taken = post_too_much(port, token, size, declared=declared)
+    kind = "declared" if declared else "chunked"
+    counts[f"{kind} {status}"] += 1
+    counts[f"{MOST} bytes taken, {kind}"] = taken
 
 
 def post_too_much(port: int, token: str, size: int, *, declared: bool) -> tuple[int | None, int]:
@@ -108,15 +136,14 @@ def post_too_much(port: int, token: str, size: int, *, declared: bool) -> tuple[
     return None, taken
 
 
-def flood(port: int, secret: str, caller: int, counts: Counts, over: threading.Event) -> None:
+def flood(caller: int, counts: Counts, over: threading.Event, *, port: int, secret: str) -> None:
     """Post receipts that match nothing, signed as the gateway's are, as fast as they are answered."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     number = 0
     while not over.is_set():
         number += 1
-        at = datetime.now(UTC).isoformat()
-        rows = [{"id": f"f{caller}-{number}-{i}", "state": "delivered", "at": at} for i in range(FLOOD_RECEIPTS)]
-        body, stamp = json.dumps(rows).encode(), str(int(time.time()))
+        body = _nobodys(f"f{caller}-{number}")
+        stamp = str(int(time.time()))
         signed = hmac.new(secret.encode(), stamp.encode() + b"." + body, "sha256").hexdigest()
         headers = {
             "Content-Type": "application/json", "X-Klaroen-Timestamp": stamp, "X-Klaroen-Signature": signed,
@@ -134,3 +161,53 @@ def flood(port: int, secret: str, caller: int, counts: Counts, over: threading.E
             counts["told when to come again"] += answer.headers["Retry-After"] is not None
             over.wait(float(answer.headers["Retry-After"] or 1))
     connection.close()
+
+
+def _nobodys(name: str) -> bytes:
+    """Return receipts of messages that were never sent, as the gateway writes them."""
+    begin = f'{{"id":"{name}-'
+    end = f'","state":"delivered","at":"{datetime.now(UTC).isoformat()}"}}'
+    return ("[" + ",".join([f"{begin}{i}{end}" for i in range(FLOOD_RECEIPTS)]) + "]").encode()
+
+
+# --- a process of them ----------------------------------------------------------------------------------------------
+
+Person = Callable[..., None]
+KINDS: Final[Mapping[str, Person]] = {
+    "slow": linger, "consoles": watch_events, "large": post_large, "flood": flood,
+}  # fmt: skip
+
+
+def gather(kind: str, people: int, named: Mapping[str, Any], until_over: Callable[[], object]) -> Counts:
+    """Let so many of a kind loose, one thread each, until that returns; return what they were answered."""
+    over = threading.Event()
+    each = [Counts() for _ in range(people)]
+    threads = [
+        threading.Thread(target=KINDS[kind], args=(number, counts, over), kwargs=named)
+        for number, counts in enumerate(each)
+    ]
+    for thread in threads:
+        thread.start()
+    until_over()
+    over.set()
+    for thread in threads:
+        thread.join()
+    return add_up(each)
+
+
+def add_up(each: Iterable[Counts]) -> Counts:
+    total = Counts()
+    for counts in each:
+        for name, count in counts.items():
+            total[name] = max(total[name], count) if name.startswith(MOST) else total[name] + count
+    return total
+
+
+def main() -> None:
+    order = json.loads(sys.stdin.readline())
+    counts = gather(order["kind"], order["people"], order["named"], sys.stdin.read)
+    json.dump(counts, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

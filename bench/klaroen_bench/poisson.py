@@ -36,6 +36,7 @@ class Shot(Struct, frozen=True):
     answered_at_s: float
     status: int
     answer: dict[str, Any]
+    retry_after: str | None = None
 
     @property
     def accept_ms(self) -> float:
@@ -49,6 +50,8 @@ class Caller:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._asked_at = 0.0
+        self.retry_after: str | None = None
+        """Of the last answer."""
 
     def post(self, path: str, body: bytes, key: str | None = None) -> tuple[int, dict[str, Any]]:
         return self._call("POST", path, body, {} if key is None else {"Idempotency-Key": key})
@@ -66,6 +69,7 @@ class Caller:
         self._connection.request(method, path, body, self._headers | more)
         answer = self._connection.getresponse()
         found: dict[str, Any] = json.loads(answer.read() or b"{}")
+        self.retry_after = answer.headers["Retry-After"]
         return answer.status, found
 
 
@@ -85,7 +89,7 @@ def post_at_random(port: int, token: str, orders: Sequence[Order], per_s: float,
             while (next_one := waiting.get()) is not None:
                 index, intended_at_s, order = next_one
                 status, answer = caller.post("/v1/alerts", order.body, order.key)
-                shots[index] = Shot(intended_at_s, time.time(), status, answer)
+                shots[index] = Shot(intended_at_s, time.time(), status, answer, caller.retry_after)
         except (OSError, http.client.HTTPException, ValueError) as error:
             failures.append(error)
         finally:

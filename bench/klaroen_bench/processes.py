@@ -12,8 +12,9 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final, NamedTuple, Self
 
 READY_S: Final = 15.0
 """A cold Python with uvloop starts in 0.2 s; two busy cores and a cold disk can make that some seconds."""
@@ -53,6 +54,26 @@ def peak_rss_mb(pid: int) -> float:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
     raise ProcessLookupError(pid)
+
+
+class Finished(NamedTuple):
+    """A command that has ended: its exit code, what it said, and the most memory that it held."""
+
+    code: int
+    out: str
+    err: str
+    peak_rss_mb: float
+
+
+def run_weighed(command: Sequence[str]) -> Finished:
+    """Run a command to its end."""
+    with TemporaryFile() as out, TemporaryFile() as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        return Finished(process.returncode, out.read().decode(), err.read().decode(), used.ru_maxrss / 1024)
 
 
 class CarrierProcess:

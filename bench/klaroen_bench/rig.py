@@ -25,6 +25,7 @@ from klaroen_bench.processes import (
     CarrierProcess,
     cpu_s,
     peak_rss_mb,
+    run_weighed,
     start_gateway,
     start_relay,
     start_smsc,
@@ -79,6 +80,8 @@ class Rig:
         self.facts: CountryFacts | None = None
         self.tokens: dict[str, str] = {}
         self.serve: subprocess.Popen[bytes] | None = None
+        self.command_peak_mb = 0.0
+        """The most that one of our commands has held: an import, where there was one."""
         self._stack = ExitStack()
         self._connections: dict[int, http.client.HTTPConnection] = {}
         self._asked_at = 0.0
@@ -180,15 +183,11 @@ class Rig:
 
     def command(self, *words: str) -> str:
         """Run a `klaroen` command; return its output. Raises RigError."""
-        done = subprocess.run(
-            [sys.executable, "-m", "klaroen", "--config", str(self.config), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RigError(f"klaroen {' '.join(words)}: exit {done.returncode}: {done.stderr[-2000:]}")
-        return done.stdout
+        done = run_weighed([sys.executable, "-m", "klaroen", "--config", str(self.config), *words])
+        if done.code:
+            raise RigError(f"klaroen {' '.join(words)}: exit {done.code}: {done.err[-2000:]}")
+        self.command_peak_mb = max(self.command_peak_mb, done.peak_rss_mb)
+        return done.out
 
     def start_serve(self) -> None:
         """Start `klaroen serve` and wait until it is ready. Raises RigError."""

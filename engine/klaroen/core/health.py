@@ -5,7 +5,7 @@ of its channel, so that what all suffer condemns none. One that ails is tried ag
 that doubles. Beside it stands the breaker (`core/pace`), for carriers that do not answer at all.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, Literal, get_args
 
 from msgspec import Struct
@@ -16,6 +16,9 @@ from klaroen.core.proofs import RIPE_MS, Proofs, count, share
 
 Condition = Literal["well", "slow", "throttling", "unproved"]
 CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
+
+WORTH: Final[Mapping[Condition, int]] = {"well": 2, "slow": 1, "throttling": 0, "unproved": 0}
+"""Of carriers that all ail, one that is late is better than one that takes nothing, or takes it for nothing."""
 
 GOOD_WEIGHT: Final = 0.02
 """How much one list of answers moves the share of good ones: some fifty lists forget an old fault."""
@@ -40,8 +43,9 @@ LATE_MS: Final = 1_000
 WAITING_MS: Final = 750
 """Nothing at all for so long, and far beyond what is expected, is slow at once; at two seconds the breaker opens."""
 
-REFUSING_MS: Final = 3_000
-"""Throttled and nothing taken for so long: the rate has been halved ten times by then."""
+REFUSING_MS: Final = 1_000
+"""Throttled and nothing taken for so long: the rate has been halved five times by then, and who counts by the second
+has begun a new one. Whoever is left for nothing is tried again after five."""
 
 SHARE_LOW: Final = 0.25
 """Proved to less than a quarter of what is usual or what others prove."""
@@ -82,6 +86,16 @@ class Health(Struct, frozen=True, gc=False):
 
 def is_well(health: Health) -> bool:
     return health.condition == "well"
+
+
+def is_better(one: Health, other: Health) -> bool:
+    """Say whether messages should rather go to the one, where both can carry them."""
+    return WORTH[one.condition] > WORTH[other.condition]
+
+
+def refuses(health: Health) -> bool:
+    """Say whether it has asked to slow down and taken nothing since."""
+    return bool(health.refusing_since)
 
 
 def trial_is_due(health: Health, now: Instant) -> bool:
@@ -132,19 +146,30 @@ def proved(health: Health, flown_at: Instant, attempts: int) -> Health:
 # --- what it comes to -----------------------------------------------------------------------------------------------
 
 
-def judge(health: Health, others: Collection[Health], silent_ms: int, heard_until: Instant, now: Instant) -> Health:
+def judge(
+    health: Health,
+    others: Collection[Health],
+    silent_ms: int,
+    heard_until: Instant,
+    now: Instant,
+    *,
+    late: bool = False,
+) -> Health:
     """Return the health as it is judged now, beside the usable others of its channels.
 
     Shape: `silent_ms` is for how long something has been unanswered without a sign of life; `heard_until` up to when
-    receipts have been applied: what lies unread says nothing against a carrier.
+    receipts have been applied: what lies unread says nothing against a carrier. `late`: we are short of time ourselves,
+    and hold against nobody but what he says, which is that he is asked for too much.
     """
     if health.condition != "well":
-        return _judge_trial(health, others, heard_until, now) if health.tried_at else health
+        return _judge_trial(health, others, heard_until, now, late=late) if health.tried_at else health
+    if health.refusing_since and now - health.refusing_since >= REFUSING_MS:
+        return _condemn(health, "throttling", now)
+    if late:
+        return health
     known = share(health.proofs, heard_until)
     if _is_slow(health, others, silent_ms, now):
         return _condemn(health, "slow", now)
-    if health.refusing_since and now - health.refusing_since >= REFUSING_MS:
-        return _condemn(health, "throttling", now)
     if known is not None:
         if known < SHARE_LOW * _telling_share(health, others, heard_until):
             return _condemn(health, "unproved", now)
@@ -186,10 +211,15 @@ def begin_trial(health: Health, now: Instant) -> Health:
     )
 
 
-def _judge_trial(health: Health, others: Collection[Health], heard_until: Instant, now: Instant) -> Health:
-    """Return it well, condemned anew for twice as long, or as it is while the trial shows nothing yet."""
+def _judge_trial(
+    health: Health, others: Collection[Health], heard_until: Instant, now: Instant, *, late: bool
+) -> Health:
+    """Return it well, condemned anew for twice as long, or as it is while the trial shows nothing yet.
+
+    While we are late an answer may take twice as long, and what came is no proof against anybody but a throttle.
+    """
     if not health.answers:
-        return health if now - health.tried_at < TRIAL_ANSWER_MS else _fail(health, now)
+        return health if now - health.tried_at < TRIAL_ANSWER_MS * (1 + late) else _fail(health, now)
     if health.condition == "unproved":
         if heard_until - health.tried_at < RIPE_MS:
             return health
@@ -200,7 +230,9 @@ def _judge_trial(health: Health, others: Collection[Health], heard_until: Instan
         passed = lateness(health) <= LATE_MAX
     else:
         passed = not health.refusing_since
-    return recovered(health) if passed else _fail(health, now)
+    if passed:
+        return recovered(health)
+    return health if late and health.condition != "throttling" else _fail(health, now)
 
 
 def _fail(health: Health, now: Instant) -> Health:

@@ -1,12 +1,13 @@
 """Which carrier a batch may go to, and which of them should take it.
 
-Law: a carrier that ails is used where no other of the channel is left, and for a trial; among those that are well, who
-had least for its weight goes first.
+Law: a carrier that ails is used where no better one of the channel is left, and for a trial; among those that are as
+well as each other, who had least for its weight goes first.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
+from klaroen.core import health as healths
 from klaroen.core import pace as paces
 from klaroen.core.model import CLASSES, Alert, AlertClass, Batch, Channel
 from klaroen.dispatch.desk import Desk
@@ -28,8 +29,10 @@ def fits(desk: Desk, page: Page, station: Station) -> bool:
 
 
 def has_better(desk: Desk, batch: Batch, station: Station) -> bool:
-    """Say whether another carrier is well that may be handed this batch."""
-    return batch.only is None and any(other.well for other in _others(desk, batch, station))
+    """Say whether another carrier may be handed this batch that does better."""
+    return batch.only is None and any(
+        healths.is_better(other.health, station.health) for other in _others(desk, batch, station)
+    )
 
 
 def _others(desk: Desk, batch: Batch, station: Station) -> Iterator[Station]:
@@ -49,6 +52,8 @@ def is_ours(desk: Desk, station: Station, page: Page) -> bool:
             continue
         if other.pace.breaker == "half_open":
             continue  # it is tried with one message; nobody waits for how that ends
+        if healths.refuses(other.health):
+            continue  # it asks for nothing, and may soon be left
         if is_busy_above(other, batch.alert_class):
             continue  # there it would get a floor at most, as here
         if other.taken + TRUST_BATCHES < station.taken and paces.grant(paces.refill(other.pace, now), batch.parts, now):
@@ -64,13 +69,13 @@ def is_busy_above(station: Station, lane: AlertClass) -> bool:
 
 
 def serving(desk: Desk, alert: Alert, channel: Channel) -> list[Station]:
-    """Return the carriers that this alert may count upon: those that are well, if there are any."""
+    """Return the carriers that this alert may count upon: those of which none is better."""
     able = [
         one
         for one in desk.fleet(alert.mode == "drill").values()
         if one.usable and channel in one.channels and alert.alert_class in one.lanes
     ]
-    return [one for one in able if one.well] or able
+    return [one for one in able if not any(healths.is_better(other.health, one.health) for other in able)]
 
 
 def peers(desk: Desk, station: Station) -> list[Station]:

@@ -53,15 +53,16 @@ def attend(desk: Desk, station: Station) -> None:
 
 
 def _judged(desk: Desk, station: Station, others: list[Station], now: Instant) -> healths.Health:
-    """What lies unread or cannot be written says nothing against anybody, nor does anything while we are late."""
-    if not desk.store_works or (station.well and now - desk.late_at < CALM_MS):
+    """What lies unread or cannot be written says nothing against anybody, nor does what looks late while we are."""
+    if not desk.store_works:
         return station.health
     heard_until = desk.backlog[0].at if desk.backlog else now
     silent_ms = paces.silent_ms(station.pace, now)
-    return healths.judge(station.health, [other.health for other in others], silent_ms, heard_until, now)
+    late = now - desk.late_at < CALM_MS
+    return healths.judge(station.health, [other.health for other in others], silent_ms, heard_until, now, late=late)
 
 
 def _stay_abreast(station: Station, others: list[Station]) -> None:
     """Who is away owes nothing: it does not get everything once it is back."""
-    working = [other.taken for other in others if other.well]
+    working = [other.taken for other in others if not healths.is_better(station.health, other.health)]
     station.taken = max(station.taken, min(working, default=0.0))

@@ -13,9 +13,11 @@ from klaroen.core.health import (
     Health,
     answered,
     begin_trial,
+    is_better,
     is_well,
     judge,
     proved,
+    refuses,
     taken,
     timed,
     trial_is_due,
@@ -31,8 +33,12 @@ def later(ms: float) -> Instant:
     return Instant(NOW + int(ms))
 
 
-def judged(health: Health, now: Instant, *others: Health, silent_ms: int = 0) -> Health:
-    return judge(health, others, silent_ms, now, now)
+def judged(health: Health, now: Instant, *others: Health, silent_ms: int = 0, late: bool = False) -> Health:
+    return judge(health, others, silent_ms, now, now, late=late)
+
+
+def condemned(condition: str = "slow") -> Health:
+    return replace(USUAL, condition=condition, trial_at=later(TRIAL_MS))
 
 
 def answering(health: Health, ms: float, times: int, start: float = 0.0) -> Health:
@@ -95,8 +101,43 @@ def test_throttled_and_nothing_taken_for_seconds_is_noticed() -> None:
 
 
 def test_one_message_taken_ends_it() -> None:
-    health = answered(answered(USUAL, 1.0, 0, True, NOW), 1.0, 1, True, later(2_900))
+    health = answered(USUAL, 1.0, 0, True, NOW)
+    assert refuses(health)
+    health = answered(health, 1.0, 1, True, later(900))
+    assert not refuses(health)
     assert is_well(judged(health, later(REFUSING_MS)))
+
+
+# --- while we are late ourselves ------------------------------------------------------------------------------------
+
+
+def test_while_we_are_late_nobody_is_condemned_for_what_may_be_our_own_doing() -> None:
+    lying = handing(USUAL, 20, 0.0)
+    assert is_well(judged(answering(USUAL, 900, 40), later(2_000), silent_ms=WAITING_MS, late=True))
+    assert (False, True) == (is_well(judged(lying, later(40_000))), is_well(judged(lying, later(40_000), late=True)))
+    refusing = answered(USUAL, 1.0, 0, True, NOW)
+    assert "throttling" == judged(refusing, later(REFUSING_MS), late=True).condition, "that he says himself"
+
+
+def test_while_we_are_late_a_trial_may_pass_and_does_not_fail_by_what_looks_late() -> None:
+    trying = begin_trial(condemned("slow"), NOW)
+    assert trying == judged(trying, later(TRIAL_ANSWER_MS), late=True)
+    assert judged(trying, later(2 * TRIAL_ANSWER_MS), late=True) == judged(trying, later(2 * TRIAL_ANSWER_MS))
+    late = answering(trying, 900, 1)
+    assert (late, False) == (judged(late, later(1_000), late=True), late == judged(late, later(1_000)))
+    assert is_well(judged(answering(trying, 30, 1), later(100), late=True))
+    throttled = answered(begin_trial(condemned("throttling"), NOW), 1.0, 0, True, later(20))
+    assert judged(throttled, later(100), late=True) == judged(throttled, later(100))
+
+
+def test_of_those_that_ail_who_is_late_is_better_than_who_takes_nothing() -> None:
+    well, slow, throttling, unproved = (condemned(one) for one in ("well", "slow", "throttling", "unproved"))
+    assert is_better(well, slow)
+    assert is_better(slow, throttling)
+    assert is_better(slow, unproved)
+    assert not is_better(throttling, unproved)
+    assert not is_better(unproved, throttling)
+    assert not is_better(well, well)
 
 
 # --- taking and proving nothing -------------------------------------------------------------------------------------
@@ -134,10 +175,6 @@ def test_what_is_usual_is_learnt_slowly() -> None:
 
 
 # --- trials ---------------------------------------------------------------------------------------------------------
-
-
-def condemned(condition: str = "slow") -> Health:
-    return replace(USUAL, condition=condition, trial_at=later(TRIAL_MS))
 
 
 def test_a_trial_is_due_after_a_pause_and_once_at_a_time() -> None:
