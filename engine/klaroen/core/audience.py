@@ -8,10 +8,10 @@ durable here is the whole obligation: expansion only cuts it into batches.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import accumulate, chain
-from typing import Final, get_args
+from typing import Final, NamedTuple, get_args
 
 import msgspec
 from msgspec import Struct
@@ -98,11 +98,12 @@ class Group(Struct, frozen=True, gc=False):
 class Audience:
     """The deliveries of one alert, in order: `members[d]` is the member's number, `group(d)` what is known of him."""
 
-    __slots__ = ("_block_firsts", "_blocks", "_kinds", "_starts", "members")
+    __slots__ = ("_block_firsts", "_blocks", "_kinds", "_starts", "_unreachable", "members")
 
     def __init__(self, kinds: Sequence[Kind], blocks: Sequence[Block], members: bytes) -> None:
         self._kinds = tuple(kinds)
         self._blocks = tuple(blocks)
+        self._unreachable: Mapping[str, int] | None = None
         self.members = array("I", members)
         self._block_firsts = list(accumulate((len(block.counts) for block in self._blocks), initial=0))
         """Index of each block's first group."""
@@ -158,11 +159,13 @@ class Audience:
 
     @property
     def unreachable(self) -> Mapping[str, int]:
-        """How many cannot be reached, by reason."""
-        reasons: Counter[str] = Counter()
-        for start, end, reason in self.unreachable_spans():
-            reasons[reason] += end - start
-        return dict(reasons)
+        """How many cannot be reached, by reason: counted once."""
+        if self._unreachable is None:
+            reasons: Counter[str] = Counter()
+            for start, end, reason in self.unreachable_spans():
+                reasons[reason] += end - start
+            self._unreachable = dict(reasons)
+        return self._unreachable
 
     @property
     def fallbacks(self) -> int:
@@ -202,6 +205,10 @@ def territories(
     }
 
 
+Shape = tuple[Order, tuple[Language, ...], LanguageChoice]
+"""What planning asks of a network: the channels in force, its languages, and who chooses among them."""
+
+
 class Reasons(dict[int, int]):
     """By kind: `REACHABLE`, or why plans of these orders reach nobody of it. Found when first asked for."""
 
@@ -222,6 +229,15 @@ class Reasons(dict[int, int]):
         return found
 
 
+class View(NamedTuple):
+    """What one alert makes of the people of some networks, who have the same languages to choose from."""
+
+    language: Language
+    fell_back: bool
+    reason_of: Callable[[int], int]
+    """By kind: `REACHABLE`, or one more than the index of why not."""
+
+
 class Judge:
     """Judges regions of one alert, and remembers: a country's plans and languages come in a handful of shapes."""
 
@@ -233,31 +249,27 @@ class Judge:
         self._offer = offer
         self._urgent = urgent
         self._minute = local_minute(at)
-        self._orders: dict[tuple[Order, ...], Reasons] = {}
-        self._order_of: dict[int, Order] = {}
-        self._chosen: dict[object, tuple[Language, bool]] = {}
+        self._shapes: dict[Shape, int] = {}
+        self._reasons: dict[tuple[Order, ...], Reasons] = {}
+        self._views: dict[tuple[object, ...], View] = {}
 
-    def language(self, own: Sequence[Territory], wanted: Language | None) -> tuple[Language, bool]:
-        """Return the language for people of these networks, and whether it is a fall-back (R16)."""
-        key = (tuple([one.languages for one in own]), wanted, own[0].language_choice)
-        known = self._chosen.get(key)
-        if known is None:
-            known = self._chosen[key] = choose_language(key[0], self._languages, wanted, own[0].language_choice)
-        return known
+    def shape(self, territory: Territory) -> int:
+        """Return a number for all that matters of a network at this minute: equal ones have the same."""
+        order = territory.plan.order(self._urgent, self._minute)
+        shape = (order, territory.languages, territory.language_choice)
+        return self._shapes.setdefault(shape, len(self._shapes))
 
-    def reasons(self, own: Sequence[Territory], kinds: Sequence[int]) -> bytes:
-        """Return for each kind whether these networks' plans reach it now, and if not, why."""
-        orders = tuple([self._order(one.plan) for one in own])
-        known = self._orders.get(orders)
-        if known is None:
-            known = self._orders[orders] = Reasons(orders, self._kinds, self._offer)
-        return bytes(map(known.__getitem__, kinds))
+    def view(self, wanted: Language | None, shapes: Sequence[int]) -> View:
+        """Return the view of people of networks of these shapes, who wish for a language or for none (R16)."""
+        key = (wanted, *shapes)
+        return self._views.get(key) or self._views.setdefault(key, self._look(wanted, shapes))
 
-    def _order(self, plan: CompiledPlan) -> Order:
-        order = self._order_of.get(id(plan))
-        if order is None:
-            order = self._order_of[id(plan)] = plan.order(self._urgent, self._minute)
-        return order
+    def _look(self, wanted: Language | None, shapes: Sequence[int]) -> View:
+        known = list(self._shapes)
+        orders, spoken, choices = zip(*(known[shape] for shape in shapes), strict=True)
+        language, fell_back = choose_language(spoken, self._languages, wanted, choices[0])
+        reasons = self._reasons.get(orders) or Reasons(orders, self._kinds, self._offer)
+        return View(language, fell_back, self._reasons.setdefault(orders, reasons).__getitem__)
 
 
 def gather(
@@ -274,15 +286,16 @@ def gather(
     Shape: `regions` may hold others too; they are passed over. `languages` are those supplied, in the sender's order.
     """
     judge = Judge(kinds, languages, offer, urgent, at)
+    places = {name: (one.index, judge.shape(one)) for name, one in targeted.items()}
     blocks: list[Block] = []
     members: list[bytes] = []
     for region in regions:
-        own = [targeted[name] for name in region.networks if name in targeted]
+        own = [places[name] for name in region.networks if name in places]
         if not own:
             continue
-        language, fell_back = judge.language(own, region.language)
-        indexes = tuple([one.index for one in own])
-        reasons = judge.reasons(own, region.kinds)
+        indexes, shapes = zip(*own, strict=True)
+        language, fell_back, reason_of = judge.view(region.language, shapes)
+        reasons = bytes(map(reason_of, region.kinds))
         blocks.append(Block(indexes, language, fell_back, region.kinds, region.counts, reasons))
         members.append(region.members)
     return Audience(kinds, blocks, b"".join(members))
