@@ -142,7 +142,7 @@ class Account:
         self._held = bytearray(size)
         self._network = bytearray(size)
         self._ends = bytearray(size)
-        for start, end, _ in audience.unreachable_spans():
+        for start, end, _ in audience.unreachable_spans:
             self._ends[start:end] = bytes([_UNREACHABLE_END]) * (end - start)
             self.states[start:end] = bytes([UNREACHABLE]) * (end - start)
         unreachable = self.states.count(UNREACHABLE)

@@ -103,7 +103,7 @@ class Audience:
     def __init__(self, kinds: Sequence[Kind], blocks: Sequence[Block], members: bytes) -> None:
         self._kinds = tuple(kinds)
         self._blocks = tuple(blocks)
-        self._unreachable: Mapping[str, int] | None = None
+        self._unreachable: list[tuple[int, int, UNREACHABLE_REASONS]] | None = None
         self.members = array("I", members)
         self._block_firsts = list(accumulate((len(block.counts) for block in self._blocks), initial=0))
         """Index of each block's first group."""
@@ -143,13 +143,18 @@ class Audience:
         for block, first in zip(self._blocks, self._block_firsts, strict=False):
             yield self._starts[first], self._starts[first + len(block.counts)], block.networks
 
-    def unreachable_spans(self) -> Iterator[tuple[int, int, UNREACHABLE_REASONS]]:
-        """Yield (start, end, reason) of those who cannot be reached."""
-        for block, first in zip(self._blocks, self._block_firsts, strict=False):
-            if any(block.reasons):
-                for index, reason in enumerate(block.reasons, first):
-                    if reason != REACHABLE:
-                        yield self._starts[index], self._starts[index + 1], REASONS[reason - 1]
+    @property
+    def unreachable_spans(self) -> Sequence[tuple[int, int, UNREACHABLE_REASONS]]:
+        """(start, end, reason) of those who cannot be reached: looked for once."""
+        if self._unreachable is None:
+            self._unreachable = [
+                (self._starts[index], self._starts[index + 1], REASONS[reason - 1])
+                for block, first in zip(self._blocks, self._block_firsts, strict=False)
+                if any(block.reasons)
+                for index, reason in enumerate(block.reasons, first)
+                if reason != REACHABLE
+            ]
+        return self._unreachable
 
     def within(self, networks: AbstractSet[int]) -> Iterator[tuple[int, int]]:
         """Yield (start, end) of those who are active in no targeted network but these, by index."""
@@ -159,13 +164,11 @@ class Audience:
 
     @property
     def unreachable(self) -> Mapping[str, int]:
-        """How many cannot be reached, by reason: counted once."""
-        if self._unreachable is None:
-            reasons: Counter[str] = Counter()
-            for start, end, reason in self.unreachable_spans():
-                reasons[reason] += end - start
-            self._unreachable = dict(reasons)
-        return self._unreachable
+        """How many cannot be reached, by reason."""
+        reasons: Counter[str] = Counter()
+        for start, end, reason in self.unreachable_spans:
+            reasons[reason] += end - start
+        return dict(reasons)
 
     @property
     def fallbacks(self) -> int:

@@ -107,7 +107,7 @@ def test_who_cannot_be_reached_is_in_it_with_the_reason(offer: Offer, addresses:
     people = [cohort(ONE, members=(1, 2), addresses=addresses), cohort(TWO, members=(3,), addresses=addresses)]
     audience = audience_of(people, {ONE: territory(0), TWO: territory(1)}, offer=offer)
     assert {expected: 3} == audience.unreachable
-    assert [(0, 2, expected), (2, 3, expected)] == list(audience.unreachable_spans())
+    assert [(0, 2, expected), (2, 3, expected)] == audience.unreachable_spans
 
 
 def test_what_was_judged_for_one_network_holds_for_others_with_its_plan() -> None:

@@ -37,7 +37,7 @@ class AlertShadow:
         self.expanded = 0
         self.places = array("q", [NOWHERE]) * size
         self.unreachable = bytearray(size)
-        for start, end, _ in audience.unreachable_spans():
+        for start, end, _ in audience.unreachable_spans:
             self.unreachable[start:end] = b"\1" * (end - start)
         self.reached = bytearray(size)
         self.batches: list[BatchShadow] = []
