@@ -50,8 +50,12 @@ class Regions(Struct, frozen=True):
     regions: tuple[Region, ...]
 
 
-def make_regions(cohorts: Iterable[Cohort]) -> Regions:
-    """Return the cohorts by networks and language, in their order."""
+def make_regions(cohorts: Iterable[Cohort], names: Iterable[NetworkId] = ()) -> Regions:
+    """Return the cohorts by networks and language, in their order.
+
+    Shape: `names` are the networks' own; regions hold these same objects, so that looking one up compares no letters.
+    """
+    own = {name: name for name in names}
     kinds: dict[Kind, int] = {}
     grouped: dict[tuple[tuple[NetworkId, ...], Language | None], list[tuple[int, Cohort]]] = {}
     for cohort in cohorts:
@@ -59,7 +63,7 @@ def make_regions(cohorts: Iterable[Cohort]) -> Regions:
         grouped.setdefault((cohort.networks, cohort.language), []).append((kind, cohort))
     regions = tuple(
         Region(
-            networks,
+            tuple(own.get(name, name) for name in networks),
             language,
             tuple(kind for kind, _ in rows),
             tuple(cohort.count for _, cohort in rows),
@@ -289,11 +293,11 @@ def gather(
     Shape: `regions` may hold others too; they are passed over. `languages` are those supplied, in the sender's order.
     """
     judge = Judge(kinds, languages, offer, urgent, at)
-    places = {name: (one.index, judge.shape(one)) for name, one in targeted.items()}
+    place = {name: (one.index, judge.shape(one)) for name, one in targeted.items()}.get
     blocks: list[Block] = []
     members: list[bytes] = []
     for region in regions:
-        own = [places[name] for name in region.networks if name in places]
+        own = [found for name in region.networks if (found := place(name))]
         if not own:
             continue
         indexes, shapes = zip(*own, strict=True)

@@ -281,7 +281,7 @@ class RegisterIndex:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._plans: tuple[str, dict[NetworkId, CompiledPlan]] = ("", {})
-        self.regions = make_regions(snapshot.cohorts)
+        self.regions = make_regions(snapshot.cohorts, (network.id for network in snapshot.networks.values()))
         self._regions: dict[NetworkId, list[Region]] = {}
         for region in self.regions.regions:
             for network in region.networks:
