@@ -39,12 +39,12 @@ async def test_each_attempt_tells_what_it_was(tmp_path: Path, autojump_clock: Mo
         status = await world.over(alert)
         told = [world.attempts(alert, delivery)[0] for delivery in range(5)]
     assert [
-        "answered and heard: 000",
-        "answered and confirmed: 000",
-        "called, and not heard: busy",
-        "refused by the carrier: address number invalid",
-        "called, and not heard: hung up at 10 %",
-    ] == [one.words for one in told]
+        ("answered and heard", "000"),
+        ("answered and confirmed", "000"),
+        ("called, and not heard", "busy"),
+        ("refused by the carrier", "address number invalid"),
+        ("called, and not heard", "hung up at 10 %"),
+    ] == [(one.words, one.code) for one in told]
     heard = told[0].call
     assert heard is not None
     assert (clip_id(TEXT, "nl"), 4.0, False) == (heard.clip_sha256, heard.talked_s, heard.confirmed)
@@ -109,7 +109,7 @@ async def test_status_shows_calls_as_they_stand(tmp_path: Path, autojump_clock: 
             calls = (await world.status(alert)).channels["tts"].calls
             seen.append((calls.ringing, calls.talking, calls.answered, calls.ended))
         assert [(3, 0, 0, 0), (1, 2, 2, 0), (1, 1, 2, 1)] == seen
-        assert ["answered and heard: 000", "rings", "answered, and being played"] == [
+        assert ["answered and heard", "rings", "answered, and being played"] == [
             world.attempts(alert, delivery)[0].words for delivery in range(3)
         ]
 

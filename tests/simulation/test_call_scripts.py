@@ -102,7 +102,7 @@ async def test_calls_wait_for_their_clip_and_texts_for_nothing(tmp_path: Path, a
 async def test_what_no_voice_can_say_goes_by_the_next_step(
     tmp_path: Path, autojump_clock: MockClock, manner: str
 ) -> None:
-    """At once where it is refused, and after a minute where nobody answers; the reason is told."""
+    """At once where it is refused, and after a minute where nobody answers; `why` tells of it."""
     trunk, smsc, speaker = Exchange(), FarEnd("smsc"), FakeSpeaker()
     setattr(speaker, manner, (TEXT,))
     world = world_of(tmp_path, autojump_clock, trunk, smsc, members=3, plan=CALL_FIRST, speaker=speaker)
@@ -116,8 +116,9 @@ async def test_what_no_voice_can_say_goes_by_the_next_step(
         assert (0.0 if manner == "cannot" else RENDER_S) <= since_s < 0.5 + RENDER_S * (manner == "never")
         journeys = world.journeys(alert)
         why = journeys.why(0, journeys.view(0, 2), "nl").why
-        words = "fake: not this" if manner == "cannot" else "no voice in time"
-        assert f"tts: no voice can say the text ({words})" in [one.words for one in why]
+        assert ("R12", "tts: geen stem kon de tekst uitspreken; het volgende kanaal kwam aan de beurt.") in [
+            (one.rule, one.words) for one in why
+        ]
         assert ["sms"] == [one.channel for one in journeys.view(0, 2).attempts]
 
 

@@ -117,7 +117,7 @@ async def test_one_text_of_two_that_cannot_be_carried_is_refused_by_itself(
         cold = await world.send(**{"class": "cold", "content": content})
         await world.over(cold.id)
         first, second = world.attempts(cold.id)
-        assert ("whatsapp", "refused", "content a line end") == (first.channel, first.state, first.code)
+        assert ("whatsapp", "refused", "content line_end") == (first.channel, first.state, first.code)
         assert ("sms", "reached") == (second.channel, second.state)
 
 

@@ -234,7 +234,8 @@ def why(alert: str, member: str, *, context: Here) -> None:
     """
     told = _api(context).call("GET", f"/v1/alerts/{quote(alert, safe='')}/deliveries/{quote(member, safe='')}")
     attempts = [
-        f"  {one['submitted_at'] or '-'} {one['channel']} by {one['carrier']}: {one['state']} {one['words']}".rstrip()
+        f"  {one['submitted_at'] or '-'} {one['channel']} {one['carrier']}: {one['words']}"
+        + (f" ({one['code']})" if one["code"] else "")
         for one in told["attempts"]
     ]
     reasons = [

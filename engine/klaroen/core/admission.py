@@ -14,8 +14,9 @@ from klaroen.core.errors import InputError, Problem, Saying
 from klaroen.core.intake import AlertRequest, Targets
 from klaroen.core.mandates import BRUSSELS, may_ask
 from klaroen.core.model import AlertClass, Authority, Instant, Network, NetworkId, Refusal, Role, Token
+from klaroen.core.phrases import rule_of, say
 from klaroen.core.policy import scope_of, sends
-from klaroen.core.refusals import refuse, rule_of, say
+from klaroen.core.refusals import refuse
 from klaroen.core.snapshot import Snapshot
 from klaroen.core.targets import Resolved, resolve
 
@@ -29,7 +30,7 @@ class Admitted(Struct, frozen=True, gc=False):
     networks: tuple[NetworkId, ...]
     refused: tuple[Refusal, ...] = ()
     not_located: tuple[NetworkId, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Saying, ...] = ()
     authority: Authority = "own"
 
 
@@ -60,7 +61,7 @@ def admit(
     refused.sort(key=lambda one: one.network)
     out = {one.network for one in refused}
     networks = tuple(network.id for network in targeted if network.id not in out)
-    warnings = tuple(f"{path} names nothing that a network belongs to." for path in resolved.unmatched)
+    warnings = tuple(Saying("target_unmatched", {"path": path}) for path in resolved.unmatched)
     if not networks:
         if refused and {one.code for one in refused} == {"warm_needs_grant"}:
             raise refuse("not-allowed", "warm_needs_grant", at="$.class")

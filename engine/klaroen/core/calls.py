@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from klaroen.core.errors import Problem
+from klaroen.core.errors import Problem, Saying
 from klaroen.core.follow_up import FollowUpRequest
 from klaroen.core.intake import AlertRequest, Targets
 from klaroen.core.mandates import Decree
@@ -18,6 +18,7 @@ from klaroen.core.pins import Pin
 from klaroen.core.policy import Verb
 from klaroen.core.ports import Call, Receipt
 from klaroen.core.replies import Correspondence, PutReplies, SayFarewell
+from klaroen.core.rules import WordsLanguage
 from klaroen.core.upkeep import Keeping, Upkeep
 from klaroen.core.views import StatusView
 
@@ -34,14 +35,17 @@ class Submit(Struct, frozen=True, tag=True):
     """Targets beside the request's own: the alert goes to the union of all."""
     references: tuple[str, ...] = ()
     """Keys of earlier submissions whose place it takes."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Saying, ...] = ()
     """Warnings of whoever read it, told in the answer."""
+    language: WordsLanguage = "en"
+    """Of the warnings in the answer."""
 
 
 class Forecast(Struct, frozen=True, tag=True):
     """Say what an alert would come to, and send nothing. Told: ForecastView."""
 
     request: AlertRequest
+    language: WordsLanguage = "en"
 
 
 class FollowUp(Struct, frozen=True, tag=True):
@@ -51,6 +55,7 @@ class FollowUp(Struct, frozen=True, tag=True):
     request: FollowUpRequest
     key: str
     fingerprint: bytes
+    language: WordsLanguage = "en"
 
 
 class Withdraw(Struct, frozen=True, tag=True):
@@ -91,7 +96,7 @@ class CountNetworks(Struct, frozen=True, tag=True):
 
 
 class ListDeliveries(Struct, frozen=True, tag=True):
-    """Told: DeliveryPage."""
+    """Told: DeliveryPage, its words in `language`."""
 
     alert: AlertId
     network: str | None = None
@@ -99,6 +104,7 @@ class ListDeliveries(Struct, frozen=True, tag=True):
     channel: str | None = None
     after: str | None = None
     limit: int = 100
+    language: WordsLanguage = "en"
 
 
 class ShowDelivery(Struct, frozen=True, tag=True):
@@ -106,7 +112,7 @@ class ShowDelivery(Struct, frozen=True, tag=True):
 
     alert: AlertId
     member: str
-    language: Literal["nl", "fr", "de", "en"] = "en"
+    language: WordsLanguage = "en"
 
 
 class Act(Struct, frozen=True, tag=True):

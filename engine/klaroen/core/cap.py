@@ -24,7 +24,7 @@ from klaroen.core.cap_area import (
 )
 from klaroen.core.cap_fields import SIGNATURE, SPACE, Fields, choose, read_instant
 from klaroen.core.cap_xml import Element, read_xml
-from klaroen.core.errors import InputError
+from klaroen.core.errors import InputError, Saying
 from klaroen.core.intake import EXPIRES_IN_S, AlertRequest, Targets, Texts
 from klaroen.core.model import LANGUAGES, AlertClass, Instant, Mode, Role, Text
 from klaroen.core.posted import shaped
@@ -76,7 +76,7 @@ class Posted(Struct, frozen=True):
     places: tuple[Targets, ...] = ()
     """Targets beside the request's own: the area is the union of all."""
     references: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Saying, ...] = ()
     """What of the message no member gets."""
 
 
@@ -90,7 +90,8 @@ class Withdrawn(Struct, frozen=True):
 class Unheeded(Struct, frozen=True):
     """A message about messages, which concerns nobody here."""
 
-    reason: str
+    kind: str
+    """Its msgType."""
 
 
 Message = Posted | Withdrawn | Unheeded
@@ -118,7 +119,7 @@ def read_cap(body: bytes, role: Role, profile: Profile, now: Instant) -> Message
     name = _identity(fields)
     references = _references(fields)
     if kind in ("Ack", "Error"):
-        return Unheeded(f"A message of msgType {kind} answers another system; nobody is warned of it.")
+        return Unheeded(kind)
     if kind in ("Update", "Cancel") and not references:
         words = f"A message of msgType {kind} names in `references` what it is about."
         raise InputError("invalid", words, at="/alert/references")
@@ -167,7 +168,7 @@ def _posted(
     )
     sent = read_instant(fields.text("sent"), "/alert/sent")
     expires_at = first.expires_at or Instant(sent + EXPIRES_IN_S[alert_class] * 1000)
-    notes = tuple(dict.fromkeys(note for info in infos for note in info.notes))
+    notes = tuple(Saying(note) for note in dict.fromkeys(note for info in infos for note in info.notes))
     return Posted(request, key_of(name), expires_at, tuple(places), references, notes)
 
 
@@ -201,7 +202,7 @@ class _Info:
         lists = ("category", "responseType", "eventCode", "parameter", "resource", "area")
         fields.check(INFO_ONCE, INFO_MAYBE, dict.fromkeys(lists, ""))
         self.path = path
-        self.notes: list[str] = []
+        self.notes: list[str] = []  # codes of `core.phrases`
         categories = fields.all("category")
         if not categories:
             raise InputError("invalid", "`category` must be given.", at=path)
@@ -216,7 +217,7 @@ class _Info:
             words = "It takes effect later, and what is accepted is sent at once: post it then."
             raise InputError("invalid", words, at=f"{path}/effective")
         if fields.all("resource"):
-            self.notes.append("`resource` is not sent on: no channel carries pictures or files (R25).")
+            self.notes.append("cap_resource")  # R25
         self.area = united(self._area(one, at, profile.municipalities) for one, at in fields.all("area"))
 
     @staticmethod
@@ -261,5 +262,5 @@ class _Info:
             words = "The area has neither polygon, circle nor geocode NIS5: a description alone is no place on the map."
             raise InputError("invalid", words, at=path)
         if len(codes) < len(fields.all("geocode")):
-            self.notes.append("Geocodes other than NIS5 are not read: polygons, circles and NIS5 are the area.")
+            self.notes.append("cap_geocode")
         return area

@@ -46,7 +46,7 @@ PROBLEMS: Final[dict[ProblemName, tuple[int, str]]] = {
 
 
 class Saying(Struct, frozen=True):
-    """A code of `core.refusals`, and what its words are about."""
+    """A code of `core.phrases`, and what its words are about."""
 
     code: str
     about: dict[str, str] = {}

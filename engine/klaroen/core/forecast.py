@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from klaroen.core.audience import Audience
+from klaroen.core.errors import Saying
 from klaroen.core.expand import Planner
 from klaroen.core.lanes import FLOORS, HEAD_START_SEGMENTS
 from klaroen.core.model import AlertClass, Channel, Instant, Language, Step
@@ -75,7 +76,7 @@ class Outlook(Struct, frozen=True):
     handed_over_s: Mapping[str, float | None]
     reached_s: Mapping[str, float | None]
     cost_eur: float
-    warnings: tuple[str, ...]
+    warnings: tuple[Saying, ...]
 
 
 class _Path(Struct, frozen=True):
@@ -201,10 +202,10 @@ def percentiles(points: Sequence[Weighted]) -> dict[str, float | None]:
     return {f"p{share}": round(ordered[place][0], 3) for share, place in zip(SHARES, places, strict=True)}
 
 
-def _warnings(channels: Sequence[Channel], supplies: Mapping[Channel, Supply]) -> Iterator[str]:
+def _warnings(channels: Sequence[Channel], supplies: Mapping[Channel, Supply]) -> Iterator[Saying]:
     for name in channels:
         supply = supplies[name]
         if not supply.per_s:
-            yield f"No carrier of {name} is up: who begins with it waits, and is in no time."
+            yield Saying("forecast_no_carrier", {"channel": name})
         elif supply.proved is None or not supply.arrivals_s:
-            yield f"No receipt of {name} has been seen since the start: when people are reached is not known."
+            yield Saying("forecast_no_receipt", {"channel": name})

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
-from klaroen.core.errors import InputError
 from klaroen.core.intake import Words
 from klaroen.core.model import AlertClass, Coordinator, Instant, Network, NetworkId
+from klaroen.core.refusals import refuse
 
 BRUSSELS: Final = ZoneInfo("Europe/Brussels")
 IN_OFFICE: Final = frozenset({"active", "temporary"})
@@ -63,11 +63,9 @@ def end_of(until: str, now: Instant) -> Instant:
             at = at.replace(tzinfo=BRUSSELS) + timedelta(days=1)
         ends_at = Instant(int(at.timestamp() * 1000))
     except (ValueError, OverflowError):
-        raise InputError("invalid", "until must be a day of the calendar.", at="$.until", rule="R9") from None
+        raise refuse("invalid", "until_no_day", at="$.until") from None
     if ends_at <= now:
-        raise InputError(
-            "invalid", "until lies in the past: a grant is given for a time to come.", at="$.until", rule="R9"
-        )
+        raise refuse("invalid", "until_past", at="$.until")
     return ends_at
 
 
@@ -79,14 +77,12 @@ def coordinator_of(network: Network, coordinator: str) -> Coordinator | None:
 def check_grantee(network: Network, coordinator: str) -> None:
     """Raises InputError where a grant to this coordinator could not be used."""
     if not network.recognised or network.stopped:
-        words = "The network is stopped or not recognised: nobody sends to it (R1, art. 2, 3)."
-        raise InputError("invalid", words, at="network", rule="R1")
+        raise refuse("invalid", "silent_network", at="network")
     known = coordinator_of(network, coordinator)
     if known is None:
-        raise InputError("invalid", "The network has no such coordinator (R9, art. 8 d).", at="coordinator", rule="R9")
+        raise refuse("invalid", "no_such_coordinator", at="coordinator")
     if known.status not in IN_OFFICE:
-        words = f"This coordinator is {known.status}, and loses every grant (R23, art. 8 b)."
-        raise InputError("invalid", words, at="coordinator", rule="R23")
+        raise refuse("invalid", "loses_grants", at="coordinator", status=known.status)
 
 
 def may_ask(network: Network, coordinator: str) -> bool:

@@ -20,18 +20,18 @@ _SPACES: Final = re.compile(" {5,}")
 
 
 def unable(text: str, characters_max: int) -> str | None:
-    """Return why a template cannot carry the text exactly; None where it can.
+    """Return why a template cannot carry the text exactly, as a code (`unable_…` in `core.phrases`); None where it can.
 
     Units: UTF-16 units, the stricter reading of "characters".
     """
     if _LINE_ENDS.search(text):
-        return "a line end"
+        return "line_end"
     if "\t" in text:
-        return "a tab"
+        return "tab"
     if _SPACES.search(text):
-        return f"more than {SPACES_MAX} spaces in a row"
+        return "spaces"
     try:
         units = len(text.encode("utf-16-le")) // 2
     except UnicodeEncodeError:
-        return "not encodable"
-    return "too long" if units > characters_max else None
+        return "encoding"
+    return "length" if units > characters_max else None

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from klaroen.core.intake import Id, Name
 from klaroen.core.model import Channel, MembershipState
+from klaroen.core.rules import WordsLanguage
 from klaroen.core.words import ONE_LINE
 
 MEMBERS_MAX: Final = 1_000
@@ -46,9 +47,10 @@ class ListMembers(Struct, frozen=True, tag=True):
 
 
 class CheckMembers(Struct, frozen=True, tag=True):
-    """R6. Told: FindingPage."""
+    """R6. Told: FindingPage, its words in `language`."""
 
     network: str
+    language: WordsLanguage = "en"
 
 
 class PutMember(Struct, frozen=True, tag=True):

@@ -6,6 +6,7 @@ is to be warned by it gets the next channel, and the sender is told.
 
 from collections.abc import Mapping, Sequence
 
+from klaroen.core.errors import Saying
 from klaroen.core.intake import AlertRequest
 from klaroen.core.model import Channel, Language, Text
 from klaroen.core.plan import Offer, make_offer
@@ -16,7 +17,7 @@ Faults = Mapping[Channel, Mapping[Language, str]]
 """Channel -> language -> what of the text it cannot carry."""
 
 
-def offer_of(desk: Desk, request: AlertRequest) -> tuple[Offer, tuple[str, ...]]:
+def offer_of(desk: Desk, request: AlertRequest) -> tuple[Offer, tuple[Saying, ...]]:
     """Return what an alert can go by, and what its sender is told of the rest."""
     texts, drill = request.content.by_language(), request.mode == "drill"
     found = faults(tuple(desk.fleet(drill).values()), texts)
@@ -36,9 +37,9 @@ def faults(stations: Sequence[Station], texts: Mapping[Language, Text]) -> Fault
     found: dict[Channel, dict[Language, str]] = {}
     for channel in dict.fromkeys(channel for station in stations for channel in station.channels):
         for language, text in texts.items():
-            words = [one.settings.unable(text.text) for one in stations if channel in one.channels]
-            first = words[0]
-            if first is not None and None not in words:
+            codes = [one.settings.unable(text.text) for one in stations if channel in one.channels]
+            first = codes[0]
+            if first is not None and None not in codes:
                 found.setdefault(channel, {})[language] = first
     return found
 
@@ -48,11 +49,11 @@ def unable(found: Faults, texts: Mapping[Language, Text]) -> frozenset[Channel]:
     return frozenset(channel for channel, by_language in found.items() if len(by_language) == len(texts))
 
 
-def warnings(found: Faults, allowed: frozenset[Channel]) -> tuple[str, ...]:
+def warnings(found: Faults, allowed: frozenset[Channel]) -> tuple[Saying, ...]:
     """Return what the sender is told."""
     return tuple(
-        f"The text in {language} does not go by {channel}, which cannot carry it exactly: {words}."
+        Saying(f"unable_{code}", {"language": language, "channel": channel})
         for channel, by_language in found.items()
-        for language, words in by_language.items()
+        for language, code in by_language.items()
         if channel in allowed
     )

@@ -17,13 +17,15 @@ from klaroen.core import admission, audit, follow_up
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.calls import FollowUp, Submit
-from klaroen.core.errors import InputError, Problem, StoreUnavailableError
+from klaroen.core.errors import InputError, Problem, Saying, StoreUnavailableError
 from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
 from klaroen.core.intake import LIFE_S_MAX, LIFE_S_MIN, AlertRequest
 from klaroen.core.model import Alert, AlertId, Authority, Instant, Language, Recorded, Token
+from klaroen.core.phrases import rule_of, say
 from klaroen.core.plan import Offer
 from klaroen.core.records import IdempotencyKey
+from klaroen.core.refusals import refuse
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
 from klaroen.dispatch import ability, levels, succession
 from klaroen.dispatch.audiences import Chosen, Following, find_audience, find_officers
@@ -37,8 +39,6 @@ from klaroen.dispatch.subjects import Subject, find_subject
 RETRY_AFTER_S: Final = 2.0
 """A supervised dispatch is back, and a disk has room again, within seconds."""
 
-UNTOLD: Final = "No officer of the networks has an address for the copy of what is sent under a grant (R9)."
-
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -48,7 +48,7 @@ async def accept(desk: Desk, token: Token, submit: Submit | FollowUp) -> bytes:
     Raises InputError: what policy refuses, `nobody`, `key-reused`, `unavailable`.
     """
     if desk.draining or not desk.store_works:
-        raise unavailable("Dispatch is stopping." if desk.draining else "The store cannot write now.")
+        raise unavailable("stopping" if desk.draining else "store_away")
     key = (token.name, submit.key)
     while (other := desk.accepting.get(key)) is not None:
         await other.wait()
@@ -65,13 +65,15 @@ async def accept(desk: Desk, token: Token, submit: Submit | FollowUp) -> bytes:
         return await _accept_new(desk, token, submit)
     except StoreUnavailableError as error:
         desk.store_fails(error)
-        raise unavailable("The store cannot write now.") from error
+        raise unavailable() from error
     finally:
         desk.accepting.pop(key).set()
 
 
-def unavailable(words: str) -> InputError:
-    return InputError.of(Problem("unavailable", words, retry_after_s=RETRY_AFTER_S))
+def unavailable(code: str = "store_away") -> InputError:
+    """Return the error that says, by a code of `core.phrases`, why it cannot be done now."""
+    saying = (Saying(code),)
+    return InputError.of(Problem("unavailable", say(saying), retry_after_s=RETRY_AFTER_S, saying=saying))
 
 
 async def _accept_new(desk: Desk, token: Token, submit: Submit) -> bytes:
@@ -92,7 +94,7 @@ async def _follow_up(desk: Desk, token: Token, question: FollowUp) -> bytes:
     subject = find_subject(desk, token, question.alert)
     request = follow_up.as_alert(question.request, subject.alert)
     to = follow_up.choose(question.request.to, subject.audience.members, subject.account.states)
-    submit = Submit(request, question.key, question.fingerprint)
+    submit = Submit(request, question.key, question.fingerprint, language=question.language)
     return await _accept_beside(desk, token, submit, (), Following(subject.alert.id, to))
 
 
@@ -102,10 +104,9 @@ def _extended(desk: Desk, token: Token, request: AlertRequest) -> Following:
     try:
         subject = find_subject(desk, token, AlertId(request.extends))
     except InputError:
-        raise InputError("invalid", "It names an alert that is not known here.", at="$.extends") from None
+        raise refuse("invalid", "unknown_alert", at="$.extends") from None
     if subject.alert.mode != request.mode:
-        words = f"An alert of mode {request.mode} cannot extend one of mode {subject.alert.mode}."
-        raise InputError("invalid", words, at="$.extends")
+        raise refuse("invalid", "other_mode", at="$.extends", mode=request.mode, earlier=subject.alert.mode)
     handed = follow_up.choose("handed_over", subject.audience.members, subject.account.states)
     return Following(subject.alert.id, handed, extends=True)
 
@@ -115,10 +116,9 @@ def check_life(expires_at: Instant | None, now: Instant) -> None:
     if expires_at is None:
         return
     if expires_at < now + LIFE_S_MIN * 1000:
-        raise InputError("invalid", "It has expired: nobody is warned of what is over.", at="/alert/info/expires")
+        raise refuse("invalid", "is_over", at="/alert/info/expires")
     if expires_at > now + LIFE_S_MAX * 1000:
-        words = f"It expires more than {LIFE_S_MAX} seconds from now: an alert lives three days at most."
-        raise InputError("invalid", words, at="/alert/info/expires")
+        raise refuse("invalid", "lives_too_long", at="/alert/info/expires", seconds=str(LIFE_S_MAX))
 
 
 async def _accept_beside(
@@ -134,7 +134,7 @@ async def _accept_beside(
         (*submit.places, *succession.audiences(earlier)),
         lambda network: desk.mandates.granted(network, token.coordinator_id, request.alert_class, now),
     )
-    offer, warnings = ability.offer_of(desk, request)
+    offer, unable = ability.offer_of(desk, request)
     chosen = find_audience(desk, request, admitted.networks, offer, following, now)
     audience = chosen.audience
     refused = tuple(RefusedNetwork(one.network, one.rule, one.reason, one.code) for one in admitted.refused)
@@ -150,15 +150,16 @@ async def _accept_beside(
         follows=following.alert if following is not None and not following.extends else None,
         extends=following.alert if following is not None and following.extends else None,
         expires_at=submit.expires_at or alert.expires_at,
-        warnings=submit.notes + warnings + left_out(desk, request, admitted.networks) + alert.warnings,
         contacts=chosen.contacts,
         through=chosen.through,
         hold_s=chosen.hold_s,
         confirm=alert.confirm or (bool(chosen.through) and request.is_urgent),
     )
     copy = copy_for_officers(desk, alert, request, offer)
+    warnings = (*submit.notes, *unable, *left_out(desk, request, admitted.networks), *warnings_of(admitted, audience))
     if copy is None and alert.authority == "grant":
-        alert = replace(alert, warnings=(*alert.warnings, UNTOLD))
+        warnings += (Saying("officers_untold"),)
+    alert = replace(alert, warnings=tuple(say((one,), submit.language) for one in warnings))
     answer = _encode(accepted_view(alert, refused))
     record = IdempotencyKey(token.name, submit.key, submit.fingerprint)
     copies = () if copy is None else ((copy[0], copy[1].audience.encode(), audit.accepted(copy[0])),)
@@ -212,8 +213,7 @@ def find_recordings(desk: Desk, token: Token, request: AlertRequest) -> dict[Lan
     for language, name in request.recording.by_language().items():
         recording = desk.recorder.find(name, token.name) if desk.recorder is not None else None
         if recording is None:
-            words = f"recording.{language} names no recording of this token: it was never posted, or is too old."
-            raise InputError("invalid", words, at=f"$.recording.{language}", rule="R12")
+            raise refuse("invalid", "no_recording", at=f"$.recording.{language}", language=language)
         found[language] = recording.as_played(request.alert_class)
     return found
 
@@ -223,10 +223,6 @@ def make_alert(
 ) -> Alert:
     """Return the alert as it will stand for ever, with the plan versions that it is expanded by (R3)."""
     plans = desk.register.plans_at(now)
-    fallbacks = audience.fallbacks
-    warnings = admitted.warnings
-    if fallbacks:
-        warnings += (f"{fallbacks} members get another language than the one due (R16).",)
     return Alert(
         id=alert_id(desk.chance.randbytes(16)),
         alert_class=request.alert_class,
@@ -248,11 +244,16 @@ def make_alert(
         urgent=request.is_urgent,
         reference=request.reference,
         author=request.author,
-        warnings=warnings,
-        language_fallbacks=fallbacks,
+        language_fallbacks=audience.fallbacks,
         authority=authority_of(desk, request, admitted, audience),
         coordinator=token.coordinator_id if token.role == "coordinator" else "",
     )
+
+
+def warnings_of(admitted: admission.Admitted, audience: Audience) -> tuple[Saying, ...]:
+    """Return what the sender is told of the targets, and of the languages in which people are warned (R16)."""
+    fallbacks = audience.fallbacks
+    return admitted.warnings + ((Saying("other_language", {"count": str(fallbacks)}),) if fallbacks else ())
 
 
 def authority_of(desk: Desk, request: AlertRequest, admitted: admission.Admitted, audience: Audience) -> Authority:
@@ -298,17 +299,14 @@ def accepted_view(alert: Alert, refused: tuple[RefusedNetwork, ...]) -> Accepted
 def nobody(refused: tuple[RefusedNetwork, ...], unreachable: Mapping[str, int]) -> InputError:
     """Everybody is refused or cannot be reached: the alert is refused as a whole (R1, R10)."""
     count = sum(unreachable.values())
-    words = (
-        f"None of the {count} members can be reached by a channel that plan, content and carriers allow."
-        if count
-        else "The networks have no active members."
-    )
+    saying = Saying("nobody_reachable", {"count": str(count)}) if count else Saying("nobody_active")
     problem = Problem(
         "nobody",
-        words,
+        say((saying,)),
         at=UNSET,
-        rule="R4" if not count else UNSET,
+        rule=rule_of(saying.code) or UNSET,
         refused=[{"network": one.network, "rule": one.rule, "reason": one.reason, "code": one.code} for one in refused],
         unreachable={"count": count, "reasons": dict(unreachable)},
+        saying=(saying,),
     )
     return InputError.of(problem)

@@ -12,6 +12,7 @@ from klaroen.core import audit, calls, policy
 from klaroen.core.account import CANCELLED_STATE, PENDING
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.model import WAITING, Alert, AlertState, Authority, Token
+from klaroen.core.phrases import word
 from klaroen.core.refusals import refuse
 from klaroen.core.views import ActedView, HeardView, WithdrawnView
 from klaroen.dispatch import levels, succession
@@ -69,7 +70,7 @@ async def _release(desk: Desk, token: Token, opened: OpenAlert, verb: policy.Ver
         with succession.superseding(desk, alert):
             await desk.writer.write(desk.store.release, alert, now, deed, urgent=True)
     except StoreUnavailableError as error:
-        raise unavailable("The store cannot write now.") from error
+        raise unavailable() from error
     if opened.state == "awaiting_consent":  # else somebody stopped it meanwhile
         opened.state = "accepted"
         opened.begun_at = max(opened.begun_at, now)
@@ -90,7 +91,7 @@ async def _change(desk: Desk, token: Token, opened: OpenAlert, verb: policy.Verb
     except StoreUnavailableError as error:
         if target == "paused" and opened.state == target:
             opened.state = before
-        raise unavailable("The store cannot write now.") from error
+        raise unavailable() from error
     if target != "cancelled" and opened.state == before:  # else somebody stopped it meanwhile
         opened.state = target
     _tell(desk, opened)
@@ -117,8 +118,7 @@ async def withdraw(desk: Desk, token: Token, question: calls.Withdraw) -> HeardV
     for alert in named:
         mode = find_subject(desk, token, alert).alert.mode
         if mode != question.mode:  # a test must not stop the real thing
-            words = f"An alert of mode {mode} is not cancelled by a message of mode {question.mode}."
-            raise InputError("invalid", words, at="/alert/status")
+            raise refuse("invalid", "other_mode", at="/alert/status", mode=question.mode, earlier=mode)
     alerts = []
     for alert in named:
         try:
@@ -129,8 +129,8 @@ async def withdraw(desk: Desk, token: Token, question: calls.Withdraw) -> HeardV
             continue  # it is over
         alerts.append(WithdrawnView(alert, acted.state, acted.handed_over, acted.stopped))
     if not alerts:
-        raise InputError("state", "Nothing is left to cancel: what it names is over.", at=succession.REFERENCES)
-    return HeardView("cancelled", "Nothing more is handed over, and nothing is sent.", tuple(alerts))
+        raise refuse("state", "nothing_to_cancel", at=succession.REFERENCES)
+    return HeardView("cancelled", word("cap_cancelled"), tuple(alerts))
 
 
 SENDING: Final[frozenset[AlertState]] = frozenset({"accepted", "sending", "paused"})
@@ -150,7 +150,7 @@ def next_state(state: AlertState, verb: policy.Verb, authority: Authority = "own
     """Return the state that follows. Raises InputError: `state` where the verb makes no sense (any more)."""
     target = NEXT[verb].get(state)
     if DECIDES.get(verb, authority) != authority or (verb == "refuse" and authority not in WAITING):
-        raise InputError("state", "The alert does not wait for that.", rule="R24" if verb != "approve" else None)
+        raise refuse("state", "waits_for_nothing", rule="R24" if verb != "approve" else None)
     if target is None:
-        raise InputError("state", f"The alert is {state}.")
+        raise refuse("state", "in_state", state=state)
     return target

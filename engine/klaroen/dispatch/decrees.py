@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from klaroen.core import audit, mandates, policy
-from klaroen.core.errors import InputError, StoreUnavailableError
+from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.mandates import Grant, GrantPage, GrantView, Halt, HaltView
 from klaroen.core.model import Network, NetworkId, Token
+from klaroen.core.refusals import refuse
 from klaroen.core.views import rfc3339
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.barring import enforce
@@ -44,7 +45,7 @@ def _network(desk: Desk, token: Token, name: str, action: policy.Action) -> Netw
     policy.demand(token, action)
     network = desk.register.snapshot.networks.get(NetworkId(name))
     if network is None or not policy.scope_of(token)(network):
-        raise InputError("not-found", "There is no such network.")
+        raise refuse("not-found", "no_such_network")
     return network
 
 
@@ -52,7 +53,7 @@ async def _write(desk: Desk, method: Callable[..., Any], *args: Any) -> None:
     try:
         await desk.writer.write(method, *args, urgent=True)
     except StoreUnavailableError as error:
-        raise unavailable("The store cannot write now.") from error
+        raise unavailable() from error
 
 
 # --- grants ---------------------------------------------------------------------------------------------------------
@@ -77,7 +78,7 @@ async def _withdraw(desk: Desk, token: Token, question: mandates.WithdrawGrant) 
     network = _network(desk, token, question.network, "grant")
     grant = desk.mandates.grant(network.id, question.coordinator)
     if grant is None:
-        raise InputError("not-found", "There is no such grant.", rule="R9")
+        raise refuse("not-found", "no_such_grant")
     now = desk.clock.now()
     deed = audit.grant_withdrawn(network.id, grant.coordinator, token, now)
     await _write(desk, desk.store.decree, "grant", grant_name(network.id, grant.coordinator), None, now, deed)
@@ -145,8 +146,7 @@ async def _resume(desk: Desk, token: Token, question: mandates.ResumeNetwork) ->
         desk.mandates.lift(network.id)
         desk.relay_register()
     if desk.register.snapshot.networks[network.id].stopped:
-        words = "The register itself has it as stopped: import it as resumed."
-        raise InputError("state", words, rule="R1")
+        raise refuse("state", "stopped_in_register")
     return halt_view(desk, network.id, 0)
 
 

@@ -9,14 +9,16 @@ import trio
 
 from klaroen.core import admission
 from klaroen.core.account import Account
+from klaroen.core.calls import Forecast
+from klaroen.core.errors import Saying
 from klaroen.core.forecast import ForecastView, Supply, look_ahead
-from klaroen.core.intake import AlertRequest
 from klaroen.core.model import CALL_CHANNELS, CLASSES, Channel, Token
 from klaroen.core.money import micros
+from klaroen.core.phrases import say
 from klaroen.core.proofs import EVIDENCE_MIN
 from klaroen.core.views import RefusedNetwork, UnreachableCount
 from klaroen.dispatch import ability, readings
-from klaroen.dispatch.accept import find_recordings, make_alert
+from klaroen.dispatch.accept import find_recordings, make_alert, warnings_of
 from klaroen.dispatch.audiences import find_audience
 from klaroen.dispatch.choice import serving
 from klaroen.dispatch.desk import Desk
@@ -26,9 +28,9 @@ CALL_MINUTES: Final = 1
 """Of talk that a call is charged: most messages are heard within one."""
 
 
-async def forecast(desk: Desk, token: Token, request: AlertRequest) -> ForecastView:
+async def forecast(desk: Desk, token: Token, question: Forecast) -> ForecastView:
     """Return what this alert would come to now. Raises InputError as its acceptance would."""
-    now = desk.clock.now()
+    now, request = desk.clock.now(), question.request
     find_recordings(desk, token, request)
     admitted = admission.admit(
         request,
@@ -49,9 +51,9 @@ async def forecast(desk: Desk, token: Token, request: AlertRequest) -> ForecastV
         look_ahead, audience, planner, now, request.alert_class, parts, supplies
     )
     unreachable = audience.unreachable
-    warnings = (*unable, *alert.warnings, *outlook.warnings)
+    warnings = (*unable, *warnings_of(admitted, audience), *outlook.warnings)
     if request.supersedes is not None or request.extends is not None:
-        warnings += ("The audience of the alert that this one corrects or extends is not counted here.",)
+        warnings += (Saying("forecast_kin"),)
     return ForecastView(
         members=len(audience),
         networks=len(admitted.networks),
@@ -62,7 +64,7 @@ async def forecast(desk: Desk, token: Token, request: AlertRequest) -> ForecastV
         handed_over_s=outlook.handed_over_s,
         reached_s=outlook.reached_s,
         cost_eur=outlook.cost_eur,
-        warnings=warnings,
+        warnings=tuple(say((one,), question.language) for one in warnings),
     )
 
 

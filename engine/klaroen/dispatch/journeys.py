@@ -4,7 +4,7 @@ Law: this reads the store alone, in a thread of its own and in short transaction
 through a country costs dispatch nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from klaroen.core.account import STATES
@@ -13,43 +13,28 @@ from klaroen.core.call_rows import cost_eur as call_eur
 from klaroen.core.contacts import name_at
 from klaroen.core.ids import attempt_ids
 from klaroen.core.model import Alert, CarrierName, Instant, MemberId
+from klaroen.core.phrases import rule_of, word
 from klaroen.core.reasons import Attempted, chain
 from klaroen.core.records import BatchRow, Store
 from klaroen.core.rules import RULES, WordsLanguage
 from klaroen.core.sheet import NEVER, Sheet
-from klaroen.core.state import ATTEMPT_STATES, BARRED, HANDED_OVER, NETWORK, NONE, OPEN, REACHED
+from klaroen.core.state import ATTEMPT_STATES, BARRED, HANDED_OVER, NETWORK, NONE, OPEN, REACHED, AttemptState
 from klaroen.core.views import AttemptView, CallView, DeliveryView, DeliveryWhyView, WhyView, rfc3339
 
-WORDS: Final[Mapping[str, str]] = {
-    "pending": "waits for its turn",
-    "unsent": "not taken by the carrier",
-    "unknown": "handed to the carrier, which did not answer",
-    "refused": "refused by the carrier",
-    "handed_over": "taken by the carrier, no proof of arrival",
-    "failed": "taken by the carrier, did not arrive",
-    "network": "taken by the network, no proof of arrival",
-    "reached": "arrived",
-}
+CALL_STATES: Final[frozenset[AttemptState]] = frozenset({"handed_over", "failed", "network", "reached"})
+"""Those in which a call stands otherwise than a text."""
 
 
-CALL_WORDS: Final[Mapping[str, str]] = {
-    "handed_over": "rings",
-    "failed": "called, and not heard",
-    "network": "answered, no proof that a person heard it",
-    "reached": "answered and heard",
-}
-
-
-def call_words(sheet: Sheet, index: int, word: str) -> str:
-    """Return how a call stands."""
+def call_code(sheet: Sheet, index: int, state: AttemptState) -> str:
+    """Return how a call stands, as a code of `core.phrases`."""
     if index in sheet.confirmed:
-        return "answered and confirmed"
+        return "call_confirmed"
     ended = sheet.calls.ends.get(index)
-    if word == "handed_over" and ended is not None:
-        return "nobody told how it ended" if ended.lost else "over, no proof that it was heard"
-    if word == "handed_over" and index in sheet.calls.answers:
-        return "answered, and being played"
-    return CALL_WORDS.get(word, WORDS[word])
+    if state == "handed_over" and ended is not None:
+        return "call_lost" if ended.lost else "call_over"
+    if state == "handed_over" and index in sheet.calls.answers:
+        return "call_playing"
+    return f"call_{state}" if state in CALL_STATES else f"attempt_{state}"
 
 
 class Journeys:
@@ -75,9 +60,9 @@ class Journeys:
         """Whether the delivery has an attempt on this channel."""
         return any(self._rows[place][0].batch.step.channel == channel for place, _ in self._places.get(delivery, ()))
 
-    def view(self, delivery: int, state: int) -> DeliveryView:
+    def view(self, delivery: int, state: int, language: WordsLanguage = "en") -> DeliveryView:
         group = self._audience.group(delivery)
-        attempts = self._attempts(delivery)
+        attempts = self._attempts(delivery, language)
         reached = [one.receipt_at or one.answered_at for one in attempts if one.state == "reached"]
         step, next_at = self._next(delivery)
         return DeliveryView(
@@ -91,34 +76,35 @@ class Journeys:
             attempts=attempts,
         )
 
-    def _attempts(self, delivery: int) -> tuple[AttemptView, ...]:
+    def _attempts(self, delivery: int, language: WordsLanguage) -> tuple[AttemptView, ...]:
         """A resend after `Unknown` by the same carrier is the same attempt: one row, marked."""
         views: dict[str, AttemptView] = {}
         for place, index in self._places.get(delivery, ()):
             row, sheet = self._rows[place]
             if row.carrier is None or index >= sheet.sent:
                 continue
-            view = self._attempt(row, row.carrier, sheet, index)
+            view = self._attempt(row, row.carrier, sheet, index, language)
             earlier = views.get(view.id)
             views[view.id] = view if earlier is None else merge(earlier, view)
         return tuple(views.values())
 
-    def _attempt(self, row: BatchRow, carrier: CarrierName, sheet: Sheet, index: int) -> AttemptView:
+    def _attempt(
+        self, row: BatchRow, carrier: CarrierName, sheet: Sheet, index: int, language: WordsLanguage
+    ) -> AttemptView:
         batch, state = row.batch, sheet.states[index]
         (attempt,) = attempt_ids(batch, carrier, [sheet.deliveries[index]])
-        code = sheet.codes.get(index)
-        word = ATTEMPT_STATES[state]
-        words, cost_eur = WORDS[word], sheet.price_eur if state >= HANDED_OVER else 0.0
+        told = ATTEMPT_STATES[state]
+        stands, cost_eur = f"attempt_{told}", sheet.price_eur if state >= HANDED_OVER else 0.0
         if sheet.is_call:
-            words, cost_eur = call_words(sheet, index, word), call_eur(sheet, index)
+            stands, cost_eur = call_code(sheet, index, told), call_eur(sheet, index)
         return AttemptView(
             id=attempt,
             carrier=carrier,
             channel=batch.step.channel,
-            state=word,
+            state=told,
             outcome=outcome_of(state, answered=sheet.answered_ms[index] != NEVER),
-            code=code or None,
-            words=words + (f": {code}" if code else ""),
+            code=sheet.codes.get(index) or None,
+            words=word(stands, language),
             submitted_at=self._at(sheet.flown_ms[index]),
             answered_at=self._at(sheet.answered_ms[index]),
             receipt_at=self._at(sheet.proved_ms[index]),
@@ -172,12 +158,11 @@ class Journeys:
         for rule, at in chain(alert, group, number, attempts, accepted, barred=barred):
             yield why(rule, language, at)
         if group.reason is not None:
-            yield WhyView(None, None, group.reason, accepted)
+            yield explained(f"unreachable_{group.reason}", language, accepted)
         for place, _ in places:
             row, sheet = self._rows[place]
             if sheet.calls.unspoken:
-                words = f"{row.batch.step.channel}: no voice can say the text ({sheet.calls.unspoken})"
-                yield WhyView(None, None, words, None)
+                yield explained("unspoken", language, None, channel=row.batch.step.channel)
 
 
 History = tuple[Sequence[BatchRow], Sequence[tuple[int, bytes]]]
@@ -186,6 +171,12 @@ History = tuple[Sequence[BatchRow], Sequence[tuple[int, bytes]]]
 def why(rule: str, language: WordsLanguage, at: str | None) -> WhyView:
     row = RULES[rule]
     return WhyView(rule, row.article, row.words[language], at)
+
+
+def explained(code: str, language: WordsLanguage, at: str | None, **about: str) -> WhyView:
+    """Return a phrase of the chain, with the article of the rule that it rests on, if any."""
+    rule = rule_of(code)
+    return WhyView(rule, None if rule is None else RULES[rule].article, word(code, language, **about), at)
 
 
 def merge(earlier: AttemptView, later: AttemptView) -> AttemptView:

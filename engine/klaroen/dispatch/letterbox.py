@@ -9,6 +9,7 @@ from typing import Final
 from klaroen.core import audit, policy
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.model import MemberId, Network, NetworkId, Token
+from klaroen.core.refusals import refuse
 from klaroen.core.replies import (
     Correspondence,
     EndQuiet,
@@ -56,7 +57,7 @@ async def _enter(desk: Desk, token: Token, question: ListReplies, count: int) ->
     try:
         await desk.writer.write(desk.store.enter, deed, urgent=True)
     except StoreUnavailableError as error:
-        raise unavailable("The store cannot write now.") from error
+        raise unavailable() from error
 
 
 async def put(desk: Desk, people: People, question: PutReplies) -> None:
@@ -66,7 +67,7 @@ async def put(desk: Desk, people: People, question: PutReplies) -> None:
     try:
         await keep(desk, people, question.replies)
     except StoreUnavailableError as error:
-        raise unavailable("The store cannot write now.") from error
+        raise unavailable() from error
 
 
 async def say_farewell(desk: Desk, question: SayFarewell) -> None:
@@ -77,7 +78,7 @@ async def say_farewell(desk: Desk, question: SayFarewell) -> None:
     try:
         await put_quiet(desk, (), [Quiet(member, "email", desk.clock.now(), "mail")], desk.clock.now())
     except StoreUnavailableError as error:
-        raise unavailable("The store cannot write now.") from error
+        raise unavailable() from error
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
@@ -113,9 +114,9 @@ def _kept(desk: Desk, token: Token, name: str) -> Network:
     policy.demand(token, "lift_quiet")
     network = desk.register.snapshot.networks.get(NetworkId(name))
     if network is None or not policy.scope_of(token)(network):
-        raise InputError("not-found", "There is no such network.")
+        raise refuse("not-found", "no_such_network")
     if token.role == "coordinator" and network.list_keeper != "coordinator":
-        raise InputError("not-allowed", "The charter leaves this network's list to its officer.", rule="R7")
+        raise refuse("not-allowed", "not_list_keeper")
     return network
 
 
@@ -135,13 +136,13 @@ async def _end(desk: Desk, token: Token, question: EndQuiet) -> QuietPage:
     network = _kept(desk, token, question.network)
     number = desk.register.numbers_of.get(MemberId(question.member))
     if number is None or number not in desk.register.members_of(network.id):
-        raise InputError("not-found", "The network has no such member.")
+        raise refuse("not-found", "no_such_member")
     now = desk.clock.now()
     for one in desk.quiet.of(MemberId(question.member)):
         deed = audit.quiet_ended(one, token, now)
         try:
             await desk.writer.write(desk.store.decree, "quiet", one.name, None, now, deed, urgent=True)
         except StoreUnavailableError as error:
-            raise unavailable("The store cannot write now.") from error
+            raise unavailable() from error
         desk.quiet.remove(one)
     return _quiet(desk, network)

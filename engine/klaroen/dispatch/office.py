@@ -19,6 +19,7 @@ from klaroen.core.mandates import Decree
 from klaroen.core.model import Alert, AlertId, NetworkId, Token
 from klaroen.core.policy import demand
 from klaroen.core.ports import CallListener
+from klaroen.core.refusals import refuse
 from klaroen.core.replies import Correspondence, PutReplies, SayFarewell
 from klaroen.core.upkeep import Upkeep
 from klaroen.core.views import (
@@ -92,7 +93,7 @@ class Office:
             case calls.Act() | calls.Withdraw():
                 return _encode(await acting.answer(desk, token, question))
             case calls.Forecast():
-                return _encode(await forecast(desk, token, question.request))
+                return _encode(await forecast(desk, token, question))
             case calls.ShowAlert() | calls.ShowContent() | calls.ListAlerts() | calls.CountNetworks():
                 return _encode(await self._counts(token, question))
             case calls.ListDeliveries() | calls.ShowDelivery():
@@ -142,7 +143,7 @@ class Office:
         try:
             await self._desk.writer.write(self._desk.store.enter, deed, urgent=True)
         except StoreUnavailableError as error:
-            raise unavailable("The store cannot write now.") from error
+            raise unavailable() from error
 
     async def _read_deliveries(
         self, token: Token, question: calls.ListDeliveries | calls.ShowDelivery
@@ -176,7 +177,7 @@ class Office:
             if len(items) == question.limit:
                 return DeliveryPage(tuple(items), str(last))
             last = delivery
-            items.append(journeys.view(delivery, subject.account.states[delivery]))
+            items.append(journeys.view(delivery, subject.account.states[delivery], question.language))
         return DeliveryPage(tuple(items), None)
 
     async def _why(self, token: Token, question: calls.ShowDelivery) -> DeliveryWhyView:
@@ -184,10 +185,10 @@ class Office:
         demand(token, "see_deliveries")
         number = number_of(question.member, self._desk.register.numbers_of, subject.alert.contacts)
         if number is None or number not in subject.audience.members:
-            raise InputError("not-found", "The alert concerns no such member.")
+            raise refuse("not-found", "member_not_concerned")
         delivery = subject.audience.members.index(number)
         journeys = await self._read(subject.alert, subject.audience)
-        view = journeys.view(delivery, subject.account.states[delivery])
+        view = journeys.view(delivery, subject.account.states[delivery], question.language)
         return journeys.why(delivery, view, question.language)
 
     # --- networks ---------------------------------------------------------------------------------------------------
@@ -207,7 +208,7 @@ class Office:
         (name,) = question.networks
         network = snapshot.networks.get(NetworkId(name))
         if network is None or not policy.scope_of(token)(network):
-            raise InputError("not-found", "There is no such network.")
+            raise refuse("not-found", "no_such_network")
         now = desk.clock.now()
         async with self._reading:
             page = await trio.to_thread.run_sync(evaluate_places, desk.store, desk.book, snapshot, question, now)
@@ -223,13 +224,13 @@ class Office:
             raise InputError("not-found", "There is no such carrier.")
         if question.receipts:
             if not desk.hears:
-                raise unavailable("Too many receipts wait to be applied.")
+                raise unavailable("too_many_receipts")
             rows = keep(desk, station, question.receipts)
             try:
                 row = await desk.writer.write(desk.store.receive, station.name, write_kept(rows), desk.clock.now())
             except StoreUnavailableError as error:
                 desk.store_fails(error)
-                raise unavailable("The store cannot write now.") from error
+                raise unavailable() from error
             desk.backlog.append(Backlog(station, row, rows, desk.clock.now()))
             desk.drain_bell.ring()
         if question.calls and isinstance(station.carrier, CallListener):
@@ -237,7 +238,7 @@ class Office:
 
     async def _record(self, token: Token, question: calls.PutRecording) -> RecordingView:
         if self._desk.recorder is None or self._desk.draining:
-            raise unavailable("Recordings cannot be taken now.")
+            raise unavailable("no_recorder")
         now = self._desk.clock.now()
         recording = await self._desk.recorder.take(question.name, question.sha256, token.name, now)
         return RecordingView(recording.id, recording.sha256, recording.duration_s)

@@ -44,7 +44,7 @@ def answer_offline(settings: Settings, question: Question) -> Told:
     except RegisterFaults as error:
         return told_faults(0, error)
     except StoreUnavailableError:
-        return Told(0, problem=unavailable("The store cannot write now.").problem)
+        return Told(0, problem=unavailable().problem)
     finally:
         store.close_connections()
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from klaroen.core.audience import Region
+from klaroen.core.errors import Saying
 from klaroen.core.expand import CONTACTS_FIRST
 from klaroen.core.follow_up import narrowed
 from klaroen.core.intake import AlertRequest
@@ -38,14 +39,14 @@ def without_quiet(desk: Desk, regions: Sequence[Region]) -> Sequence[Region]:
     return [narrowed(region, quiet, without=True) for region in regions] if quiet else regions
 
 
-def left_out(desk: Desk, request: AlertRequest, networks: Sequence[NetworkId]) -> tuple[str, ...]:
+def left_out(desk: Desk, request: AlertRequest, networks: Sequence[NetworkId]) -> tuple[Saying, ...]:
     """Return what the sender is told of those who want no cold messages."""
     if request.alert_class != "cold":
         return ()
     quiet = _quiet_numbers(desk)
     regions = desk.register.regions_of(networks) if quiet else ()
     count = sum(member in quiet for region in regions for member in array("I", region.members))
-    return (f"{count} members have ended cold messages and are left out (R17).",) if count else ()
+    return (Saying("cold_ended", {"count": str(count)}),) if count else ()
 
 
 def _quiet_numbers(desk: Desk) -> frozenset[int]:

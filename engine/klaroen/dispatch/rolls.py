@@ -12,6 +12,7 @@ from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.intake import Near, Targets
 from klaroen.core.model import Instant, Network, Token
 from klaroen.core.records import Store
+from klaroen.core.refusals import refuse
 from klaroen.core.targets import folded, resolve
 from klaroen.core.views import NetworkPage, NetworkView, TokenView, rfc3339
 from klaroen.dispatch import officers, registry, trail
@@ -33,7 +34,7 @@ async def answer(desk: Desk, question: calls.Question) -> bytes:
     try:
         view = await serve(desk.store, desk.book, desk.writer.write, desk.clock.now(), question, desk)
     except StoreUnavailableError as error:
-        raise unavailable("The store cannot write now.") from error
+        raise unavailable() from error
     except KeyFault as fault:
         raise InputError("internal-error", f"{fault}.") from None
     return _encode(view)
@@ -88,7 +89,7 @@ def networks(desk: Desk, token: Token, question: calls.ListNetworks | calls.Show
     if isinstance(question, calls.ShowNetwork):
         found = next((network for network in seen if network.id == question.network), None)
         if found is None:
-            raise InputError("not-found", "There is no such network.")
+            raise refuse("not-found", "no_such_network")
         return network_view(desk, found)
     if question.municipality is not None:
         wanted = folded(question.municipality)

@@ -10,6 +10,7 @@ from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.errors import InputError
 from klaroen.core.model import Alert, AlertId, AlertState, Token
+from klaroen.core.refusals import refuse
 from klaroen.dispatch.desk import Desk
 
 
@@ -27,7 +28,7 @@ def find_subject(desk: Desk, token: Token, alert: AlertId) -> Subject:
     """Return an alert that the token may see. Raises InputError: `not-found`."""
     subject = subject_of(desk, alert)
     if subject is None or not policy.may_see(token, subject.alert, desk.register.snapshot):
-        raise InputError("not-found", "There is no such alert.")
+        raise refuse("not-found", "no_such_alert")
     return subject
 
 

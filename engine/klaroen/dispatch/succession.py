@@ -16,6 +16,7 @@ from klaroen.core.calls import Submit
 from klaroen.core.errors import InputError
 from klaroen.core.intake import Targets
 from klaroen.core.model import Alert, AlertId, Mode, Token
+from klaroen.core.refusals import refuse
 from klaroen.core.views import AcceptedView
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import ending_as
@@ -40,8 +41,7 @@ def of_keys(desk: Desk, token: Token, keys: Sequence[str]) -> list[AlertId]:
     for key in keys:
         earlier = desk.store.answer(token.name, key)
         if earlier is None:
-            words = "It names a message that this token did not post here, or more than 30 days ago."
-            raise InputError("invalid", words, at=REFERENCES)
+            raise refuse("invalid", "unknown_reference", at=REFERENCES)
         alerts.append(AlertId(_read(earlier[1]).id))
     return alerts
 
@@ -57,12 +57,11 @@ def find_earlier(desk: Desk, token: Token, alerts: Sequence[AlertId], mode: Mode
         try:
             subject = find_subject(desk, token, alert)
         except InputError:
-            raise InputError("invalid", "It names an alert that is not known here.", at=at) from None
+            raise refuse("invalid", "unknown_alert", at=at) from None
         if not policy.may_act(token, "cancel", subject.alert, desk.register.snapshot):
-            raise InputError("not-allowed", "This token may not stop the alert that it names.", at=at, rule="R8")
+            raise refuse("not-allowed", "not_yours_to_stop", at=at)
         if subject.alert.mode != mode:
-            words = f"An alert of mode {mode} cannot take the place of one of mode {subject.alert.mode}."
-            raise InputError("invalid", words, at=at)
+            raise refuse("invalid", "other_mode", at=at, mode=mode, earlier=subject.alert.mode)
         found.append(subject)
     _check_places(found, at)
     return sorted(found, key=lambda one: one.alert.accepted_at)
@@ -90,7 +89,7 @@ def check_places(desk: Desk, alert: Alert) -> None:
 def _check_places(earlier: Sequence[Subject], at: str | None) -> None:
     """Two corrections of one alert would contradict each other."""
     if earlier and all(subject.state == "superseded" for subject in earlier):
-        raise InputError("state", "It has been superseded already: name the alert that took its place.", at=at)
+        raise refuse("state", "already_superseded", at=at)
 
 
 def audiences(earlier: Sequence[Subject]) -> list[Targets]:

@@ -15,13 +15,16 @@ from msgspec.structs import asdict, replace
 from klaroen.core import audit, policy, upkeep
 from klaroen.core.errors import InputError, StoreUnavailableError
 from klaroen.core.model import Member, MemberId, MemberNumber, Network, NetworkId, Token
+from klaroen.core.phrases import say
+from klaroen.core.refusals import refuse
 from klaroen.core.register_rows import RegisterVersion
+from klaroen.core.rules import WordsLanguage
 from klaroen.core.upkeep import FindingPage, FindingView, MemberPage, MemberRequest, MemberView
 from klaroen.core.views import rfc3339
 from klaroen.dispatch.accept import unavailable
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.versions import edit
-from klaroen.register.check import check_register
+from klaroen.register.check import Finding, check_register
 from klaroen.register.keys import KeyFault
 from klaroen.register.members import COLUMNS, Person
 from klaroen.register.merge import in_office
@@ -64,10 +67,9 @@ def kept_network(desk: Desk, token: Token, name: str) -> Network:
     policy.demand(token, "keep_list")
     network = desk.register.snapshot.networks.get(NetworkId(name))
     if network is None or not policy.scope_of(token)(network):
-        raise InputError("not-found", "There is no such network.")
+        raise refuse("not-found", "no_such_network")
     if not keeps(token, network):
-        words = "This network's list is kept by its coordinators in office, or by the police alone (R7, R23, art. 8 b)."
-        raise InputError("not-allowed", words, rule="R7")
+        raise refuse("not-allowed", "not_list_keeper")
     return network
 
 
@@ -101,7 +103,12 @@ async def _check(desk: Desk, token: Token, question: upkeep.CheckMembers) -> Fin
     register = Register((desk.register.snapshot.zones[network.zone],), (network,), own)
     found = await trio.to_thread.run_sync(check_register, register, now)
     await _write(desk, desk.store.enter, audit.looked(token, now, len(own), network=network.id))
-    return FindingPage(tuple(FindingView(one.rule, one.member, one.words, one.windows) for one in found))
+    return FindingPage(tuple(finding_view(one, question.language) for one in found))
+
+
+def finding_view(one: Finding, language: WordsLanguage) -> FindingView:
+    words = say(one.saying, language) if one.saying else one.words
+    return FindingView(one.rule, one.member, words, one.windows)
 
 
 def member_view(member: Member, network: NetworkId, stopped: int = 0) -> MemberView:
@@ -121,7 +128,7 @@ async def _put(desk: Desk, token: Token, question: upkeep.PutMember) -> MemberVi
     network, request = kept_network(desk, token, question.network), question.request
     person = read_person(request)
     if request.status == "active" and not request.adult:
-        raise InputError("invalid", "adult is false: active members are adults (R4).", at="$.adult", rule="R4")
+        raise refuse("invalid", "members_are_adults", at="$.adult")
     known = await trio.to_thread.run_sync(desk.book.member, question.member)
     if known is not None:
         _demand_person(desk, token, known, person)
@@ -138,7 +145,7 @@ async def _remove(desk: Desk, token: Token, question: upkeep.RemoveMember) -> Me
     network = kept_network(desk, token, question.network)
     known = await trio.to_thread.run_sync(desk.book.member, question.member)
     if known is None or not _of(known, network.id):
-        raise InputError("not-found", "The network has no such member.")
+        raise refuse("not-found", "no_such_member")
     memberships = tuple(
         (name, "removed" if name == network.id else status, house_rules)
         for name, status, house_rules in known.memberships
@@ -156,7 +163,7 @@ async def _enrol(desk: Desk, token: Token, network: Network, known: Member | Non
     try:
         return await edit(desk.book, desk.writer.write, before, (member,), made, deed, desk)
     except StoreUnavailableError as error:
-        raise unavailable("The store cannot write now.") from error
+        raise unavailable() from error
 
 
 async def _number_of(desk: Desk, known: Member | None, name: str) -> MemberNumber:
@@ -173,11 +180,7 @@ def _demand_person(desk: Desk, token: Token, known: Member, person: Person) -> N
     networks = desk.register.snapshot.networks
     elsewhere = [name for name, status, _ in known.memberships if status != "removed"]
     if person != person_of(known) and not all(keeps(token, networks[name]) for name in elsewhere if name in networks):
-        words = (
-            "This person is known here with other data, and belongs to a network whose list this token does not keep: "
-            "the police of its zone change them."
-        )
-        raise InputError("not-allowed", words, at="$", rule="R7")
+        raise refuse("not-allowed", "kept_elsewhere", at="$")
 
 
 def read_person(request: MemberRequest) -> Person:
@@ -190,7 +193,7 @@ def read_person(request: MemberRequest) -> Person:
             raise InputError("invalid", f"{field} {error.words}.", at=f"$.{field}", rule=error.rule) from None
     preference: Sequence[str] = request.preference
     if len(set(preference)) != len(preference):
-        raise InputError("invalid", "preference names a channel twice.", at="$.preference", rule="R14")
+        raise refuse("invalid", "channel_twice", at="$.preference")
     return Person(**{field: values[field] for field in Person._fields})
 
 
@@ -199,4 +202,4 @@ async def _write(desk: Desk, method: Callable[..., Any], *args: Any) -> None:
     try:
         await desk.writer.write(method, *args, urgent=True)
     except StoreUnavailableError as error:
-        raise unavailable("The store cannot write now.") from error
+        raise unavailable() from error

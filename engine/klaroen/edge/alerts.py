@@ -17,8 +17,8 @@ from klaroen.core.follow_up import read_follow_up
 from klaroen.core.forecast import ForecastView
 from klaroen.core.intake import read_alert
 from klaroen.core.model import AlertId
+from klaroen.core.phrases import say
 from klaroen.core.policy import Verb
-from klaroen.core.refusals import say
 from klaroen.core.rules import WordsLanguage
 from klaroen.core.views import AcceptedView, ActedView, ContentView, StatusView
 from klaroen.edge import cap
@@ -79,11 +79,10 @@ async def post_alert(desk: Desk, call: Call) -> Reply:
         desk.rates.wait_s(call.token.name)  # counted, so that other requests make room
     else:
         desk.rates.take(call.token.name)
-    accepted = await desk.ask(call.token.name, Submit(request, key, fingerprint(media_type, body)), AcceptedView)
+    submit = Submit(request, key, fingerprint(media_type, body), language=call.language)
+    accepted = await desk.ask(call.token.name, submit, AcceptedView)
     desk.metrics.accept.observe(desk.clock() - started_s)
-    return Reply(
-        202, as_json(said(accepted, call.language)), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),)
-    )
+    return taken(accepted, call)
 
 
 async def follow_up(desk: Desk, call: Call) -> Reply:
@@ -100,17 +99,15 @@ async def follow_up(desk: Desk, call: Call) -> Reply:
         desk.rates.take(call.token.name)
     alert = AlertId(call.parameters["id"])
     path = call.path.encode() + b"\0"  # the same words about another alert are another request
-    question = FollowUp(alert, request, key, fingerprint(media_type, path + body))
+    question = FollowUp(alert, request, key, fingerprint(media_type, path + body), call.language)
     accepted = await desk.ask(call.token.name, question, AcceptedView)
-    return Reply(
-        202, as_json(said(accepted, call.language)), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),)
-    )
+    return taken(accepted, call)
 
 
 async def post_forecast(desk: Desk, call: Call) -> Reply:
     """Say what an alert would come to; nothing is sent, so that no key is needed."""
     read_media_type(call, JSON)
-    return await desk.show(call, Forecast(read_alert(await call.body())), ForecastView)
+    return await desk.show(call, Forecast(read_alert(await call.body()), call.language), ForecastView)
 
 
 def said(accepted: AcceptedView, language: WordsLanguage) -> AcceptedView:

@@ -6,8 +6,11 @@ Law: its key is (sender, identifier, sent), so that a message posted twice is ac
 import asyncio
 from typing import Final, assert_never
 
+from msgspec.structs import replace
+
 from klaroen.core import cap
 from klaroen.core.calls import Submit, Withdraw
+from klaroen.core.phrases import word
 from klaroen.core.views import AcceptedView, HeardView
 from klaroen.edge.desk import Desk, as_json
 from klaroen.edge.exchange import Call, Reply
@@ -36,6 +39,7 @@ async def post_cap(desk: Desk, call: Call, fingerprint: bytes, body: bytes) -> R
                 message.places,
                 message.references,
                 message.notes,
+                call.language,
             )
             accepted = await desk.ask(call.token.name, submit, AcceptedView)
             return Reply(202, as_json(accepted), headers=((b"location", f"/v1/alerts/{accepted.id}".encode()),))
@@ -43,8 +47,8 @@ async def post_cap(desk: Desk, call: Call, fingerprint: bytes, body: bytes) -> R
             heard = await desk.ask(call.token.name, Withdraw(message.references, message.mode), HeardView)
             for one in heard.alerts:
                 desk.mirror.forget(one.id)  # whoever looks now must not be shown how it stood before
-            return Reply(202, as_json(heard))
+            return Reply(202, as_json(replace(heard, reason=word("cap_cancelled", call.language))))
         case cap.Unheeded():
-            return Reply(202, as_json(HeardView("ignored", message.reason)))
+            return Reply(202, as_json(HeardView("ignored", word("cap_ignored", call.language, kind=message.kind))))
         case _:
             assert_never(message)

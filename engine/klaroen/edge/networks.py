@@ -61,7 +61,7 @@ async def list_members(desk: Desk, call: Call) -> Reply:
 
 
 async def check_members(desk: Desk, call: Call) -> Reply:
-    return await desk.show(call, CheckMembers(call.parameters["id"]), FindingPage)
+    return await desk.show(call, CheckMembers(call.parameters["id"], call.language), FindingPage)
 
 
 async def put_member(desk: Desk, call: Call) -> Reply:

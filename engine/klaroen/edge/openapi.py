@@ -23,6 +23,7 @@ from klaroen_adapters.sms.gateway import RECEIPTS_MAX
 EVERY_CALL: Final[tuple[ProblemName, ...]] = ("malformed", "too-large", "internal-error", "unavailable")
 """Any request can be one that cannot be read, has too large a head, meets a fault of ours, or comes while we stop."""
 SECURED: Final[tuple[ProblemName, ...]] = ("unauthenticated", "too-many-requests")
+LANGUAGE: Final = {"Accept-Language": "nl, fr, de or en: the language of whatever the answer says in words"}
 REFS: Final = "#/components/schemas/{name}"
 
 JsonObject = dict[str, Any]
@@ -143,7 +144,7 @@ def _given(schema: JsonObject) -> JsonObject:
 
 def _header_parameters(route: Route) -> list[JsonObject]:
     parameters = []
-    for name, words in route.headers.items():
+    for name, words in {**route.headers, **(LANGUAGE if route.secured else {})}.items():
         key = name == "Idempotency-Key"
         schema: JsonObject = {"type": "string"}
         if key:

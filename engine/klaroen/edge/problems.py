@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from klaroen.core.errors import PROBLEMS, Problem, ProblemName, Saying
-from klaroen.core.refusals import say
+from klaroen.core.phrases import say, word
 from klaroen.core.rules import WordsLanguage
 from klaroen.core.views import RefusedNetwork, UnreachableCount
 from klaroen.edge.exchange import Headers, Reply
@@ -50,7 +50,7 @@ class ProblemKind(Struct, frozen=True):
 def problem_reply(problem: Problem, headers: Headers = (), language: WordsLanguage = "en") -> Reply:
     """Return the reply that says this problem; 429 and 503 always say when to come back."""
     problem = translated(problem, language)
-    status, title = PROBLEMS[problem.name]
+    status, _ = PROBLEMS[problem.name]
     retry = problem.retry_after_s
     if retry is UNSET and status in {429, 503}:
         retry = RETRY_AFTER_S
@@ -60,7 +60,7 @@ def problem_reply(problem: Problem, headers: Headers = (), language: WordsLangua
         headers = (*headers, (b"www-authenticate", b'Bearer realm="klaroen"'))
     view = ProblemView(
         TYPES + problem.name,
-        title,
+        word(f"title_{problem.name}", language),
         status,
         problem.detail,
         problem.at,
@@ -72,7 +72,7 @@ def problem_reply(problem: Problem, headers: Headers = (), language: WordsLangua
 
 
 def translated(problem: Problem, language: WordsLanguage) -> Problem:
-    """Return the problem in the caller's language, as far as it is one that policy says (`core.refusals`)."""
+    """Return the problem in the caller's language, as far as it is one that policy says (`core.phrases`)."""
     if language == "en":
         return problem
     if problem.saying:

@@ -51,14 +51,19 @@ async def count_networks(desk: Desk, call: Call) -> Reply:
 async def list_deliveries(desk: Desk, call: Call) -> Reply:
     query = read_query(call.query, DeliveriesQuery)
     question = ListDeliveries(
-        AlertId(call.parameters["id"]), query.network, query.state, query.channel, query.after, query.limit
+        AlertId(call.parameters["id"]),
+        query.network,
+        query.state,
+        query.channel,
+        query.after,
+        query.limit,
+        call.language,
     )
     return await desk.show(call, question, DeliveryPage)
 
 
 async def show_delivery(desk: Desk, call: Call) -> Reply:
-    language = call.language
-    question = ShowDelivery(AlertId(call.parameters["id"]), call.parameters["member"], language)
+    question = ShowDelivery(AlertId(call.parameters["id"]), call.parameters["member"], call.language)
     return await desk.show(call, question, DeliveryWhyView)
 
 

@@ -6,11 +6,13 @@ whoever may see those looks them up (R7).
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
+from klaroen.core.errors import Saying
 from klaroen.core.model import CHANNELS, Instant, Member, MemberId, Network, NetworkId, Plan, Zone
+from klaroen.core.phrases import rule_of, say
 from klaroen.core.plan import (
     Hours,
     Offer,
@@ -39,14 +41,25 @@ class Finding(Struct, frozen=True):
     words: str
     windows: tuple[str, ...] = ()
     """When it holds, such as "mon 22:00 to tue 07:00"; empty where the hour does not matter."""
+    saying: tuple[Saying, ...] = ()
+    """What `words` say, for whoever says it in another language; empty where they stand in English only."""
+
+
+def _found(
+    network: NetworkId,
+    member: MemberId | None,
+    *saying: Saying,
+    rule: str | None = None,
+    windows: tuple[str, ...] = (),
+) -> Finding:
+    return Finding(rule or rule_of(saying[0].code) or "", network, member, say(saying), windows, saying)
 
 
 class _Week(Struct, frozen=True, gc=False):
     """The windows of one plan version for one kind of message."""
 
     hours: Hours
-    rule: str
-    prefix: str
+    kind: Literal["urgent", "non_urgent"]
 
 
 def check_register(register: Register, at: Instant, *, urgent_only: bool = True) -> list[Finding]:
@@ -71,25 +84,25 @@ def check_register(register: Register, at: Instant, *, urgent_only: bool = True)
 
 
 def _check_network(network: Network, zone: Zone, members: Collection[MemberId], at: Instant) -> Iterator[Finding]:
-    def finding(rule: str, words: str) -> Finding:
-        return Finding(rule, network.id, None, words)
+    def finding(code: str, **about: str) -> Finding:
+        return _found(network.id, None, Saying(code, about))
 
     if not network.recognised or network.stopped:
-        yield finding("R1", "is stopped or not recognised: it receives no message")
+        yield finding("network_silent")
     if all(plan.valid_from > local_date(at) for plan in network.plans):
-        yield finding("R3", "has no plan that has begun: the first one holds already")
+        yield finding("plan_not_begun")
     if not any(coordinator.status in ("active", "temporary") for coordinator in network.coordinators):
-        yield finding("R23", "has no coordinator in office")
+        yield finding("no_coordinator")
     if any(
         coordinator.member is not None and coordinator.member not in members for coordinator in network.coordinators
     ):
-        yield finding("R2", "has a coordinator whose `member` is not in the register")
+        yield finding("coordinator_unknown")
     if network.language_choice == "member" and network.region.casefold() in FLEMISH_REGION:
-        yield finding("R16", "lets members choose a language, which local authorities there may not record")
+        yield finding("language_choice")
     for plan in _plans_to_come(network, at):
         wanted = any("whatsapp" in window.channels for window in plan.urgent)
         if wanted and not carries_social_media(network, zone, plan):
-            yield finding("R13", f"plan {plan.version} names whatsapp for urgent messages, which it may not carry")
+            yield finding("urgent_whatsapp", version=str(plan.version))
 
 
 def _plans_to_come(network: Network, at: Instant) -> Iterator[Plan]:
@@ -101,9 +114,9 @@ def _plans_to_come(network: Network, at: Instant) -> Iterator[Plan]:
 def _weeks_to_come(network: Network, zone: Zone, at: Instant, *, urgent_only: bool) -> Iterator[_Week]:
     for plan in _plans_to_come(network, at):
         compiled = compile_plan(plan, social_media=carries_social_media(network, zone, plan))
-        yield _Week(compiled.urgent, "R6", "urgent messages")
+        yield _Week(compiled.urgent, "urgent")
         if not urgent_only:
-            yield _Week(compiled.non_urgent, "R12", "non-urgent messages")
+            yield _Week(compiled.non_urgent, "non_urgent")
 
 
 def _check_member(member: Member, weeks: Mapping[NetworkId, Sequence[_Week]]) -> Iterator[Finding]:
@@ -111,32 +124,33 @@ def _check_member(member: Member, weeks: Mapping[NetworkId, Sequence[_Week]]) ->
         if status != "active":
             continue
         if not house_rules:
-            yield Finding("R4", network, member.id, "is active and has not accepted the house rules")
+            yield _found(network, member.id, Saying("house_rules"))
         if network not in weeks:
             continue
-        told = [line for week in weeks[network] for line in _unreached(week, kinds_of(member))]
-        for rule, words, windows in dict.fromkeys(told):
-            yield Finding(rule, network, member.id, words, windows)
+        told: list[tuple[tuple[Saying, ...], tuple[str, ...]]] = []
+        for week in weeks[network]:  # two versions of a plan often lack the same
+            told += [line for line in _unreached(week, kinds_of(member)) if line not in told]
+        for saying, windows in told:
+            yield _found(network, member.id, *saying, windows=windows)
 
 
 @lru_cache(maxsize=4_096)  # the distinct weeks of a country are a handful, times sixteen kinds of address
-def _unreached(week: _Week, addresses: int) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """Return (rule, words, windows) for whoever has these addresses; windows that follow each other are one."""
-    windows: dict[str, list[tuple[int, int]]] = {}
+def _unreached(week: _Week, addresses: int) -> tuple[tuple[tuple[Saying, ...], tuple[str, ...]], ...]:
+    """Return (what, windows) for whoever has these addresses; windows that follow each other are one."""
+    windows: dict[Order, list[tuple[int, int]]] = {}
     for start, end, order in week.hours.spans():
         why = why_unreachable((order,), addresses, _EVERYTHING)
         if why is None:
             continue
-        spans = windows.setdefault(_words(order), [])
+        named = tuple(channel for channel in CHANNELS if channel in order)
+        spans = windows.setdefault(named, [])
         begun = spans.pop()[0] if spans and spans[-1][1] == start else start
         spans.append((begun, end))
     return tuple(
-        (week.rule, f"{week.prefix}: {words}", tuple(f"{clock(start)} to {clock(end)}" for start, end in spans))
-        for words, spans in windows.items()
+        ((Saying(week.kind), _lack(named)), tuple(f"{clock(start)} to {clock(end)}" for start, end in spans))
+        for named, spans in windows.items()
     )
 
 
-def _words(order: Order) -> str:
-    if not order:
-        return "the plan permits no channel"
-    return f"no address for any of {', '.join(channel for channel in CHANNELS if channel in order)}"
+def _lack(channels: Order) -> Saying:
+    return Saying("no_address_then", {"channels": ", ".join(channels)}) if channels else Saying("no_channel_then")

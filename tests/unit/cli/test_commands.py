@@ -577,7 +577,7 @@ def test_an_alert_is_paused_resumed_and_cancelled(terminal: Terminal, api: type[
 
 def test_why_tells_what_one_member_got(terminal: Terminal, api: type[FakeApi]) -> None:
     """Attempts, and the rules with their articles."""
-    attempt = {"submitted_at": "T1", "channel": "sms", "carrier": "proximus", "state": "reached", "words": "On it."}
+    attempt = {"submitted_at": "T1", "channel": "sms", "carrier": "proximus", "words": "On it.", "code": "000"}
     told = {
         "member": "M1",
         "state": "reached",
@@ -588,7 +588,7 @@ def test_why_tells_what_one_member_got(terminal: Terminal, api: type[FakeApi]) -
     assert terminal.json("alert", "why", "a1", "M1") == (0, told)
     assert terminal.run("alert", "why", "a1", "M1")[1].splitlines() == [
         "M1: reached",
-        "  T1 sms by proximus: reached On it.",
+        "  T1 sms proximus: On it. (000)",
         "  R14 (art. 9 b) By the plan.",
     ]
     assert api.calls[0][1] == "/v1/alerts/a1/deliveries/M1"

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 from tests.unit.core.batches import ACCEPTED_AT, make_audience, make_group, make_plan, make_planner
 
+from klaroen.core.errors import Saying
 from klaroen.core.forecast import Outlook, Supply, look_ahead, percentiles
 from klaroen.core.lanes import FLOORS, HEAD_START_SEGMENTS
 from klaroen.core.model import AlertClass, Channel, Window
@@ -70,9 +71,7 @@ def test_what_was_not_measured_is_not_guessed() -> None:
     for unseen in (replace(SUPPLY, proved=None), replace(SUPPLY, arrivals_s=())):
         view = outlook(sms=unseen)
         assert {"p50": None, "p90": None, "p99": None} == view.reached_s
-        assert ("No receipt of sms has been seen since the start: when people are reached is not known.",) == (
-            view.warnings
-        )
+        assert (Saying("forecast_no_receipt", {"channel": "sms"}),) == view.warnings
     known = outlook(planner=BOTH, tts=replace(SUPPLY, proved=None), sms=replace(SUPPLY, proved=0.5))
     assert (known.reached_s["p50"] or 0) > 0, "only what people begin with must be known"
 
@@ -80,7 +79,7 @@ def test_what_was_not_measured_is_not_guessed() -> None:
 def test_where_no_carrier_is_up_there_is_no_time() -> None:
     view = outlook(sms=replace(SUPPLY, per_s=0.0))
     assert {"p50": None, "p90": None, "p99": None} == view.handed_over_s == view.reached_s
-    assert ("No carrier of sms is up: who begins with it waits, and is in no time.",) == view.warnings
+    assert (Saying("forecast_no_carrier", {"channel": "sms"}),) == view.warnings
 
 
 @pytest.mark.parametrize(("share", "seconds"), [("p50", 1.0), ("p90", 2.0), ("p99", 9.0)])

@@ -30,8 +30,8 @@ from klaroen.core.model import (
     Zone,
     ZoneId,
 )
+from klaroen.core.phrases import PHRASES, say
 from klaroen.core.policy import ACTIONS, SENDS, Action, demand, may, may_act, may_decide, may_see, scope_of, sends
-from klaroen.core.refusals import ROWS, say
 from klaroen.core.rules import RULES
 from klaroen.core.snapshot import Snapshot
 
@@ -301,9 +301,8 @@ def test_what_cannot_be_located_is_named_if_it_would_have_been_warned() -> None:
 
 def test_a_target_that_matches_nothing_is_warned_of() -> None:
     """The others go out."""
-    assert admitted(POLICE, zones=("Z1", "Z9")).warnings == (
-        "$.targets.zones[1] names nothing that a network belongs to.",
-    )
+    told = Saying("target_unmatched", {"path": "$.targets.zones[1]"})
+    assert (told,) == admitted(POLICE, zones=("Z1", "Z9")).warnings
 
 
 # --- seeing and acting ----------------------------------------------------------------------------------------------
@@ -433,12 +432,12 @@ def test_R09_a_coordinator_stops_their_own_message_only() -> None:
 
 def test_what_is_refused_is_said_in_four_languages() -> None:
     """Each code has its words in each, about the same things."""
-    for row in ROWS.values():
+    for row in PHRASES.values():
         assert {"nl", "fr", "de", "en"} == set(row.words)
         fields = [sorted(re.findall(r"{(\w+)}", words)) for words in row.words.values()]
         assert all(one == fields[0] for one in fields)
     assert "alle 3 worden geweigerd" in say((Saying("nobody_all", {"count": "3"}),), "nl")
-    assert "R23" == ROWS["relieved"].rule
+    assert "R23" == PHRASES["relieved"].rule
     assert not sends("carrier", "warm")
 
 

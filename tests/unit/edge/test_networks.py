@@ -12,7 +12,8 @@ from tests.unit.edge.world import edge_world
 from klaroen.core import calls, mandates, upkeep
 from klaroen.core.errors import Problem
 from klaroen.core.mandates import GrantRequest, HaltRequest
-from klaroen.core.refusals import refuse, say
+from klaroen.core.phrases import say
+from klaroen.core.refusals import refuse
 from klaroen.core.views import RefusedNetwork
 from klaroen.edge.languages import read_language
 

@@ -50,7 +50,7 @@ def test_the_text_is_the_one_parameter_of_the_template() -> None:
 def test_R10_a_crisis_text_never_goes_by_whatsapp() -> None:
     assert "crisis never goes by WhatsApp" == unable(ACCOUNT, replace(CONTENT, alert_class="crisis"))
     assert unable(ACCOUNT, CONTENT) is None
-    assert "a line end" == unable(ACCOUNT, replace(CONTENT, text="a\nb"))
+    assert "line_end" == unable(ACCOUNT, replace(CONTENT, text="a\nb"))
 
 
 def test_a_message_that_was_taken_is_known_by_its_id() -> None:
