@@ -1,14 +1,14 @@
 """`klaroen serve`: the processes of one installation as children of this one, restarted when they die.
 
 Law: the supervisor decides nothing about alerts and holds nothing that a crash could lose. A child that dies comes
-back after 0, 1, 2, 4 … 30 s; one that says its configuration is wrong (78) ends the whole; and if the supervisor goes,
-however it goes, the kernel tells its children.
+back after 0, 1, 2, 4 … 30 s, and one whose loop stands still is made to die; one that says its configuration is wrong
+(78) ends the whole; and if the supervisor goes, however it goes, the kernel tells its children.
 """
 
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -28,7 +28,13 @@ STEADY_S: Final = 60.0
 CALLS_S: Final = 60.0
 """The contract's: so long, a stopping system waits for calls that are being played."""
 BEAT_S: Final = 1.0
-"""How often systemd hears of this loop, where it listens."""
+"""How often systemd hears of this loop, where it listens, and this loop hears of its children."""
+HUNG_S: Final = 15.0
+"""A child that says nothing for so long hangs, or was stopped: its loop speaks every second, and the longest that one
+was seen to be held up is a collection of 0.2 s. Nobody is judged where the supervisor had no turn itself."""
+START_S: Final = 120.0
+"""Until it says something for the first time: what is pending is read before, some seconds for a country, and a machine
+with twenty other things to do took 23 s to start a Python."""
 MARGIN_S: Final = 10.0
 """Beyond what a child promises, for the last journal on a slow disk; then it is killed, which leases make safe."""
 
@@ -63,9 +69,24 @@ class Child:
         self.due_at_s: float | None = 0.0
         self._deaths = 0
         self._started_at_s = 0.0
+        self.serves = False
+        """It has been heard."""
+        self._silent_from_s = 0.0
+        """From then on it hangs, unless it is heard before."""
 
     def started(self, process: Process, now_s: float) -> None:
         self.process, self.due_at_s, self._started_at_s = process, None, now_s
+        self.serves, self._silent_from_s = False, now_s + START_S
+
+    def heard(self, now_s: float) -> None:
+        self.serves, self._silent_from_s = True, now_s + HUNG_S
+
+    def spare(self, now_s: float) -> None:
+        """Nobody can say whether it was silent."""
+        self._silent_from_s = max(self._silent_from_s, now_s + HUNG_S)
+
+    def hangs(self, now_s: float) -> bool:
+        return self.process is not None and now_s >= self._silent_from_s
 
     def reap(self, now_s: float) -> int | None:
         """Return the exit code if the process has ended since, and set when the next one is due."""
@@ -92,11 +113,14 @@ class Supervisor:
         clock: Callable[[], float],
         drain_s: float,
         unit: Unit = SILENT,
+        heard: Callable[[], Collection[int]] | None = None,
     ) -> None:
+        """`heard` returns the pids of those who have said since then that they live; None where nobody speaks."""
         self.children = [Child(role) for role in roles]
         self._data_dir, self._spawn, self._signals, self._clock = data_dir, spawn, signals, clock
         self._patience_s = drain_s + CALLS_S + MARGIN_S
         self._unit, self._told_ready = unit, False
+        self._heard, self._listened_at_s = heard, clock()
 
     def run(self) -> int:
         """Return the exit code once told to stop, or 78 once a child cannot use the configuration."""
@@ -106,6 +130,7 @@ class Supervisor:
                 if self._reap(child) == EX_CONFIG:
                     return self._stop(EX_CONFIG)
                 self._start_if_due(child)
+            self._end_hung()
             self._tell_unit()
             self._signals.wait(self._until_next())
         return self._stop(0)
@@ -117,9 +142,30 @@ class Supervisor:
     def _until_next(self) -> float | None:
         """Return the seconds until there is something to do, None where only a signal brings it."""
         due = [child.due_at_s - self._clock() for child in self.children if child.due_at_s is not None]
-        if self._unit.listening:
+        if self._unit.listening or self._heard is not None:
             due.append(BEAT_S)
         return max(0.0, min(due)) if due else None
+
+    def _end_hung(self) -> None:
+        """Kill whoever has said nothing for too long, which leases make safe: it comes back as one that died."""
+        if self._heard is None:
+            return
+        now_s, pids = self._clock(), self._heard()
+        was_away = now_s - self._listened_at_s >= HUNG_S / 2
+        self._listened_at_s = now_s
+        for child in self.children:
+            if child.process is None:
+                continue
+            if child.process.pid in pids:
+                if not child.serves:
+                    log.info("serves", role=child.role, pid=child.process.pid)
+                child.heard(now_s)
+            elif was_away:
+                child.spare(now_s)
+            elif child.hangs(now_s):
+                log.error("says nothing any more, and is killed", role=child.role, pid=child.process.pid)
+                child.process.kill()
+                child.spare(now_s)  # what the kernel is still at work on dies later
 
     def _tell_unit(self) -> None:
         """Ready once each child has said that it serves."""

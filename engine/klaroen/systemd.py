@@ -1,4 +1,4 @@
-"""What systemd is told of this process: that it serves, that its loop still turns, that it stops.
+"""What systemd, or `klaroen serve`, is told of this process: that it serves, that its loop still turns, that it stops.
 
 Law: telling never waits and never fails: a service manager that does not listen is no reason to warn nobody. Whoever
 feeds the watchdog does it from the loop that does the work, so that a loop that hangs is noticed.
@@ -14,12 +14,14 @@ ADDRESS: Final = "NOTIFY_SOCKET"
 
 
 class Unit:
-    """This process as a unit; of one that systemd did not start, nobody hears anything."""
+    """This process as a unit; of one that was started by itself, nobody hears anything."""
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         address = (environ or {}).get(ADDRESS, "")
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         """As the kernel wants it: an abstract address begins with a zero."""
+        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if self._address else None
+        """Opened once: a process that may open no more files is alive all the same."""
 
     @property
     def listening(self) -> bool:
@@ -38,12 +40,16 @@ class Unit:
         """What is under way is being finished."""
         self._tell("STOPPING=1")
 
+    def close(self) -> None:
+        """Nobody hears anything more."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
     def _tell(self, words: str) -> None:
-        if not self.listening:
-            return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line, suppress(OSError):
-            # nobody there, or a full queue: the next beat tells again
-            line.sendto(words.encode(), socket.MSG_DONTWAIT, self._address)
+        if self._line is not None:
+            with suppress(OSError):  # nobody there, or a full queue: the next beat tells again
+                self._line.sendto(words.encode(), socket.MSG_DONTWAIT, self._address)
 
 
 SILENT: Final = Unit()

@@ -1,14 +1,14 @@
 """The supervisor: restarts, back-off and stopping, with processes and a clock that obey the test."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from klaroen.rundir import read_ports, run_dir, write_port
-from klaroen.supervisor import BACKOFF_S, EX_CONFIG, MARGIN_S, STEADY_S, Supervisor
+from klaroen.supervisor import BACKOFF_S, BEAT_S, EX_CONFIG, HUNG_S, MARGIN_S, START_S, STEADY_S, Supervisor
 
 
 class FakeProcess:
@@ -29,7 +29,7 @@ class FakeProcess:
 
     def kill(self) -> None:
         self._world.happened.append(f"kill {self.role}")
-        self.code = -signal.SIGKILL
+        self.code = self._world.on_kill.get(self.role, -signal.SIGKILL)
 
 
 class World:
@@ -42,6 +42,7 @@ class World:
         self.started_at_s: dict[str, list[float]] = {"edge": [], "dispatch": []}
         self.running: dict[str, FakeProcess] = {}
         self.on_terminate: dict[str, int | None] = {}
+        self.on_kill: dict[str, int | None] = {}
         self._events = list(events)
         self._pid = 100
         self.supervisor = Supervisor(("edge", "dispatch"), data_dir, self._spawn, self, lambda: self.now_s, 15.0)
@@ -60,6 +61,48 @@ class World:
             self.stopping = True
         else:
             self.now_s += seconds
+
+
+class Speaking(World):
+    """A world in which children say every second that they live, but for those who are silent; `events` by instant."""
+
+    def __init__(self, data_dir: Path, until_s: float, events: Mapping[float, Callable[["World"], None]]) -> None:
+        super().__init__(data_dir)
+        self.silent: set[str] = set()
+        self.supervisor = Supervisor(
+            ("edge", "dispatch"), data_dir, self._spawn, self, lambda: self.now_s, 15.0, heard=self.heard
+        )
+        self._until_s, self._due = until_s, sorted(events.items())
+
+    def heard(self) -> set[int]:
+        return {process.pid for role, process in self.running.items() if role not in self.silent}
+
+    def wait(self, seconds: float | None) -> None:
+        assert seconds is not None, "it listens every second"
+        assert seconds <= BEAT_S or self.stopping
+        self.now_s += seconds
+        while self._due and self._due[0][0] <= self.now_s:
+            self._due.pop(0)[1](self)
+        self.stopping |= self.now_s >= self._until_s
+
+
+def falls_silent(role: str) -> Callable[[World], None]:
+    def event(world: World) -> None:
+        assert isinstance(world, Speaking)
+        world.silent.add(role)
+
+    return event
+
+
+def sleeps(seconds: float) -> Callable[[World], None]:
+    """Nobody has a turn, the supervisor included."""
+
+    def event(world: World) -> None:
+        assert isinstance(world, Speaking)
+        world.now_s += seconds
+        world.silent = {"edge", "dispatch"}
+
+    return event
 
 
 def dies(role: str, code: int = 1, after_s: float = 0.0) -> Callable[[World], None]:
@@ -142,3 +185,43 @@ def test_the_pid_file_of_a_dead_child_goes_with_it(tmp_path: Path, written: int)
     path.write_text(f"{written}\n")
     World(tmp_path).supervisor.run()
     assert path.exists() is (written != 101)
+
+
+def test_a_child_that_says_nothing_any_more_is_killed_and_comes_back(tmp_path: Path) -> None:
+    """However it hangs: its loop is heard every second, and the other child's goes on."""
+    world = Speaking(tmp_path, 60.0, {5.0: falls_silent("dispatch"), 5.0 + HUNG_S + 2.0: speaks})
+    assert world.supervisor.run() == 0
+    assert world.happened == ["kill dispatch", "terminate edge", "terminate dispatch"]
+    first, again = world.started_at_s["dispatch"]
+    assert (first, world.started_at_s["edge"]) == (0.0, [0.0])
+    assert HUNG_S <= again - 5.0 <= HUNG_S + 2 * BEAT_S
+
+
+def speaks(world: World) -> None:
+    assert isinstance(world, Speaking)
+    world.silent.clear()
+
+
+def test_a_child_has_longer_until_it_is_heard_first(tmp_path: Path) -> None:
+    """It reads what is pending before its loop turns; one that hangs in it is found too."""
+    world = Speaking(tmp_path, START_S + 10.0, {})
+    world.silent = {"dispatch"}
+    assert world.supervisor.run() == 0
+    assert len(world.started_at_s["dispatch"]) == 2
+    assert START_S <= world.started_at_s["dispatch"][1] <= START_S + 2 * BEAT_S
+
+
+def test_nobody_is_killed_for_a_machine_that_slept(tmp_path: Path) -> None:
+    """The supervisor had no turn either: whoever speaks within the time afterwards is well."""
+    events = {5.0: sleeps(HUNG_S + 5.0), 2 * HUNG_S + 5.0: speaks}
+    world = Speaking(tmp_path, 90.0, events)
+    assert world.supervisor.run() == 0
+    assert world.happened == ["terminate edge", "terminate dispatch"]
+
+
+def test_what_the_kernel_does_not_let_die_is_not_killed_every_second(tmp_path: Path) -> None:
+    """A process in the midst of a read from a disk that hangs dies when that is over."""
+    world = Speaking(tmp_path, 5.0 + 2.5 * HUNG_S, {5.0: falls_silent("dispatch")})
+    world.on_kill["dispatch"] = None
+    assert world.supervisor.run() == 0
+    assert world.happened == ["kill dispatch", "kill dispatch", "terminate edge", "terminate dispatch"]

@@ -19,6 +19,7 @@ def test_each_word_is_a_datagram(kind: str, tmp_path: Path) -> None:
         unit.ready()
         unit.alive()
         unit.stopping()
+        unit.close()
         assert [b"READY=1", b"WATCHDOG=1", b"STOPPING=1"] == [heard.recv(100) for _ in range(3)]
 
 
@@ -37,6 +38,8 @@ def test_whoever_does_not_listen_disturbs_nobody(tmp_path: Path) -> None:
                 heard.append(words)
         assert 0 < len(heard) < 2_000
     path.unlink()
+    unit.alive()
+    unit.close()
     unit.alive()
 
 

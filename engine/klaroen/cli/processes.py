@@ -17,9 +17,11 @@ config = App(name="config", help="Look at the configuration.")
 
 
 def serve(*, context: Here) -> int:
-    """Run edge, dispatch and voice, and start again the one that dies. SIGTERM ends all in order."""
+    """Run edge, dispatch and voice, and start again the one that dies or hangs. SIGTERM ends all in order."""
     _join(context)
     from klaroen.children import AlreadyRunningError, command, listening_to_signals, only_one, spawn, voice_role
+    from klaroen.pulse import ALIVE, Ear
+    from klaroen.rundir import run_dir
     from klaroen.settings import Sip
     from klaroen.supervisor import Supervisor
     from klaroen.systemd import ADDRESS, Unit
@@ -28,19 +30,20 @@ def serve(*, context: Here) -> int:
     settings = context.settings()
     configure_logging("serve")
     data_dir = Path(settings.data_dir)
-    unheard = {name: value for name, value in context.environ.items() if name != ADDRESS}
     calls = any(isinstance(carrier, Sip) for carrier in settings.carrier)
     voices = [voice_role(worker) for worker in range(settings.voice.workers if calls else 0)]
     try:
-        with only_one(data_dir), listening_to_signals() as signals:
+        with only_one(data_dir), listening_to_signals() as signals, Ear(run_dir(data_dir) / ALIVE) as ear:
+            environ = {**context.environ, ADDRESS: str(ear.path)}  # children speak to us; systemd hears us alone
             return Supervisor(
                 roles=("edge", "dispatch", *voices),
                 data_dir=data_dir,
-                spawn=lambda role: spawn(command(role, context.config), unheard),
+                spawn=lambda role: spawn(command(role, context.config), environ),
                 signals=signals,
                 clock=time.monotonic,
                 drain_s=settings.dispatch.drain_s,
                 unit=Unit(context.environ),
+                heard=ear.heard,
             ).run()
     except AlreadyRunningError as error:
         raise CommandFault(f"{error}.") from None
