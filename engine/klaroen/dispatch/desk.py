@@ -8,7 +8,7 @@ import random
 from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -28,14 +28,14 @@ from klaroen.core.model import (
     Token,
 )
 from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, local_date, version_at
-from klaroen.core.ports import Clock, Recorder, Reply, Sealer, Speaker
+from klaroen.core.ports import Clock, Recorder, Sealer, Speaker
 from klaroen.core.records import References, Store
-from klaroen.core.replies import ReplyRow
 from klaroen.core.selfaudit import Check
 from klaroen.core.snapshot import Snapshot
 from klaroen.dispatch.agenda import Agenda
 from klaroen.dispatch.bell import Bell
 from klaroen.dispatch.kept import Backlog, Kept
+from klaroen.dispatch.letters import Letters
 from klaroen.dispatch.mandates import Mandates
 from klaroen.dispatch.narrator import Narrator
 from klaroen.dispatch.open_alert import OpenAlert
@@ -219,11 +219,14 @@ class Desk:
         """A batch that is durable becomes due now or at its instant."""
         due = page.batch.due_at
         if due > self.clock.now():
-            self.call_at(due, lambda: self._come_due(page))
+            self.call_while_open(page.batch.alert, due, partial(self._come_due, page.batch.id))
         else:
-            self._come_due(page)
+            self._offer(page)
 
-    def _come_due(self, page: Page) -> None:
+    def _come_due(self, batch: BatchId, opened: OpenAlert) -> None:
+        self._offer(opened.pages[batch])
+
+    def _offer(self, page: Page) -> None:
         if page.state != "ready" or page.grounded:
             return
         self.agenda.add(page)
@@ -234,6 +237,15 @@ class Desk:
     def call_at(self, at: Instant, what: Callable[[], None]) -> None:
         self.agenda.call_at(at, what)
         self.timer_bell.ring()
+
+    def call_while_open(self, alert: AlertId, at: Instant, what: Callable[[OpenAlert], None]) -> None:
+        """The same, unless the alert is over by then: a timer must not keep one in memory that expires in days."""
+        self.call_at(at, partial(self._call_if_open, alert, what))
+
+    def _call_if_open(self, alert: AlertId, what: Callable[[OpenAlert], None]) -> None:
+        opened = self.alerts.get(alert)
+        if opened is not None:
+            what(opened)
 
     def room(self, station: Station) -> int:
         """Return how many more submissions of this carrier may be in doubt.
@@ -261,18 +273,6 @@ class Desk:
         return any(page.opened.may_fly for page in self.agenda.ready()) or any(
             page.opened.may_fly and page.sheet.left for station in self.all_stations() for page in station.held.values()
         )
-
-
-class Letters:
-    """What members say back, on its way to the disk and to an answer."""
-
-    def __init__(self) -> None:
-        self.replied: deque[tuple[Station, Reply]] = deque()
-        """What they wrote, not durable yet."""
-        self.pressed: list[ReplyRow] = []
-        """Keys that were replies."""
-        self.came = Bell()
-        self.owed = Bell()
 
 
 class RegisterIndex:

@@ -6,16 +6,18 @@ one rung. A page is looked at when something in it may have changed, never by po
 
 from array import array
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Final
 
 from klaroen.core.call_rows import is_lost, quiet_from, restless_calls
 from klaroen.core.expand import Route
-from klaroen.core.model import CarrierName, Instant, Step
+from klaroen.core.model import BatchId, CarrierName, Instant, Step
 from klaroen.core.phases import Waits
 from klaroen.core.sheet import Sheet
 from klaroen.core.state import BARRED, ENDED, HANDED_OVER, MOVED, NETWORK, NONE, OPEN, REFUSED, UNKNOWN, UNSENT
 from klaroen.core.verdict import Again, Attempt, NextStep, Verdict, Wait, judge
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page, Unsentness
 from klaroen.dispatch.station import Station
 
@@ -47,7 +49,11 @@ def look_soon(desk: Desk, page: Page, at: Instant) -> None:
     if page.look_at is not None and page.look_at <= at:
         return
     page.look_at = at
-    desk.call_at(at, lambda: look(desk, page, at))
+    desk.call_while_open(page.batch.alert, at, partial(_look_at, desk, page.batch.id, at))
+
+
+def _look_at(desk: Desk, batch: BatchId, at: Instant, opened: OpenAlert) -> None:
+    look(desk, opened.pages[batch], at)
 
 
 def look(desk: Desk, page: Page, at: Instant) -> None:

@@ -5,6 +5,7 @@ own deliveries: confirmed, where the message is urgent; handed over, where it is
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from klaroen.core.account import HANDED, REACHED_STATE
 from klaroen.core.contacts import CALLS_FIRST, Reachable, coordinators_of
@@ -78,7 +79,7 @@ def watch(desk: Desk, opened: OpenAlert) -> None:
     """Members of networks with two levels are let go, or warned, when the time is over."""
     if opened.alert.through and opened.may_expand:
         due = Instant(opened.begun_at + int(opened.alert.hold_s * 1000))
-        desk.call_at(due, lambda: spare(desk, opened))
+        desk.call_while_open(opened.alert.id, due, partial(spare, desk))
         heed(desk, opened)
 
 

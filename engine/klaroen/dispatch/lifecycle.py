@@ -5,6 +5,7 @@ Law: what is over ends page by page through `leftovers`, so that every delivery'
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from klaroen.core.model import AlertState
 from klaroen.dispatch.desk import Desk
@@ -17,7 +18,7 @@ from klaroen.dispatch.scripts import await_clip
 def open_alert(desk: Desk, opened: OpenAlert) -> None:
     """An alert is in hand from now on, until its account is closed."""
     desk.alerts[opened.alert.id] = opened
-    desk.call_at(opened.alert.expires_at, lambda: expire(desk, opened))
+    desk.call_while_open(opened.alert.id, opened.alert.expires_at, partial(expire, desk))
     desk.changed.add(opened.alert.id)
     desk.feed_bell.ring()
     for station in desk.all_stations():
