@@ -59,6 +59,9 @@ _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _REFUSED: Final = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
+_READ: Final = httpx.ByteStream(b"")
+
+
 class Reply(Struct, frozen=True):
     """A whole response; header names in lower case, repeated ones joined by commas."""
 
@@ -173,6 +176,7 @@ async def exchange(
             return Refused(_reason(error), "carrier")
         except httpx.TransportError as error:
             return Unknown(_reason(error))
+        response.stream = _READ  # the client's own stream holds the response: only a collection would free the two
         return Reply(response.status_code, dict(response.headers), response.content)
     return NO_ANSWER_IN_TIME if progress.written else NO_CONNECTION_IN_TIME
 

@@ -151,7 +151,10 @@ class Pool:
             try:
                 reader = ResponseReader(bytes_max=self._response_bytes_max, headless=headless)
                 progress.written = True
-                await _exchange(connection.stream, wire, reader, limits)
+                try:
+                    await _exchange(connection.stream, wire, reader, limits)
+                finally:
+                    reader.close()
                 kept = not last and self._keep(connection, reader)
             finally:
                 if not kept:

@@ -135,6 +135,10 @@ class ResponseReader:
             raise RemoteFaultError("closed before the response was complete")
         self.complete = True
 
+    def close(self) -> None:
+        """Nothing more is fed; what was read stays. Parser and reader hold each other: only a collection frees both."""
+        del self._parser
+
     # httptools' side; an exception in here would lose its type, so a fault is noted and raised by `feed`.
 
     def on_message_begin(self) -> None:

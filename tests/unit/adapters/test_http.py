@@ -1,5 +1,6 @@
 """HTTP out: the pool, one exchange, and what failures are called."""
 
+import gc
 import logging
 import ssl
 import subprocess
@@ -24,6 +25,7 @@ from klaroen_adapters.http import (
     reachable,
 )
 from klaroen_adapters.http_pool import WRITE_FIRST_BYTES_MAX, PoolStatistics
+from klaroen_adapters.http_wire import ResponseReader
 from klaroen_adapters.tcp import ConnectError, tls_context
 
 URL = "http://carrier.test/send"
@@ -50,6 +52,21 @@ def status_of(reply: object) -> int:
 
 
 # --- requests and responses -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [b"", LARGE], ids=["small", "large"])
+async def test_a_call_leaves_nothing_to_a_collection(nursery: trio.Nursery, body: bytes) -> None:
+    """Dispatch collects rarely: ten thousand requests would fill its memory until then."""
+    client = make_client(connect=HttpPeer(nursery, answer=ok).connect)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            assert 200 == status_of(await post(client, body))
+        left = [one for one in gc.get_objects() if isinstance(one, httpx.Request | httpx.Response | ResponseReader)]
+    finally:
+        gc.enable()
+    assert [] == left
 
 
 async def test_a_call_gives_the_whole_response(nursery: trio.Nursery) -> None:
