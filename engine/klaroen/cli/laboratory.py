@@ -10,7 +10,13 @@ from msgspec import Struct
 
 from klaroen.cli.context import CommandFault, Here
 
+Members = Annotated[PositiveInt, Parameter(help="How many members the country has.")]
+Networks = Annotated[PositiveInt, Parameter(help="How many networks they form.")]
+Seed = Annotated[int, Parameter(help="The same seed makes the same country and the same fates.")]
+Runs = Annotated[PositiveInt, Parameter(help="The median of so many is reported.")]
 Flag = Annotated[bool, Parameter(negative="")]
+Keep = Annotated[Flag, Parameter(help="Keep the data directory afterwards.")]
+Storm = Annotated[Flag, Parameter(help="A carrier goes dark and dispatch is killed, in the middle.")]
 
 bench = App(name="bench", help="Measure the system on this machine, with simulated carriers on loopback.")
 
@@ -69,29 +75,16 @@ class KillOptions(Struct, frozen=True):
 
 def demo(
     *,
-    members: PositiveInt = 100_000,
-    networks: PositiveInt = 1_059,
-    seed: int = 1,
-    storm: Flag = False,
-    keep: Flag = False,
+    members: Members = 100_000,
+    networks: Networks = 1_059,
+    seed: Seed = 1,
+    storm: Storm = False,
+    keep: Keep = False,
     context: Here,
 ) -> int:
     """Warn a made-up country over real processes and simulated carriers; audit what the handsets got.
 
     Exit 1 if anything was lost, doubled or altered.
-
-    Parameters
-    ----------
-    members
-        How many people live in it.
-    networks
-        How many networks they form.
-    seed
-        The same seed makes the same country, and the same fates of messages.
-    storm
-        A carrier goes dark and dispatch is killed, in the middle.
-    keep
-        Keep the data directory afterwards.
     """
     return _run("demo", DemoOptions(members, networks, seed, storm, keep, context.json))
 
@@ -99,58 +92,34 @@ def demo(
 @bench.command
 def national(
     *,
-    members: PositiveInt = 100_000,
-    networks: PositiveInt = 1_059,
-    seed: int = 1,
-    runs: PositiveInt = 3,
-    keep: Flag = False,
+    members: Members = 100_000,
+    networks: Networks = 1_059,
+    seed: Seed = 1,
+    runs: Runs = 3,
+    keep: Keep = False,
     context: Here,
 ) -> int:
-    """A national alert by SMPP and by HTTP, beside a bare flood and a plain script.
-
-    Parameters
-    ----------
-    members
-        How many members are warned.
-    networks
-        How many networks they form.
-    seed
-        Of the country and of the messages' fates.
-    runs
-        The median of so many is reported.
-    keep
-        Keep the data directories afterwards.
-    """
+    """A national alert by SMPP and by HTTP, beside a bare flood and a plain script."""
     return _run("national", _options(context.json, members, networks, seed, runs, keep=keep))
 
 
 @bench.command
 def latency(
     *,
-    members: PositiveInt = 100_000,
-    networks: PositiveInt = 1_059,
-    seed: int = 1,
-    runs: PositiveInt = 1,
+    members: Members = 100_000,
+    networks: Networks = 1_059,
+    seed: Seed = 1,
+    runs: Runs = 1,
     alerts: PositiveInt = 500,
-    keep: Flag = False,
+    keep: Keep = False,
     context: Here,
 ) -> int:
-    """Alerts to one network, idle and beside national loads: accepted, handed over, arrived.
+    """Alerts to one network, idle and beside national loads: accepted, handed over, arrived; a run takes nine minutes.
 
     Parameters
     ----------
-    members
-        How many members the country has.
-    networks
-        How many networks they form.
-    seed
-        Of the country and of the messages' fates.
-    runs
-        The median of so many is reported; each takes nine minutes.
     alerts
         How many are posted in each condition; below 500 no percentile is told.
-    keep
-        Keep the data directories afterwards.
     """
     return _run("latency", _options(context.json, members, networks, seed, runs, keep=keep, alerts=alerts))
 
@@ -158,49 +127,28 @@ def latency(
 @bench.command
 def faults(
     *,
-    members: PositiveInt = 20_000,
-    networks: PositiveInt = 211,
-    seed: int = 1,
-    keep: Flag = False,
+    members: Members = 20_000,
+    networks: Networks = 211,
+    seed: Seed = 1,
+    keep: Keep = False,
     context: Here,
 ) -> int:
-    """One of two carriers dies in every way in which carriers die, while alerts to one network come: four minutes.
-
-    Parameters
-    ----------
-    members
-        How many members the country has.
-    networks
-        How many networks they form.
-    seed
-        Of the country, of the messages' fates and of when alerts come.
-    keep
-        Keep the data directory afterwards.
-    """
+    """One of two carriers dies in every way in which carriers die, while alerts to one network come: four minutes."""
     return _run("ailments", _options(context.json, members, networks, seed, 1, keep=keep))
 
 
 @bench.command
 def load(
     *,
-    members: PositiveInt = 20_000,
-    networks: PositiveInt = 211,
-    seed: int = 1,
-    keep: Flag = False,
+    members: Members = 20_000,
+    networks: Networks = 211,
+    seed: Seed = 1,
+    keep: Keep = False,
     context: Here,
 ) -> int:
-    """More than can be borne: ten countries at once, 200 alerts a second, slow callers, floods; and who waits for it.
+    """More than can be borne: ten countries at once, 200 alerts a second, slow callers, floods; and who waits.
 
-    Parameters
-    ----------
-    members
-        How many members the country has; a million shows what a register of that size costs.
-    networks
-        How many networks they form.
-    seed
-        Of the country and of the messages' fates.
-    keep
-        Keep the data directory afterwards.
+    A million members show what a register of that size costs.
     """
     return _run("load", _options(context.json, members, networks, seed, 1, keep=keep))
 
@@ -208,30 +156,20 @@ def load(
 @bench.command
 def receipts(
     *,
-    members: PositiveInt = 100_000,
-    networks: PositiveInt = 1_059,
-    seed: int = 1,
-    runs: PositiveInt = 3,
+    members: Members = 100_000,
+    networks: Networks = 1_059,
+    seed: Seed = 1,
+    runs: Runs = 3,
     shuffles: PositiveInt = 1_000,
-    keep: Flag = False,
+    keep: Keep = False,
     context: Here,
 ) -> int:
     """Receipts in any order, some twice: how many a second, and whether every order ends the same.
 
     Parameters
     ----------
-    members
-        How many deliveries they settle.
-    networks
-        How many networks these belong to.
-    seed
-        Of the orders.
-    runs
-        The median of so many is reported.
     shuffles
         In how many orders the end state is compared.
-    keep
-        Keep the data directories afterwards.
     """
     return _run("receipts", _options(context.json, members, networks, seed, runs, keep=keep, shuffles=shuffles))
 
@@ -241,8 +179,8 @@ def voice(
     *,
     concurrent: PositiveInt = 1_000,
     seconds: PositiveFloat = 20.0,
-    runs: PositiveInt = 3,
-    keep: Flag = False,
+    runs: Runs = 3,
+    keep: Keep = False,
     context: Here,
 ) -> int:
     """Calls by a voice process with a core of its own: setup, punctuality, and what the telephones heard.
@@ -253,16 +191,12 @@ def voice(
         How many calls stand at once.
     seconds
         For how long they do in a run.
-    runs
-        The median of so many is reported.
-    keep
-        Keep the data directories afterwards.
     """
     return _run("voice", VoiceOptions(concurrent, seconds, runs, context.json, keep))
 
 
 @bench.command
-def exact(*, texts: PositiveInt = 10_000, seed: int = 1, context: Here) -> int:
+def exact(*, texts: PositiveInt = 10_000, seed: Seed = 1, context: Here) -> int:
     """Texts that something on the way would like to change, by every channel: minutes of virtual time.
 
     Exit 1 if one came altered, or did not come.
@@ -271,8 +205,6 @@ def exact(*, texts: PositiveInt = 10_000, seed: int = 1, context: Here) -> int:
     ----------
     texts
         How many are posted, as crisis messages and in cold mails.
-    seed
-        Of the texts and of what befalls them.
     """
     return _run("exact", ExactOptions(texts, seed, context.json))
 
@@ -282,8 +214,8 @@ def kill(
     *,
     kills: PositiveInt = 50,
     systems: PositiveInt = 2,
-    seed: int = 1,
-    keep: Flag = False,
+    seed: Seed = 1,
+    keep: Keep = False,
     context: Here,
 ) -> int:
     """Kill the processes of small systems again and again while they warn people; audit what the handsets got.
@@ -296,10 +228,6 @@ def kill(
         How many processes are killed; others are stopped for a while and go on.
     systems
         How many systems run side by side and share them.
-    seed
-        Of where and when the kills come.
-    keep
-        Keep the data directories afterwards.
     """
     return _run("kill", KillOptions(kills, systems, seed, context.json, keep))
 
@@ -307,19 +235,11 @@ def kill(
 @bench.command
 def peers(
     *,
-    members: PositiveInt = 20_000,
-    runs: PositiveInt = 3,
+    members: Members = 20_000,
+    runs: Runs = 3,
     context: Here,
 ) -> int:
-    """Our SMPP and HTTP clients beside those that others would take, against the same peers in the same run.
-
-    Parameters
-    ----------
-    members
-        How many messages each client sends in a run.
-    runs
-        The median of so many is reported.
-    """
+    """Our SMPP and HTTP clients beside those that others would take, against the same peers in the same run."""
     return _run("race", _options(context.json, members, 1, 1, runs, keep=False))
 
 
