@@ -30,7 +30,7 @@ from klaroen.register.model import RegisterFaults
 from klaroen_adapters.http_wire import RemoteFaultError, ResponseReader
 from klaroen_adapters.mail.mail_report import read_report
 from klaroen_adapters.mail.smtp_reply import Replies, ReplyError
-from klaroen_adapters.sms import gateway, gateway_generic, smpp_pdu
+from klaroen_adapters.sms import gateway, smpp_pdu
 from klaroen_adapters.sms.smpp_receipt import ReceiptReader
 from klaroen_adapters.sms.smpp_session import Session
 from klaroen_adapters.sms.smpp_terms import make_terms
@@ -109,12 +109,17 @@ def run_http(octets: bytes) -> None:
 
 def run_gateway_receipts(octets: bytes) -> None:
     with suppress(InputError):
-        gateway_generic.parse_replies(octets)
+        gateway.parse_replies("generic", b"", {}, octets)
     gateway.parse_receipts("generic", "POST", b"", {}, octets)
 
 
 def run_kannel_receipts(octets: bytes) -> None:
     gateway.authentic("kannel", b"secret", octets, {}, b"", NOW)
+    with suppress(InputError):
+        head, _, body = octets.partition(b"\n")
+        for media in ('text/plain; charset="UTF-8"', 'text/plain; charset="UTF-16BE"', "application/octet-stream"):
+            headers = {"x-kannel-from": head.decode("latin-1"), "content-type": media}
+            gateway.parse_replies("kannel", b"for=replies", headers, body)
     gateway.parse_receipts("kannel", "GET", octets, {}, b"")
 
 
@@ -304,16 +309,21 @@ PARSERS: Mapping[str, Parser] = {
     "audio": Parser((), run_audio, (), (WAV, b"fLaC\0\0\0\x22", b"OggS\0\x02", b"ID3\x04\0\0\0\0\0\0\xff\xfb\x90\x64")),
     "http": Parser(("http_wire.ResponseReader.feed",), run_http, (RemoteFaultError,), (HTTP,)),
     "gateway-receipts": Parser(
-        ("sms.gateway.parse_receipts", "sms.gateway_generic.parse_receipts", "sms.gateway_generic.parse_replies"),
+        (
+            "sms.gateway.parse_receipts",
+            "sms.gateway.parse_replies",
+            "sms.gateway_generic.parse_receipts",
+            "sms.gateway_generic.parse_replies",
+        ),
         run_gateway_receipts,
         (InputError,),
         (RECEIPTS,),
     ),
     "kannel-receipts": Parser(
-        ("sms.gateway_kannel.parse_receipts", "sms.gateway_kannel.authentic"),
+        ("sms.gateway_kannel.parse_receipts", "sms.gateway_kannel.parse_replies", "sms.gateway_kannel.authentic"),
         run_kannel_receipts,
         (InputError,),
-        (b"for=0123456789ab-T1&key=wrong&state=1&id=x",),
+        (b"for=0123456789ab-T1&key=wrong&state=1&id=x", b"+32470000001\nIk zie iets"),
     ),
     "gateway-answers": Parser(
         ("sms.gateway.parse_answer", "sms.gateway_generic.parse_answer", "sms.gateway_kannel.parse_answer"),

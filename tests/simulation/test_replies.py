@@ -27,6 +27,7 @@ from klaroen.core.replies import (
 from klaroen.dispatch import hearing
 from klaroen.register.model import Register
 from klaroen.settings import Plugged, Retention
+from klaroen.telemetry.dispatch import REPLIES
 from klaroen.testing.deeds import PROVED, Proof, call
 from klaroen.testing.far_end import FarEnd
 
@@ -135,6 +136,19 @@ async def test_R17_stop_stops_what_is_under_way_at_once(tmp_path: Path, autojump
         ended = await world.over(cold.id)
         assert (3, 4) == (ended.reached, ended.members)
         assert "koud" not in texts_to(world, 0)
+
+
+async def test_R17_replies_are_counted_by_what_they_were(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Never by whom, or in which words."""
+    world = world_of(tmp_path, autojump_clock)
+    async with world.running():
+        await world.over((await world.send()).id)
+        await write(world, (0, "Ik zie een witte wagen"), (1, "STOP"), (1, "stop!"), (99, "Wie is dit?"))
+        told = {
+            outcome: world.desk.metrics.registry.get_sample_value("klaroen_replies_total", {"outcome": outcome})
+            for outcome in REPLIES
+        }
+    assert {"text": 1, "stop": 2, "key": 0, "stranger": 1} == told
 
 
 async def test_R17_a_sentence_that_holds_the_word_is_a_report(tmp_path: Path, autojump_clock: MockClock) -> None:

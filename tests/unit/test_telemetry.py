@@ -51,6 +51,7 @@ PROMISED_OF_DISPATCH = {
     "klaroen_orphan_receipts_dropped_total",
     "klaroen_possible_duplicates_total",
     "klaroen_refused_total",
+    "klaroen_replies_total",
     "klaroen_cost_euros_total",
     "klaroen_disk_free_bytes",
     "klaroen_alerts_without_feedback",

@@ -1,9 +1,10 @@
 """The profile `kannel` against Kannel itself: bearerbox and smsbox, by SMPP to an SMSC of ours that reads raw PDUs."""
 
+import hmac
 import shutil
 import struct
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.fakes.http_peer import read_request
 from tests.wire.ports import free_port
 
 from klaroen.core.model import CarrierName, Instant
-from klaroen.core.ports import Accepted, Clock, Emit, Envelope, Receipt, Refused, Unknown
+from klaroen.core.ports import Accepted, Clock, Emit, Envelope, Receipt, Refused, Reply, Unknown
 from klaroen.settings import SmsHttp
 from klaroen.testing import TEXTS, CarrierRig
 from klaroen_adapters.http_carrier import HttpCarrier
@@ -49,6 +50,15 @@ group = smsbox
 bearerbox-host = 127.0.0.1
 sendsms-port = {sendsms}
 log-file = {directory}/smsbox.log
+http-request-retry = 50
+http-queue-delay = 1
+
+group = sms-service
+keyword = default
+catch-all = true
+max-messages = 0
+send-sender = true
+post-url = "{replies}"
 
 group = sendsms-user
 username = klaroen
@@ -66,9 +76,16 @@ class Smsc(SmscPeer):
     def __init__(self, nursery: trio.Nursery) -> None:
         super().__init__(nursery)
         self.bound = trio.Event()
+        self.link: trio.SocketStream
 
     async def accept(self, stream: trio.SocketStream) -> None:
+        self.link = stream
         await self.serve(stream)
+
+    async def bring(self, sequence: int, number: bytes, octets: bytes, *, coding: int = 0, esm_class: int = 0) -> None:
+        """A handset writes to us."""
+        pdu = b"\0\1\1%b\0\0\0008810\0%c\0\0\0\0\0\0%c\0%c%b" % (number, esm_class, coding, len(octets), octets)
+        await self.link.send_all(struct.pack(">IIII", 16 + len(pdu), 0x05, 0, sequence) + pdu)
 
     async def _say(self, stream: trio.abc.Stream, command: int, status: int, sequence: int, body: bytes) -> None:
         await super()._say(stream, command, status, sequence, body)
@@ -100,15 +117,38 @@ class Kannel:
         self.receipt_url = ""
         self.receipts: list[Receipt] = []
         self.came = trio.Event()
+        self.replies: list[Reply] = []
+        self.away = 0
+        """So many times more we cannot keep a reply."""
 
     async def take_receipts(self, stream: trio.SocketStream) -> None:
         while (got := await read_request(stream)) is not None:
             query = got.target.partition("?")[2].encode()
             assert gateway.authentic("kannel", SECRET, query, got.headers, got.body, Instant(0))
+            if got.target.startswith("/v1/replies/"):
+                await stream.send_all(
+                    b"HTTP/1.1 %d \r\ncontent-length: 0\r\n\r\n" % self._reply(query, got.headers, got.body)
+                )
+                continue
             self.receipts += gateway.parse_receipts("kannel", got.method, query, got.headers, got.body)
             self.came.set()
             self.came = trio.Event()
             await stream.send_all(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    def _reply(self, query: bytes, headers: Mapping[str, str], body: bytes) -> int:
+        if self.away:
+            self.away -= 1
+            return 503
+        self.replies += gateway.parse_replies("kannel", query, headers, body)
+        self.came.set()
+        self.came = trio.Event()
+        return gateway.PROFILES["kannel"].taken
+
+    async def wait_replies(self, count: int) -> list[tuple[str, str]]:
+        with trio.fail_after(20):
+            while len(self.replies) < count:
+                await self.came.wait()
+        return sorted((one.address, one.text) for one in self.replies)
 
     async def wait_receipts(self, count: int) -> list[Receipt]:
         with trio.fail_after(20):
@@ -152,7 +192,9 @@ async def kannel(nursery: trio.Nursery, tmp_path: Path) -> AsyncIterator[Kannel]
     running.url = f"http://127.0.0.1:{ports['sendsms']}/cgi-bin/sendsms"
     running.receipt_url = f"http://127.0.0.1:{port_of(receipts)}/v1/receipts/kannel"
     conf = tmp_path / "kannel.conf"
-    conf.write_text(CONF.format(directory=tmp_path, smsc=port_of(smsc), **ports))
+    key = hmac.new(SECRET, b"replies", "sha256").hexdigest()[:32]
+    service = f"http://127.0.0.1:{port_of(receipts)}/v1/replies/kannel?for=replies&key={key}"
+    conf.write_text(CONF.format(directory=tmp_path, smsc=port_of(smsc), replies=service, **ports))
     boxes: list[subprocess.Popen[bytes]] = []
     try:
         for program, port in (("/usr/sbin/bearerbox", ports["box"]), ("/usr/sbin/smsbox", ports["sendsms"])):
@@ -233,6 +275,24 @@ async def test_what_kannel_will_not_take(nursery: trio.Nursery, kannel: Kannel) 
         first.attempt: ("failed", "no SMSC"),
         second.attempt: ("reached", "DELIVRD"),
     } == states
+
+
+async def test_R17_what_handsets_write_comes_as_they_wrote_it(nursery: trio.Nursery, kannel: Kannel) -> None:
+    """In either alphabet; again while we cannot keep it; and never a part of one sender within another's reply."""
+    kannel.away = 2
+    await kannel.smsc.bring(1, b"32470000003", b"Ik zie een \x1be teken \x1b(")
+    assert [("+32470000003", "Ik zie een € teken {")] == await kannel.wait_replies(1)
+    await kannel.smsc.bring(2, b"32470000003", "Rue de l’Église 🚨".encode("utf-16-be"), coding=8)
+    long = [(b"32470000003", 1, b"Witte wagen, "), (b"32470000004", 1, b"Twee man, "),
+            (b"32470000004", 2, b"te voet."), (b"32470000003", 2, b"naar links.")]  # fmt: skip
+    for sequence, (number, part, octets) in enumerate(long, 3):
+        await kannel.smsc.bring(sequence, number, bytes((5, 0, 3, 77, 2, part)) + octets, esm_class=0x40)
+    assert [
+        ("+32470000003", "Ik zie een € teken {"),
+        ("+32470000003", "Rue de l’Église 🚨"),
+        ("+32470000003", "Witte wagen, naar links."),
+        ("+32470000004", "Twee man, te voet."),
+    ] == await kannel.wait_replies(4)
 
 
 def abroad(envelopes: list[Envelope]) -> list[Envelope]:

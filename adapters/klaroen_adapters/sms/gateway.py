@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import AttemptId, Instant
-from klaroen.core.ports import Envelope, Receipt
+from klaroen.core.ports import Envelope, Receipt, Reply
 from klaroen_adapters.sms import gateway_generic, gateway_kannel
 from klaroen_adapters.sms.gateway_rules import (
     RECEIPTS_MAX,
@@ -35,6 +35,7 @@ __all__ = [
     "build_requests",
     "parse_answer",
     "parse_receipts",
+    "parse_replies",
     "signature",
     "verify",
 ]
@@ -48,13 +49,17 @@ class Profile(Struct, frozen=True):
     keyed: bool
     """The gateway knows attempts by our key: a repeat is not sent again."""
     receipts_by: Literal["GET", "POST"]
+    taken: int
+    """The status that says that replies are kept: any other than 200 has Kannel send them again."""
     build: Callable[[Account, Sequence[Envelope], Instant], Request]
     parse_answer: Callable[[Sequence[AttemptId], int, Mapping[str, str], bytes, Instant], Parsed]
 
 
 PROFILES: Final[Mapping[ProfileName, Profile]] = {
-    "generic": Profile(10_000, True, "POST", gateway_generic.build, gateway_generic.parse_answer),
-    "kannel": Profile(gateway_kannel.RECIPIENTS_MAX, False, "GET", gateway_kannel.build, gateway_kannel.parse_answer),
+    "generic": Profile(10_000, True, "POST", 204, gateway_generic.build, gateway_generic.parse_answer),
+    "kannel": Profile(
+        gateway_kannel.RECIPIENTS_MAX, False, "GET", 200, gateway_kannel.build, gateway_kannel.parse_answer
+    ),
 }
 
 
@@ -96,6 +101,15 @@ def parse_receipts(
     if headers.get("content-type", "application/json").partition(";")[0].strip().lower() != "application/json":
         raise InputError("unsupported-media-type", "receipts are application/json")
     return gateway_generic.parse_receipts(body)
+
+
+def parse_replies(profile: ProfileName, query: bytes, headers: Mapping[str, str], body: bytes) -> list[Reply]:
+    """Return what handsets wrote, of one call. Raises InputError: nothing of it is taken."""
+    if profile == "kannel":
+        return gateway_kannel.parse_replies(query, headers, body)
+    if headers.get("content-type", "application/json").partition(";")[0].strip().lower() != "application/json":
+        raise InputError("unsupported-media-type", "replies are application/json")
+    return gateway_generic.parse_replies(body)
 
 
 def authentic(

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import AttemptId, Instant
-from klaroen.core.ports import Accepted, Envelope, Outcome, Receipt, Refused, Unknown, Unsent
+from klaroen.core.ports import Accepted, Envelope, Outcome, Receipt, Refused, Reply, Unknown, Unsent
 from klaroen.core.text import is_gsm7
 from klaroen_adapters.sms import gateway_rules as rules
 
@@ -40,6 +40,9 @@ ANSWERS: Final[tuple[tuple[bytes, Outcome, bool], ...]] = (
     (b"Not routable. Do not try again.", Refused("not-routable", "carrier"), False),
     (b"Temporal failure, try again later.", Unsent("queue full", throttled=True), False),
 )
+REPLIES: Final = "replies"
+"""What stands in the place of attempts in the URL for what handsets send; its key is made as theirs."""
+_NUMBER: Final = re.compile(r"\+?[0-9]{3,20}")
 _FIELDS_MAX: Final = 16
 _TAG_CHARACTERS: Final = 12
 _PAIR: Final = re.compile(r"([0-9a-f]{12})-([A-Za-z0-9_]{1,40})")
@@ -104,6 +107,21 @@ def parse_receipts(query: bytes) -> list[Receipt]:
             attempt=attempt,
         )
     ]
+
+
+def parse_replies(query: bytes, headers: Mapping[str, str], body: bytes) -> list[Reply]:
+    """Return the one message that a handset sent, by POST of a `sms-service`; bearerbox has put its parts together.
+
+    Raises InputError, which never quotes it.
+    """
+    number = headers.get("x-kannel-from", "")
+    if _fields(query).get("for") != REPLIES or _NUMBER.fullmatch(number) is None:
+        raise InputError("malformed", "not a reply in the shape that docs/replies.md gives Kannel")
+    kind, _, charset = headers.get("content-type", "").lower().partition("charset=")
+    if not kind.startswith("text/plain"):  # eight bits of an application: what a person wrote has an alphabet
+        return [Reply(number, body.decode("latin-1")[: rules.TEXT_CHARACTERS_MAX])]
+    text = body.decode("utf-16-be" if "utf-16be" in charset else "utf-8", "replace")
+    return [Reply(number, text[: rules.TEXT_CHARACTERS_MAX])]
 
 
 def authentic(secret: bytes, query: bytes) -> bool:

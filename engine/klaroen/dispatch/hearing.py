@@ -177,6 +177,9 @@ async def keep(desk: Desk, people: People, replies: Sequence[Reply]) -> None:
     except StoreUnavailableError:
         desk.letters.pressed[:0] = pressed
         raise
+    desk.metrics.replies["stranger"].inc(heard.strangers)
+    for row in (*heard.rows, *pressed):
+        desk.metrics.replies[row.kind].inc()
 
 
 async def put(desk: Desk, rows: Sequence[ReplyRow], quiets: Sequence[Quiet], now: Instant) -> None:

@@ -29,7 +29,13 @@ from klaroen_adapters.whatsapp.whatsapp_callback import SIGNATURE, challenge_of,
 from klaroen_adapters.whatsapp.whatsapp_callback import authentic as signed_by_meta
 from klaroen_adapters.whatsapp.whatsapp_callback import parse_receipts as read_whatsapp
 
-_HEADERS: Final = (b"content-type", b"x-klaroen-timestamp", b"x-klaroen-signature", SIGNATURE.encode())
+_HEADERS: Final = (
+    b"content-type",
+    b"x-klaroen-timestamp",
+    b"x-klaroen-signature",
+    b"x-kannel-from",
+    SIGNATURE.encode(),
+)
 PLAIN: Final = b"text/plain; charset=utf-8"
 
 REPORT: Final = "message/rfc822"

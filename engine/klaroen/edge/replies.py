@@ -14,7 +14,7 @@ from klaroen.edge.queries import RepliesQuery, read_query
 from klaroen.edge.receipts import proved_body
 from klaroen.edge.telephony import signed_form
 from klaroen.settings import SmsHttp, Twilio
-from klaroen_adapters.sms.gateway_generic import parse_replies
+from klaroen_adapters.sms.gateway import PROFILES, parse_replies
 from klaroen_adapters.voice.twilio_callback import read_text
 
 SILENCE: Final = b"<Response/>"
@@ -28,15 +28,14 @@ async def take_replies(desk: Desk, call: Call) -> Reply:
         text = read_text(await signed_form(call, webhook))
         await desk.ask(None, PutReplies(webhook.carrier.name, (text,)), type(None))
         return Reply(200, SILENCE, b"text/xml; charset=utf-8")
-    if webhook is None or not isinstance(webhook.carrier, SmsHttp) or webhook.carrier.profile != "generic":
+    if webhook is None or not isinstance(webhook.carrier, SmsHttp):
         raise InputError("not-found", "no carrier of this name brings replies here")
+    profile = webhook.carrier.profile
     principal, headers, body = await proved_body(desk, call, webhook)
-    if headers.get("content-type", "application/json").partition(";")[0].strip().lower() != "application/json":
-        raise InputError("unsupported-media-type", "replies are application/json")
-    replies = tuple(parse_replies(body))
+    replies = tuple(parse_replies(profile, call.query, headers, body))
     if replies:
         await desk.ask(principal, PutReplies(webhook.carrier.name, replies), type(None))
-    return Reply(204)
+    return Reply(PROFILES[profile].taken)
 
 
 async def list_replies(desk: Desk, call: Call) -> Reply:

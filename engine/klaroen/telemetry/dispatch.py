@@ -21,6 +21,9 @@ OutcomeLabel = Literal["accepted", "delivered", "refused", "unsent", "unknown"]
 OUTCOMES: Final[tuple[OutcomeLabel, ...]] = ("accepted", "delivered", "refused", "unsent", "unknown")
 ReceiptLabel = Literal["buffered", "failed", "network", "reached", "confirmed"]
 RECEIPTS: Final[tuple[ReceiptLabel, ...]] = ("buffered", "failed", "network", "reached", "confirmed")
+ReplyLabel = Literal["text", "stop", "key", "stranger"]
+REPLIES: Final[tuple[ReplyLabel, ...]] = ("text", "stop", "key", "stranger")
+"""A stranger is nobody whom an alert was handed to lately."""
 MODES: Final[tuple[Mode, ...]] = ("live", "exercise", "drill")
 STATES: Final[tuple[DeliveryState, ...]] = (
     "handed_over",
@@ -101,6 +104,10 @@ class DispatchMetrics:
         self._refused = Counter(
             "klaroen_refused", "Targeted networks that were refused, by rule.", ["rule"], registry=registry
         )
+        replies = Counter(
+            "klaroen_replies", "What members wrote back or pressed, repeats included.", ["outcome"], registry=registry
+        )
+        self.replies: Final = {outcome: replies.labels(outcome) for outcome in REPLIES}
         channels = sorted({channel for carrier in settings.carrier for channel in carrier.channels})
         self.lanes: Final[Mapping[tuple[AlertClass, Channel], Lane]] = {
             (c, channel): Lane(self._handover.of(c, channel), self._reached.of(c, channel))

@@ -1,5 +1,6 @@
 """HTTP gateways for SMS: requests, answers, receipts and signatures, by profile."""
 
+import hmac
 import json
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -8,7 +9,7 @@ import pytest
 
 from klaroen.core.errors import InputError
 from klaroen.core.model import AttemptId, Content, Instant
-from klaroen.core.ports import Accepted, Answer, Envelope, Outcome, Receipt, Refused, Unknown, Unsent
+from klaroen.core.ports import Accepted, Answer, Envelope, Outcome, Receipt, Refused, Reply, Unknown, Unsent
 from klaroen_adapters.sms import gateway
 from klaroen_adapters.sms.gateway_rules import RETRY_AFTER_S_MAX, retry_after_s
 
@@ -22,6 +23,7 @@ ACCOUNT = gateway.Account(
     receipt_secret=b"secret",
 )
 JSON = {"content-type": "application/json"}
+REPLIES = b"for=replies&key=wrong"
 A1, A2, A3 = (AttemptId(name) for name in ("a1", "a2", "a3"))
 
 
@@ -474,3 +476,46 @@ def test_a_key_holds_for_its_attempts_alone() -> None:
     query = fill(kannel_request("a1").headers["x-kannel-dlr-url"], state="1")
     assert not gateway.authentic("kannel", b"other", query, {}, b"", NOW)
     assert not gateway.authentic("kannel", b"secret", query.replace(b"-a1&", b"-a2&"), {}, b"", NOW)
+
+
+@pytest.mark.parametrize(
+    ("media", "body", "text"),
+    [
+        ('text/plain; charset="UTF-8"', "Ik zie één €".encode(), "Ik zie één €"),
+        ('text/plain; charset="UTF-16BE"', "Ik zie 🚨".encode("utf-16-be"), "Ik zie 🚨"),
+        ("text/plain", b"Ik zie \xff", "Ik zie \ufffd"),
+        ("application/octet-stream", b"caf\xe9", "café"),
+        ("text/plain", b"a" * 40_001, "a" * 40_000),
+    ],
+)
+def test_R17_what_a_handset_wrote_comes_by_kannels_service(media: str, body: bytes, text: str) -> None:
+    """In the alphabet that Kannel names; half a report is better than none."""
+    headers = {"x-kannel-from": "+32470000001", "content-type": media}
+    assert [Reply("+32470000001", text)] == gateway.parse_replies("kannel", REPLIES, headers, body)
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [(b"for=0123456789ab-a1", "+32470000001"), (b"", "32470000001"), (REPLIES, ""), (REPLIES, "BIN")],
+)
+def test_a_kannel_reply_of_nobody_or_by_a_receipts_url_is_malformed(query: bytes, number: str) -> None:
+    with pytest.raises(InputError, match="not a reply"):
+        gateway.parse_replies("kannel", query, {"x-kannel-from": number}, b"Dag")
+
+
+def test_the_key_of_replies_proves_replies_and_no_receipt() -> None:
+    """The key that docs/replies.md has openssl make; a receipt's URL brings none of them, nor the other way round."""
+    digest = hmac.new(b"secret", b"replies", "sha256").hexdigest()[:32]
+    query = f"for=replies&key={digest}".encode()
+    assert gateway.authentic("kannel", b"secret", query, {}, b"", NOW)
+    assert not gateway.authentic("kannel", b"secret", REPLIES, {}, b"", NOW)
+    with pytest.raises(InputError):
+        gateway.parse_receipts("kannel", "GET", query + b"&state=1", {}, b"")
+
+
+def test_replies_of_the_generic_profile_are_json() -> None:
+    assert [Reply("32470000001", "Dag")] == gateway.parse_replies(
+        "generic", b"", {}, b'[{"from":"32470000001","text":"Dag"}]'
+    )
+    with pytest.raises(InputError, match="application/json"):
+        gateway.parse_replies("generic", b"", {"content-type": "text/plain"}, b"[]")

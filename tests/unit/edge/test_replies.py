@@ -1,5 +1,6 @@
 """What handsets write back, by carriers' webhooks: proved, bounded, durable before it is acknowledged (R17)."""
 
+import hmac
 import json
 from typing import Any
 
@@ -53,6 +54,22 @@ async def test_what_is_not_proved_or_not_in_the_shape_is_refused_whole() -> None
         assert 404 == (await world.call("POST", "/v1/replies/mail", {}, b"", secret=None)).status
         assert 404 == (await world.call("POST", "/v1/replies/nobody", {}, b"", secret=None)).status
         assert [] == world.dispatch.asks
+
+
+@in_virtual_time
+async def test_R17_kannels_are_200_once_they_are_durable() -> None:
+    """Any other status has Kannel send them again; its key stands in the URL."""
+    key = hmac.new(RECEIPT_SECRET, b"replies", "sha256").hexdigest()[:32]
+    headers = {"content-type": 'text/plain; charset="UTF-8"', "x-kannel-from": "32470000001"}
+    async with edge_world() as world:
+        url = "/v1/replies/kannel?for=replies&key="
+        answer = await world.call("POST", url + key, headers, "Ik zie één".encode(), secret=None)
+        assert (200, b"") == (answer.status, answer.body)
+        (question,) = world.dispatch.asked(PutReplies)
+        assert [("32470000001", "Ik zie één")] == [(one.address, one.text) for one in question.replies]
+        assert 401 == (await world.call("POST", url + "0" * 32, headers, b"Dag", secret=None)).status
+        assert 400 == (await world.call("POST", url + key, {}, b"Dag", secret=None)).status
+        assert 1 == len(world.dispatch.asks)
 
 
 @in_virtual_time
