@@ -38,6 +38,12 @@ class Smtp(TextCarrier, frozen=True, kw_only=True, tag_field="kind", tag="smtp")
     sender_name: Annotated[str, Meta(max_length=100, pattern=ONE_LINE)] = ""
     subjects: Mapping[Language, Annotated[str, Meta(min_length=1, max_length=SUBJECT_MAX, pattern=ONE_LINE)]] = {}
     """Of messages without one, by language. A crisis message never gets one of ours (R10)."""
+    dkim_selector: (
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?\Z", description="a DKIM selector")]
+        | None
+    ) = None
+    dkim_key_file: SecretFile | None = None
+    """RSA, in PEM; by default the relay signs."""
     connections: Annotated[int, Meta(ge=1, le=64)] = 4
     mails_per_connection: Annotated[int, Meta(ge=1, le=100_000)] = 100
     rate_per_s: Rate = 50.0

@@ -426,6 +426,7 @@ OUTSIDE: Mapping[str, str] = {
     "dispatch.": "what we wrote into our own store",
     "edge.door.": "reads by httptools; held by tests/unit/edge/test_door.py over a socket",
     "edge.wire.": "reads by core.frames",
+    "mail.mail_dkim.": "a key that whoever installs us has made",
     "sms.smpp_outbox.": "writes what it is given",
     "store.": "what we wrote into our own store",
 }

@@ -322,6 +322,9 @@ MAIL = {"name": "m", "kind": "smtp", "channels": ["email"], "host": "relay.examp
         ({"unsubscribe_url": "http://example.be/"}, "unsubscribe_url", "expected an https address"),
         ({"unsubscribe_url": "https://example.be/>\r\nX: y"}, "unsubscribe_url", "expected an https address"),
         ({"connections": 65}, "connections", "expected int <= 64"),
+        ({"dkim_selector": "bin2026"}, "dkim_selector", "goes with dkim_key_file"),
+        ({"dkim_key_file": "SECRET"}, "dkim_key_file", "goes with dkim_selector"),
+        ({"dkim_selector": "a b", "dkim_key_file": "SECRET"}, "dkim_selector", "expected a DKIM selector"),
     ],
 )
 def test_mail_fault(change: dict[str, object], key: str, words: str, secret: str) -> None:

@@ -4,9 +4,11 @@ from email import policy
 from email.parser import BytesParser
 from pathlib import Path
 
+import dkim
 import pytest
 import trio
 from tests.fakes.smtp_peer import text_of
+from tests.unit.mail.test_mail_dkim import KEY, PUBLIC, pem
 from tests.wire.mail_peer import EXIM, aiosmtpd, exim, mails, rig, wait_mail, wait_open
 
 from klaroen.core.model import AttemptId
@@ -111,3 +113,25 @@ async def test_exims_reports_are_receipts(tmp_path: Path) -> None:
             report = await wait_mail(delivered, f"terug+{envelope.attempt}@politie.example")
             told = read_report(report, mailbox=False)
             assert [(receipt, AttemptId(envelope.attempt))] == [(one.state, one.ref) for one in told]
+
+
+@needs_exim
+async def test_a_signature_is_whole_behind_exim(tmp_path: Path) -> None:
+    """What arrives, with the relay's own lines before it, is verified by another reader of RFC 6376 (dkimpy)."""
+    key = tmp_path / "dkim.pem"
+    key.write_bytes(pem(KEY))
+    with exim(tmp_path) as (port, delivered):
+        await wait_open(port)
+        bench = rig(tmp_path, port, dkim_selector="bin2026", dkim_key_file=str(key))
+        async with bench.running():
+            offered = mails(bench, ["an@example.be"], "".join(TEXTS), "Zoë – dag")
+            await bench.carrier.hand_over(offered)
+            assert [Accepted((offered[0].attempt,))] == await bench.wait_answers(offered)
+        octets = (await wait_mail(delivered, "an@example.be")).replace(b"\n", b"\r\n")
+    assert octets.index(b"Received:") < octets.index(b"DKIM-Signature:")
+    assert dkim.verify(octets, dnsfunc=published)
+    assert not dkim.verify(octets.replace(b"an@example.be", b"bo@example.be"), dnsfunc=published)
+
+
+def published(_name: bytes, **_: object) -> bytes:
+    return b"v=DKIM1; k=rsa; p=" + PUBLIC

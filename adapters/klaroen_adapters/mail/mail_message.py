@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from klaroen.core.model import AttemptId, Content, Instant, Language
 from klaroen.core.ports import Envelope
+from klaroen_adapters.mail.mail_dkim import Signer
 from klaroen_adapters.mail.smtp_session import Mail
 
 WORD_BYTES_MAX: Final = 45
@@ -43,8 +44,8 @@ class Letterhead(Struct, frozen=True):
 class Letters:
     """Makes mails, encoding each content once."""
 
-    def __init__(self, head: Letterhead) -> None:
-        self._head = head
+    def __init__(self, head: Letterhead, signer: Signer | None = None) -> None:
+        self._head, self._signer = head, signer
         self._content: Content | None = None
         self._rest = b""
         """Of the last content: all behind the lines that name the recipient."""
@@ -68,7 +69,10 @@ class Letters:
             lines.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
         own = "".join(f"{line}\r\n" for line in lines).encode()
         path = return_path(head.bounces, envelope.attempt) if head.bounces is not None else head.sender
-        return Mail(envelope.attempt, path, envelope.address, own + self._rest, envelope.deadline_at)
+        octets = own + self._rest
+        if self._signer is not None:
+            octets = self._signer.sign(octets, now)
+        return Mail(envelope.attempt, path, envelope.address, octets, envelope.deadline_at)
 
     def _encode(self, content: Content) -> bytes:
         head = self._head

@@ -14,6 +14,7 @@ import trio
 from klaroen.core.errors import CarrierDownError
 from klaroen.core.ports import Answer, Clock, Emit, Envelope, Link, Receipt, Refused, Unsent
 from klaroen.setting_mail import Smtp
+from klaroen_adapters.mail.mail_dkim import Signer, read_signer
 from klaroen_adapters.mail.mail_message import Letterhead, Letters
 from klaroen_adapters.mail.smtp_opening import Ending, Terms
 from klaroen_adapters.mail.smtp_session import TOO_SLOW, Mail, Session
@@ -65,13 +66,13 @@ class SmtpCarrier:
         connect: Connect | None = None,
         secure: Secure | None = None,
     ) -> None:
-        """Read the certificates. Raises OSError: a fault of the configuration."""
+        """Read the certificates and the key. Raises OSError, ValueError: a fault of the configuration."""
         self.name = settings.name
         self._settings, self._terms, self._clock = settings, terms, clock
         context = tls_context(settings.tls_ca, None, None) if settings.tls != "none" else None
         self._connect = connect or connector(context if settings.tls == "implicit" else None)
         self._secure = secure or (securer(context) if context is not None else None)
-        self._letters = Letters(letterhead(settings))
+        self._letters = Letters(letterhead(settings), signer_of(settings))
         self._lines = [_Line() for _ in range(settings.connections)]
         self._waiting: deque[Mail] = deque()
         self._window = settings.connections * WAITING_EACH
@@ -273,6 +274,14 @@ def letterhead(settings: Smtp) -> Letterhead:
     return Letterhead(
         settings.sender, settings.sender_name, settings.subjects, settings.bounces, settings.unsubscribe_url
     )
+
+
+def signer_of(settings: Smtp) -> Signer | None:
+    """Return what signs mails; None where the relay does. Raises OSError, ValueError."""
+    if settings.dkim_key_file is None or settings.dkim_selector is None:
+        return None
+    domain = settings.sender.rpartition("@")[2]
+    return read_signer(domain, settings.dkim_selector, Path(settings.dkim_key_file).read_bytes())
 
 
 def terms_of(settings: Smtp) -> Terms:

@@ -91,6 +91,7 @@ def _asterisk(at: str, section: Tree) -> Iterator[Fault]:
 
 def _smtp(at: str, section: Tree) -> Iterator[Fault]:
     yield from _pair(section, at, "user", "password_file")
+    yield from _pair(section, at, "dkim_selector", "dkim_key_file")
     if section.get("tls", "starttls") == "none":
         for key in ("user", "tls_ca"):
             if _sound(section, key):

@@ -56,6 +56,13 @@ class CarrierCounts(NamedTuple):
     orphans_dropped: Counter
 
 
+def _bind_replies(registry: CollectorRegistry) -> Mapping[ReplyLabel, Counter]:
+    replies = Counter(
+        "klaroen_replies", "What members wrote back or pressed, repeats included.", ["outcome"], registry=registry
+    )
+    return {outcome: replies.labels(outcome) for outcome in REPLIES}
+
+
 class DispatchMetrics:
     """The registry of a dispatch process. Every series of a configured carrier exists from the start, at nought."""
 
@@ -104,10 +111,7 @@ class DispatchMetrics:
         self._refused = Counter(
             "klaroen_refused", "Targeted networks that were refused, by rule.", ["rule"], registry=registry
         )
-        replies = Counter(
-            "klaroen_replies", "What members wrote back or pressed, repeats included.", ["outcome"], registry=registry
-        )
-        self.replies: Final = {outcome: replies.labels(outcome) for outcome in REPLIES}
+        self.replies: Final = _bind_replies(registry)
         channels = sorted({channel for carrier in settings.carrier for channel in carrier.channels})
         self.lanes: Final[Mapping[tuple[AlertClass, Channel], Lane]] = {
             (c, channel): Lane(self._handover.of(c, channel), self._reached.of(c, channel))
