@@ -19,8 +19,9 @@ from klaroen_bench.rig import Rig
 FINAL: Final = frozenset({"done", "cancelled", "superseded", "expired"})
 PAUSE_S: Final = 0.1
 AGAIN_SHARE: Final = 0.1
-GIVE_UP_S: Final = 60.0
-"""Nothing is posted for so long: then it is not a restart that is waited for."""
+GIVE_UP_S: Final = 300.0
+"""Nothing is posted for so long: then it is no restart that is waited for, nor a dozen of them in a row, each struck
+before it could serve [five seconds a start on a machine that has other things to do]."""
 WORDS: Final = {"nl": "Let op", "fr": "Attention", "de": "Achtung"}
 
 
