@@ -23,7 +23,8 @@ from klaroen_bench.poisson import Caller, Order, Shot, post_at_random
 from klaroen_bench.rig import Rig, RigError
 
 CONSOLES_A_TOKEN: Final = 50
-OVER_S_MAX: Final = 300.0
+OVER_S_MAX: Final = 150.0
+"""Half as long again as ten countries take at the carriers' rates."""
 POLL_S: Final = 0.1
 SLOW_S: Final = 5.0
 """Before alerts are posted beside slow callers: by then all of them have come."""
@@ -194,15 +195,15 @@ def nationals(scene: Scene) -> Case:
     asked = time.monotonic()
     said = {alert: read_status(rig, alert)["eta_s"] or 0.0 for alert in alerts}
     took = _watch(rig, alerts, asked)
-    off = max((max(took[one], 1.0) / max(said[one], 1.0) for one in alerts), default=None)
-    short = min((max(took[one], 1.0) / max(said[one], 1.0) for one in alerts), default=None)
+    ratios = [max(took[one], 1.0) / max(said[one], 1.0) for one in took]
     case = judge(
         scene,
         name,
         shots,
         exactly(name, "of them that were not accepted", refused, 0),
-        at_most(name, "times as long as eta_s said, the latest", off, ETA_OFF),
-        at_least(name, "times as long as eta_s said, the soonest", short, 1 / ETA_OFF),
+        exactly(name, "of them that were handed over in time", len(took), len(alerts)),
+        at_most(name, "times as long as eta_s said, the latest", max(ratios, default=None), ETA_OFF),
+        at_least(name, "times as long as eta_s said, the soonest", min(ratios, default=None), round(1 / ETA_OFF, 2)),
         opened=sum(shot.answer.get("members", 0) for shot in posted),
         national_accept_ms=round(max(shot.accept_ms for shot in posted), 1),
         eta_s=max(said.values(), default=0.0),
@@ -236,14 +237,14 @@ def _post_together(rig: Rig, orders: Sequence[bytes]) -> list[Shot]:
 
 
 def _watch(rig: Rig, alerts: Sequence[str], since: float) -> Mapping[str, float]:
-    """Return how many seconds each took from then until everybody was handed over. Raises RigError."""
+    """Return how many seconds each took from then until everybody was handed over; who is patient no more stops."""
     took: dict[str, float] = {}
     while len(took) < len(alerts):
         for alert in alerts:
             if alert not in took and not read_status(rig, alert)["pending"]:
                 took[alert] = time.monotonic() - since
         if time.monotonic() - since > OVER_S_MAX:
-            raise RigError(f"{len(alerts)} alerts are not handed over after {OVER_S_MAX:g} s")
+            break
         time.sleep(POLL_S)
     return took
 

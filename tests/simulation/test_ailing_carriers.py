@@ -125,10 +125,39 @@ async def test_half_open_connections_cost_what_is_in_flight_and_no_more(autojump
         doubtful = handed(alpha, gone_at)
         await trio.sleep(gone_at + 8.0 - trio.current_time())
         assert len(beta.handed) >= 2_000 - 100 - doubtful - 2 * TRIAL
-        assert doubtful <= RATE
+        assert doubtful <= RATE / 5, "what it gets within two tenths of a second"
         assert 2_000 == (await world.over(sent.id)).reached
         audit(world, sent.id)
         assert_paced(*ends)
+
+
+async def test_a_pause_is_not_held_against_a_carrier_and_the_next_messages_do_not_wait_for_its_end(
+    autojump_clock, ends, world_of
+) -> None:
+    """For most of a second nothing is answered: after two tenths all goes to the other, and then both have a share."""
+    alpha, beta = ends
+    posted: list[str] = []
+    world = country(world_of, *ends)
+
+    def pausing(_envelope, _seen) -> Deed:
+        wait_s = max(0.02, pause_until - trio.current_time())
+        return Deed(answer_s=wait_s, proofs=(Proof(wait_s + 0.1),))
+
+    async with world.running(), trio.open_nursery() as nursery:
+        nursery.start_soon(post, world, posted, 60.0)
+        await trio.sleep(0.1)
+        nursery.start_soon(post, world, posted, 60.0)
+        await trio.sleep(15.0)
+        paused_at, pause_until = trio.current_time(), trio.current_time() + 0.7
+        alpha.script = pausing
+        await trio.sleep(20.0)
+        assert "well" == condition(world)
+        faltering_at = 0.25 + next(one.at for one in alpha.handed if one.at >= paused_at)
+        assert 0 == handed(alpha, faltering_at, pause_until)
+        assert 50 <= handed(beta, faltering_at, pause_until), "an alert or two"
+        assert 0.5 < handed(alpha, pause_until + 5.0) / handed(beta, pause_until + 5.0) < 2.0
+        nursery.cancel_scope.cancel()
+    assert_paced(*ends)
 
 
 async def test_a_carrier_that_reorders_and_repeats_changes_nothing(autojump_clock, world_of) -> None:

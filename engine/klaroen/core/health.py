@@ -40,6 +40,9 @@ TIMED_MS: Final = 2_000
 """Who answered nothing for so long is no measure for the others."""
 LATE_MS: Final = 1_000
 """For so long: a pause of the carrier's is none of our business."""
+PAUSE_MS: Final = 200
+"""Nothing at all for so long, and far beyond what is expected, and the next go to others meanwhile: what a carrier that
+has gone silent holds is in doubt for ten seconds, and 45 people wait for it instead of 200."""
 WAITING_MS: Final = 750
 """Nothing at all for so long, and far beyond what is expected, is slow at once; at two seconds the breaker opens."""
 
@@ -93,9 +96,15 @@ def is_better(one: Health, other: Health) -> bool:
     return WORTH[one.condition] > WORTH[other.condition]
 
 
-def refuses(health: Health) -> bool:
-    """Say whether it has asked to slow down and taken nothing since."""
-    return bool(health.refusing_since)
+def falters(health: Health, silent_ms: int) -> bool:
+    """Say whether messages had better go to another for the moment: it is late, silent, or takes nothing.
+
+    Nothing is held against it: either it answers as ever in the next moment, or it is condemned within the next second.
+    Nor is silence, before it is known how soon it answers.
+    """
+    if health.late_since or health.refusing_since:
+        return True
+    return health.answer_ms > 0.0 and silent_ms >= max(PAUSE_MS, LATE_MAX * health.answer_ms)
 
 
 def trial_is_due(health: Health, now: Instant) -> bool:

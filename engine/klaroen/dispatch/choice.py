@@ -9,7 +9,7 @@ from typing import Final
 
 from klaroen.core import health as healths
 from klaroen.core import pace as paces
-from klaroen.core.model import CLASSES, Alert, AlertClass, Batch, Channel
+from klaroen.core.model import CLASSES, Alert, AlertClass, Batch, Channel, Instant
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
@@ -35,6 +35,11 @@ def has_better(desk: Desk, batch: Batch, station: Station) -> bool:
     )
 
 
+def has_calmer(desk: Desk, batch: Batch, station: Station, now: Instant) -> bool:
+    """Say whether another carrier, well and at its ease, may be handed this batch."""
+    return batch.only is None and any(other.well and not other.falters(now) for other in _others(desk, batch, station))
+
+
 def _others(desk: Desk, batch: Batch, station: Station) -> Iterator[Station]:
     for other in desk.fleet(station.drill).values():
         if other is not station and other.usable and other.name not in batch.passed and other.carries(batch):
@@ -52,8 +57,8 @@ def is_ours(desk: Desk, station: Station, page: Page) -> bool:
             continue
         if other.pace.breaker == "half_open":
             continue  # it is tried with one message; nobody waits for how that ends
-        if healths.refuses(other.health):
-            continue  # it asks for nothing, and may soon be left
+        if other.falters(now):
+            continue  # nobody waits for what comes of it either
         if is_busy_above(other, batch.alert_class):
             continue  # there it would get a floor at most, as here
         if other.taken + TRUST_BATCHES < station.taken and paces.grant(paces.refill(other.pace, now), batch.parts, now):

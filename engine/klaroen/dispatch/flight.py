@@ -19,7 +19,7 @@ from klaroen.core.ports import Answer, Envelope, Unsent
 from klaroen.core.records import Entry, Store
 from klaroen.core.state import BARRED, ENDED, NETWORKS_BARRED, NO_ADDRESS, REACHED_BEFORE
 from klaroen.dispatch import counting, lines
-from klaroen.dispatch.choice import fits, has_better, is_ours, may_try
+from klaroen.dispatch.choice import fits, has_better, has_calmer, is_ours, may_try
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.directory import column
 from klaroen.dispatch.leftovers import ground
@@ -62,6 +62,7 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | 
     if not station.usable or not station.is_roomy or desk.draining or not desk.store_works:
         return None
     waiting = {lane: alerts for lane in station.lanes if (alerts := dict(_waiting(desk, station, lane)))}
+    falters = station.falters(now)
     while waiting:
         lane = choose_lane(station.turns, waiting)
         alert = choose_alert(station.served[lane], waiting[lane])
@@ -76,6 +77,8 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | 
         is_trial = healths.trial_is_due(station.health, now)
         if is_trial and has_better(desk, page.batch, station):
             count = min(count, healths.TRIAL)
+        elif falters and has_calmer(desk, page.batch, station, now):
+            count = min(count, 0 if station.in_flight else healths.TRIAL)
         small = is_trial or station.pace.breaker == "half_open"
         if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight and not small):
             return None

@@ -112,6 +112,10 @@ class Station:
         """Whether nothing is held against it: one that ails is handed what no other can carry, and a few to try it."""
         return healths.is_well(self.health)
 
+    def falters(self, now: Instant) -> bool:
+        """Whether it is not what it should be at this moment: then the next messages go to another, if one is calm."""
+        return healths.falters(self.health, paces.silent_ms(self.pace, now))
+
     @property
     def at_rest(self) -> bool:
         """Whether nothing is in the air: as long as no alert is open, nothing of it then changes but by an event."""

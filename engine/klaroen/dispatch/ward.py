@@ -4,6 +4,7 @@ Law: `core/health` judges; here it is asked, told to people, and acted upon. Wha
 goes elsewhere at once, if there is an elsewhere; what it has taken is settled as ever.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -12,9 +13,10 @@ from klaroen.core import health as healths
 from klaroen.core import pace as paces
 from klaroen.core.health import Condition
 from klaroen.core.model import Instant
-from klaroen.dispatch.choice import has_better, peers
+from klaroen.dispatch.choice import has_better, has_calmer, peers
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.leftovers import ground
+from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
 
 log = structlog.get_logger()
@@ -45,11 +47,18 @@ def attend(desk: Desk, station: Station) -> None:
             station.pace = paces.start_slowly(station.pace)
         desk.ring_stations()
     if not station.well:
-        for page in list(station.held.values()):
-            if not page.claiming and has_better(desk, page.batch, station):
-                ground(desk, page)
+        _let_go(desk, station, lambda page: has_better(desk, page.batch, station))
+    elif station.falters(now):
+        _let_go(desk, station, lambda page: has_calmer(desk, page.batch, station, now))
     if not (station.usable and station.well):
         _stay_abreast(station, others)
+
+
+def _let_go(desk: Desk, station: Station, has_elsewhere: Callable[[Page], bool]) -> None:
+    """What it has not been handed yet goes elsewhere at once."""
+    for page in list(station.held.values()):
+        if not page.claiming and has_elsewhere(page):
+            ground(desk, page)
 
 
 def _judged(desk: Desk, station: Station, others: list[Station], now: Instant) -> healths.Health:

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from klaroen.core.health import (
     LATE_MS,
+    PAUSE_MS,
     REFUSING_MS,
     TRIAL_ANSWER_MS,
     TRIAL_MS,
@@ -13,11 +14,11 @@ from klaroen.core.health import (
     Health,
     answered,
     begin_trial,
+    falters,
     is_better,
     is_well,
     judge,
     proved,
-    refuses,
     taken,
     timed,
     trial_is_due,
@@ -102,10 +103,23 @@ def test_throttled_and_nothing_taken_for_seconds_is_noticed() -> None:
 
 def test_one_message_taken_ends_it() -> None:
     health = answered(USUAL, 1.0, 0, True, NOW)
-    assert refuses(health)
+    assert falters(health, 0)
     health = answered(health, 1.0, 1, True, later(900))
-    assert not refuses(health)
+    assert not falters(health, 0)
     assert is_well(judged(health, later(REFUSING_MS)))
+
+
+# --- faltering ------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_silent_for_longer_than_usual_or_late_falters_before_anything_is_held_against_him() -> None:
+    usual = answering(Health(), 20, 100)
+    assert (False, True) == (falters(usual, PAUSE_MS - 1), falters(usual, PAUSE_MS))
+    assert not falters(Health(), 10 * PAUSE_MS), "of whom nothing is known yet"
+    by_nature = answering(Health(), 100, 100)
+    assert (False, True) == (falters(by_nature, 299), falters(by_nature, 300))
+    late = answering(usual, 400, 10, start=5_000)
+    assert (True, True) == (falters(late, 0), is_well(judged(late, Instant(late.late_since + LATE_MS - 1))))
 
 
 # --- while we are late ourselves ------------------------------------------------------------------------------------
