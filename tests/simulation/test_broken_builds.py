@@ -77,6 +77,22 @@ BUILDS: Final = (
         "nothing_leaves_that_was_stopped", "dispatch.open_alert:OpenAlert.may_fly",
         'self.state in ("accepted", "sending") and ', "",
     ),
+    Build("nothing_leaves_without_a_word", "core.model:Alert.begins_as", "in WAITING", "in ()"),
+    Build(
+        "a_grant_that_is_gone_carries_nothing", "dispatch.decrees:_withdraw",
+        "enforce(desk)", "0", 57,
+    ),
+    Build("officers_get_their_copy", "dispatch.accept:copy_for_officers", 'alert.authority != "grant"', "True"),
+    Build("a_stopped_network_gets_nothing", "dispatch.decrees:_stop", "enforce(desk)", "0"),
+    Build("who_wants_none_gets_nothing_cold", "dispatch.hearing:put", "desk.quiet.add(one)", "pass"),
+    Build(
+        "a_reply_is_answered_once", "store.replies:Replies.put",
+        "PUT,", 'PUT.replace("AND NOT EXISTS (SELECT 1 FROM reply WHERE alert = ?1 AND member = ?2)", ""),',
+    ),
+    Build(
+        "corrections_go_to_whom_they_concern", "dispatch.audiences:find_audience",
+        "without=without", "without=not without",
+    ),
     Build("drills_stay_inside", "dispatch.agenda:Agenda.add", 'batch.mode == "drill"', "False", 3),
     Build("no_carrier_above_its_rate", "core.pace:spend", "pace.tokens - segments", "pace.tokens"),
     Build("no_carrier_above_its_window", "core.pace:spend", "used=pace.used + segments", "used=pace.used", 2),

@@ -12,6 +12,7 @@ from klaroen.core.mandates import GrantPage, GrantRequest, GrantView
 from klaroen.core.model import AlertId, Coordinator, Window
 from klaroen.core.views import AlertPage, ContentView
 from klaroen.dispatch.barring import enforce
+from klaroen.dispatch.mandates import Mandates
 from klaroen.testing.far_end import FarEnd
 
 LATEST_S = 0.2
@@ -144,6 +145,17 @@ async def test_R09_only_the_police_of_the_zone_grant(autojump_clock, world_of) -
     async with world_of(FarEnd("alpha"), **slow(5)).running() as world:
         assert "not-found" == (await refused(grant(world, by="zone 2"))).name
         assert ("not-allowed", "R9") == ((problem := await refused(grant(world, by="K1"))).name, problem.rule)
+
+
+async def test_R09_what_two_officers_decide_at_once_holds_in_the_order_of_the_disk(autojump_clock, world_of) -> None:
+    """Else a grant that stands withdrawn on the disk would hold until the next start."""
+    async with world_of(FarEnd("alpha"), **slow(5)).running() as world:
+        for _ in range(20):
+            async with trio.open_nursery() as nursery:
+                for until in ("2030-01-01", "2031-01-01", "2032-01-01"):
+                    nursery.start_soon(lambda until=until: grant(world, until=until))
+            known, standing = world.desk.mandates, Mandates.load(world.desk.store)
+            assert list(standing.every()) == list(known.every())
 
 
 # --- consent --------------------------------------------------------------------------------------------------------

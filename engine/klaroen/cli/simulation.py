@@ -22,6 +22,7 @@ def simulate(
     alerts: str | None = None,
     faults: str | None = None,
     carriers: str | None = None,
+    doings: str | None = None,
     members: PositiveInt | None = None,
     week: Flag = False,
     shuffles: int = 0,
@@ -44,6 +45,8 @@ def simulate(
         Of one world: the places of the faults to keep.
     carriers
         Of one world: the places of the carriers to keep.
+    doings
+        Of one world: the places of what people do besides, such as grants, stops and replies, to keep.
     members
         Of one world: how many members each network has at most.
     week
@@ -58,7 +61,7 @@ def simulate(
     from klaroen.testing.simulator.many import play_many
     from klaroen.testing.simulator.scenario import Cut
 
-    cut = Cut(_places(alerts), _places(faults), _places(carriers), members)
+    cut = Cut(_places(alerts), _places(faults), _places(carriers), _places(doings), members)
     if cut != Cut():
         if seeds > 1:
             raise CommandFault("A world is made smaller one at a time: name one seed.", code=USAGE)

@@ -32,6 +32,7 @@ from klaroen.dispatch.audiences import Chosen, Following, find_audience, find_of
 from klaroen.dispatch.crowd import check_room
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import open_alert
+from klaroen.dispatch.meanwhile import catch_up
 from klaroen.dispatch.open_alert import OpenAlert, sha256
 from klaroen.dispatch.quieting import left_out
 from klaroen.dispatch.subjects import Subject, find_subject
@@ -273,6 +274,7 @@ def begin(desk: Desk, alert: Alert, audience: Audience, planner: Planner, sequen
     opened = OpenAlert(alert, audience, Account(audience), planner, steps, alert.begins_as)
     opened.sequence = sequence
     open_alert(desk, opened)
+    catch_up(desk, opened)
     levels.watch(desk, opened)
     return opened
 

@@ -21,7 +21,7 @@ from klaroen.dispatch.open_alert import OpenAlert
 def shut_networks(
     alert: Alert, waiting: bool, networks: Mapping[NetworkId, Network], mandates: Mandates, now: Instant
 ) -> frozenset[int]:
-    """Return the networks of the alert, by index, that may get nothing more of it.
+    """Return the networks of the alert, by index, that may get nothing more of it. An answer goes to who wrote (R17).
 
     While it waits for consent its sender must be in office still (R23); what an officer has consented to goes on.
     """
@@ -34,6 +34,8 @@ def shut_networks(
             return mandates.granted(network, alert.coordinator, alert.alert_class, now)
         return not waiting or may_ask(network, alert.coordinator)
 
+    if alert.origin == "reply":
+        return frozenset()
     return frozenset(index for index, name in enumerate(alert.networks) if not may_get(name))
 
 

@@ -1,7 +1,7 @@
 """What the police decide about networks and coordinators over HTTP: grants (R9), and networks stopped and resumed (R1).
 
 Law: a decision is durable before it holds, and holds before it is answered: nothing leaves after the answer that it
-stops. Each may be repeated, and stands in the audit trail.
+stops. Each may be repeated, and stands in the audit trail. One is made at a time, so that the last on the disk holds.
 """
 
 from collections.abc import Callable
@@ -26,10 +26,19 @@ _encode = msgspec.msgpack.Encoder().encode
 
 async def answer(desk: Desk, token: Token, question: mandates.Decree) -> View:
     """Raises InputError."""
+    if isinstance(question, mandates.ListGrants):
+        network = _network(desk, token, question.network, "see_grants")
+        return GrantPage(tuple(grant_view(desk, one) for one in desk.mandates.of(network.id)))
+    async with desk.deciding:
+        return await _decide(desk, token, question)
+
+
+async def _decide(
+    desk: Desk,
+    token: Token,
+    question: mandates.PutGrant | mandates.WithdrawGrant | mandates.StopNetwork | mandates.ResumeNetwork,
+) -> GrantView | HaltView:
     match question:
-        case mandates.ListGrants():
-            network = _network(desk, token, question.network, "see_grants")
-            return GrantPage(tuple(grant_view(desk, one) for one in desk.mandates.of(network.id)))
         case mandates.PutGrant():
             return await _grant(desk, token, question)
         case mandates.WithdrawGrant():

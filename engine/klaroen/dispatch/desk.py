@@ -109,7 +109,7 @@ class Desk:
         self.matched: list[int] = []
         self.accepting: dict[tuple[str, str], trio.Event] = {}
         """Idempotency keys (token, key) whose first call is under way."""
-        self.succession = trio.Lock()  # of who puts an alert in the place of others, up to the commit
+        self.succession, self.deciding = trio.Lock(), trio.Lock()  # of corrections; of grants, stops and quiet members
         self.changed: set[AlertId] = set()
         """Alerts whose status is to be pushed."""
         self.findings: dict[tuple[Check, str], str] = {}

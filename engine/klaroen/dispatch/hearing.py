@@ -187,10 +187,11 @@ async def put(desk: Desk, rows: Sequence[ReplyRow], quiets: Sequence[Quiet], now
     if not rows and not quiets:
         return
     deeds = [(one, audit.quieted(one)) for one in quiets]
-    await desk.writer.write(desk.store.replies.put, rows, deeds, now)
-    for one in quiets:
-        desk.quiet.add(one)
-    quieting.enforce(desk, quiets)
+    async with desk.deciding:
+        await desk.writer.write(desk.store.replies.put, rows, deeds, now)
+        for one in quiets:
+            desk.quiet.add(one)
+        quieting.enforce(desk, quiets)
     desk.letters.owed.ring()
 
 

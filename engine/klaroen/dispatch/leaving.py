@@ -46,4 +46,9 @@ def bar_leavers_since_acceptance(desk: Desk) -> None:
     """After a start: who left since the oldest open alert was accepted."""
     oldest = min((opened.alert.register_version for opened in desk.alerts.values()), default=None)
     if oldest is not None and oldest < desk.register.snapshot.version:
-        bar_leavers(desk, active_in(desk.book.rows.rows_after(oldest)))
+        bar_leavers_since(desk, oldest)
+
+
+def bar_leavers_since(desk: Desk, version: int) -> None:
+    """Hold who has left since that version of the register against every open alert."""
+    bar_leavers(desk, active_in(desk.book.rows.rows_after(version)))

@@ -138,11 +138,12 @@ async def _end(desk: Desk, token: Token, question: EndQuiet) -> QuietPage:
     if number is None or number not in desk.register.members_of(network.id):
         raise refuse("not-found", "no_such_member")
     now = desk.clock.now()
-    for one in desk.quiet.of(MemberId(question.member)):
-        deed = audit.quiet_ended(one, token, now)
-        try:
-            await desk.writer.write(desk.store.decree, "quiet", one.name, None, now, deed, urgent=True)
-        except StoreUnavailableError as error:
-            raise unavailable() from error
-        desk.quiet.remove(one)
+    async with desk.deciding:
+        for one in desk.quiet.of(MemberId(question.member)):
+            deed = audit.quiet_ended(one, token, now)
+            try:
+                await desk.writer.write(desk.store.decree, "quiet", one.name, None, now, deed, urgent=True)
+            except StoreUnavailableError as error:
+                raise unavailable() from error
+            desk.quiet.remove(one)
     return _quiet(desk, network)

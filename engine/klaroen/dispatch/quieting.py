@@ -19,6 +19,7 @@ from klaroen.core.ports import Answer, Envelope, Refused
 from klaroen.core.replies import Quiet
 from klaroen.dispatch.barring import bar
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.station import Station
 
@@ -57,15 +58,22 @@ def _quiet_numbers(desk: Desk) -> frozenset[int]:
 def enforce(desk: Desk, quiets: Iterable[Quiet]) -> None:
     """Hand over no cold message any more to who has just become quiet on all channels."""
     numbers = desk.register.numbers_of
-    people = {numbers[one.member] for one in quiets if one.channel is None and one.member in numbers}
-    if not people:
-        return
-    for opened in tuple(desk.alerts.values()):
-        if is_cold(opened.alert) and not opened.final:
+    people = frozenset(numbers[one.member] for one in quiets if one.channel is None and one.member in numbers)
+    if people:
+        _bar(desk, desk.alerts.values(), people)
+        desk.push_bell.ring()
+
+
+def enforce_standing(desk: Desk, alerts: Iterable[OpenAlert]) -> None:
+    """Hand nothing of these over to who is quiet by now: after a start, or since they were judged."""
+    _bar(desk, alerts, _quiet_numbers(desk))
+
+
+def _bar(desk: Desk, alerts: Iterable[OpenAlert], people: frozenset[int]) -> None:
+    for opened in tuple(alerts):
+        if is_cold(opened.alert) and not opened.final and not people.isdisjoint(opened.audience.members):
             places = [place for place, member in enumerate(opened.audience.members) if member in people]
-            if places:
-                bar(desk, opened, [(place, place + 1) for place in places])
-    desk.push_bell.ring()
+            bar(desk, opened, [(place, place + 1) for place in places])
 
 
 def unwanted(desk: Desk, station: Station, page: Page, envelopes: Sequence[Envelope]) -> list[Answer]:

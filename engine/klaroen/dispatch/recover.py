@@ -17,7 +17,7 @@ from klaroen.core.records import AlertRow, BatchRow, Standing
 from klaroen.core.sheet import Sheet
 from klaroen.core.snapshot import Snapshot
 from klaroen.core.state import UNKNOWN
-from klaroen.dispatch import ability, barring, closing, levels
+from klaroen.dispatch import ability, barring, closing, levels, quieting
 from klaroen.dispatch.answering import planner_of
 from klaroen.dispatch.decrees import watch_ends
 from klaroen.dispatch.desk import Desk
@@ -75,6 +75,7 @@ def recover(desk: Desk, standing: Standing) -> None:
     for station in desk.all_stations():
         station.next_reference = free_reference(station.unsettled)  # what is in doubt is known by its own
     barring.enforce(desk)
+    quieting.enforce_standing(desk, desk.alerts.values())
     watch_ends(desk)
     bar_leavers_since_acceptance(desk)
     desk.drain_bell.ring()

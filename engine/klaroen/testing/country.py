@@ -59,6 +59,10 @@ def address(number: int) -> str:
     return f"+32470{number:06}"
 
 
+def mail(number: int) -> str:
+    return f"lid{number}@example.be"
+
+
 def register(networks: Sequence[Network], members_each: int) -> Register:
     """Networks of as many members each, all with a mobile; numbers run on from network to network."""
     zones = tuple(Zone(ZoneId(name), f"Zone {name}") for name in sorted({one.zone for one in networks}))

@@ -12,6 +12,7 @@ import trio
 from klaroen.core.errors import StoreUnavailableError
 from klaroen.store.trio_writer import InlineWriter
 from klaroen.store.writer import WritableStore, transact
+from klaroen.testing.ear import Write
 
 if TYPE_CHECKING:
     from klaroen.testing.world import World
@@ -25,13 +26,17 @@ class PowerCut(BaseException):
 
 
 class NotedStore:
-    """A store that notes what each transaction writes, whoever puts it together."""
+    """A store, or a part of one, that notes what each transaction writes, whoever puts it together."""
 
-    WRITES = frozenset({"accept", "plan", "claim", "append", "receive", "change", "release", "close", "amend"})
+    WRITES = frozenset(
+        {"accept", "plan", "claim", "append", "receive", "change", "release", "close", "amend", "decree", "replies.put"}
+    )
+    PARTS = frozenset({"replies"})
 
-    def __init__(self, store: WritableStore) -> None:
+    def __init__(self, store: Any, notes: "list[Write] | None" = None, part: str = "") -> None:
         self._store = store
-        self.notes: list[tuple[str, tuple[object, ...]]] = []
+        self._part = part
+        self.notes: list[Write] = [] if notes is None else notes
         """Since the transaction began: the method and what it was given."""
 
     def begin(self) -> None:
@@ -39,13 +44,15 @@ class NotedStore:
         self._store.begin()
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._store, name)
-        if name not in self.WRITES:
+        found, path = getattr(self._store, name), self._part + name
+        if path in self.PARTS:
+            return NotedStore(found, self.notes, f"{path}.")
+        if path not in self.WRITES:
             return found
 
         @wraps(found)
         def noted(*args: object) -> object:
-            self.notes.append((name, args))
+            self.notes.append((path, args))
             return found(*args)
 
         return noted

@@ -38,6 +38,7 @@ from klaroen.register.difference import postings
 from klaroen.register.keys import Keyring, read_keys
 from klaroen.register.model import Register
 from klaroen.register.opening import keys_path
+from klaroen.setting_kinds import FourEyes
 from klaroen.settings import CarrierSettings, ClassSteps, Dispatch, Settings, Sim, Steps
 from klaroen.store import open_store
 from klaroen.store.writer import WritableStore, transact
@@ -57,6 +58,7 @@ TEXT: Final = "Inbraak bezig in de Kerkstraat. Bel 101."
 STEPS: Final = ClassSteps(sms_s=SMS_S, call_s=CALL_S, email_s=20.0, grace_s=GRACE_S)
 ALL_STEPS: Final = Steps(crisis=STEPS, warm=STEPS, public_interest=STEPS, cold=STEPS)
 CALLS: Final = Sim(name=CarrierName("calls"), channels=("voice", "tts"), rate_per_s=100.0)
+NO_FOUR_EYES: Final = FourEyes()
 KEYS: Final = Keyring({1: b"k" * 64})
 """A world is nobody's secret."""
 FINAL: Final = ("done", "cancelled", "expired", "superseded")
@@ -82,6 +84,7 @@ class World:
         seed: int = 1,
         starts_at: Instant = STARTS_AT,
         ear: Ear | None = None,
+        four_eyes: FourEyes = NO_FOUR_EYES,
     ) -> None:
         self.ends = {end.name: end for end in ends}
         self.ear: Ear = ear or Deaf()
@@ -113,6 +116,7 @@ class World:
             data_dir=str(directory),
             steps=steps,
             dispatch=Dispatch(unjournaled_max=unjournaled_max),
+            four_eyes=four_eyes,
             carrier=(*scripted, *more, *(() if calls is None else (calls,))),
         )
         store = open_store("sqlite", directory, synchronous="OFF")

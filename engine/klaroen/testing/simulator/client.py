@@ -13,6 +13,7 @@ from klaroen.core.errors import InputError
 from klaroen.core.follow_up import read_follow_up
 from klaroen.core.intake import read_alert
 from klaroen.core.model import AlertId
+from klaroen.core.policy import Verb
 from klaroen.core.views import AcceptedView, ActedView
 from klaroen.testing.simulator.scenario import AlertDraw, Scenario
 from klaroen.testing.simulator.watch import Watch
@@ -65,7 +66,8 @@ class Clients:
         accepted_s = trio.current_time()
         for number in range(self._moves.get(place, 0), len(draw.moves)):
             await trio.sleep_until(max(trio.current_time(), accepted_s + draw.moves[number].after_s))
-            await _insist(world, calls.Act(self.alerts[place], draw.moves[number].verb), ActedView, "operator")
+            verb = draw.moves[number].verb
+            await insist(world, calls.Act(self.alerts[place], verb), ActedView, decider(draw, verb))
             self._moves[place] = number + 1
 
     async def _post(self, world: World, place: int, draw: AlertDraw) -> AlertId:
@@ -73,16 +75,29 @@ class Clients:
         while waits and draw.kin not in self.alerts:  # noqa: ASYNC110 - virtual time costs nothing
             await trio.sleep(0.1)
         kin = self.alerts.get(draw.kin, REFUSED)
-        principal = "crisis" if draw.alert_class == "crisis" else "police"
         question = ask(draw, f"key {place}", kin)
-        view = None if question is None else await _insist(world, question, AcceptedView, principal)
+        view = None if question is None else await insist(world, question, AcceptedView, sender(draw))
         if view is None:
             return REFUSED
         self._watch.answered.append(view.id)
         return AlertId(view.id)
 
 
-async def _insist(world: World, question: calls.Question, answer: type, principal: str) -> "AcceptedView | None":
+def sender(draw: AlertDraw) -> str:
+    """Return whose token posts it."""
+    if draw.sender == "coordinator":
+        return "K1"
+    return "crisis" if draw.alert_class == "crisis" else "police"
+
+
+def decider(draw: AlertDraw, verb: Verb) -> str:
+    """Return whose token does that: a second person gives the word that an alert waits for."""
+    if verb in ("pause", "resume", "cancel"):
+        return "operator"
+    return "crisis2" if draw.alert_class == "crisis" else "police2"
+
+
+async def insist(world: World, question: calls.Question, answer: type, principal: str | None) -> "AcceptedView | None":
     """Ask until there is an answer; None where the answer is no."""
     while True:
         try:

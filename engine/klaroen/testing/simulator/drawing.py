@@ -4,10 +4,12 @@ Law: each part is drawn by a chance of its own, named after the seed and the par
 leaves the others as they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from random import Random
 from typing import Final
+
+from msgspec.structs import replace
 
 from klaroen.core.model import AlertClass, CarrierName, Instant, Mode, Window
 from klaroen.core.plan import BRUSSELS
@@ -18,10 +20,15 @@ from klaroen.testing.simulator.scenario import (
     Character,
     ClockStep,
     Death,
+    Doing,
+    FarewellDraw,
     Fault,
+    GrantDraw,
+    HaltDraw,
     Ill,
     Kind,
     Move,
+    ReplyDraw,
     Scenario,
     Spell,
     Stop,
@@ -38,7 +45,15 @@ WINDOWS: Final = (
     (Window("00:00", "24:00", ("sms",)),),
     (Window("00:00", "24:00", ("tts", "sms")),),
     (Window("00:00", "12:00", ("tts", "sms", "email")), Window("12:00", "24:00", ("sms", "email"))),
+    (Window("00:00", "24:00", ("email", "sms")),),
 )
+LEAD_S: Final = 1.0
+"""Grants are given so long before they are used."""
+WORDS: Final = ("Ik zie een witte wagen", "STOP", "stop.", "Dank u", "Bushalte Stop")
+"""What members write back; two of them end cold messages."""
+FOUR_EYES: Final[tuple[tuple[tuple[AlertClass, int], ...], ...]] = (
+    (("crisis", 0),), (("warm", 10),), (("cold", 0), ("public_interest", 5)),
+)  # fmt: skip
 TEXTS: Final = (
     "Inbraak bezig in de Kerkstraat. Bel 101.",
     "Hou ramen en deuren dicht; luister naar de radio en bel niemand op, ook niet om te vragen wat er gebeurt. " * 2,
@@ -56,17 +71,31 @@ def draw(seed: int) -> Scenario:
     carriers = [_carrier(Random(f"{seed} carrier {place}"), place) for place in range(chance.choice((1, 2, 2, 3)))]
     if calls:
         carriers.append(_trunk(Random(f"{seed} trunk")))
-    alerts = chance.choice((1, 1, 2, 3, 4))
+    count = chance.choice((1, 1, 2, 3, 4))
+    eyes = Random(f"{seed} eyes")
+    four_eyes = eyes.choice(FOUR_EYES) if eyes.random() < 0.25 else ()
+    alerts = tuple(
+        _sent(Random(f"{seed} sender {place}"), _alert(Random(f"{seed} alert {place}"), place, networks), four_eyes)
+        for place in range(count)
+    )
+    few = range(Random(f"{seed} doings").choice((0, 0, 1, 2, 3, 5)))
+    doings = [_doing(Random(f"{seed} doing {place}"), networks) for place in few]
+    if any(isinstance(one, ReplyDraw | FarewellDraw) for one in doings):
+        alerts += (_cold(Random(f"{seed} cold"), networks),)
+    doings += [grant for place, one in enumerate(alerts) for grant in _grants(Random(f"{seed} grant {place}"), one)]
     return Scenario(
         seed=seed,
         starts_at=_instant(chance.choice((NIGHTS[0], *NIGHTS))),
         windows=tuple(chance.choice(WINDOWS) for _ in range(networks)),
         members_each=chance.choice((1, 3, 8, 15, 30, 60)),
         carriers=tuple(carriers),
-        alerts=tuple(_alert(Random(f"{seed} alert {place}"), place, networks) for place in range(alerts)),
+        alerts=alerts,
         faults=tuple(_fault(Random(f"{seed} fault {place}"), len(carriers)) for place in range(chance.randrange(5))),
         unjournaled_max=chance.choice((5, 20, 100, 1000)),
         patience_s=chance.choice(((4.0, 6.0, 2.0), (8.0, 8.0, 3.0), (2.0, 3.0, 5.0))),
+        doings=tuple(doings),
+        shared=Random(f"{seed} shared").choice((0, 0, 0, 1, 3)),
+        four_eyes=four_eyes,
     )
 
 
@@ -125,6 +154,60 @@ def _moves(chance: Random) -> tuple[Move, ...]:
     pause = (Move(after_s, "pause"), Move(after_s + chance.choice((0.2, 5.0, 30.0)), "resume"))
     cancel = (Move(after_s, "cancel"),)
     return chance.choice(((), (), (), (), pause, cancel, (*pause, Move(after_s + 6.0, "cancel"))))
+
+
+def _sent(chance: Random, alert: AlertDraw, four_eyes: tuple[tuple[AlertClass, int], ...]) -> AlertDraw:
+    """Return it as a coordinator's, now and then, and with the word that it may have to wait for."""
+    may_be_theirs = alert.alert_class in ("warm", "cold") and alert.mode != "drill"
+    theirs = may_be_theirs and chance.random() < 0.35
+    if not theirs and alert.alert_class not in dict(four_eyes):
+        return alert
+    after_s = chance.choice((0.2, 2.0, 8.0))
+    yes = Move(after_s, "consent" if theirs else "approve")
+    words = chance.choice(((yes,), (yes,), (yes,), (Move(after_s, "refuse"),), ()))
+    moves = sorted((*words, *alert.moves), key=lambda move: move.after_s)
+    if not theirs:
+        return replace(alert, moves=tuple(moves))
+    return replace(alert, sender="coordinator", at_s=max(LEAD_S, alert.at_s), moves=tuple(moves))
+
+
+# --- what people do besides -------------------------------------------------------------------------------------------
+
+
+def _grants(chance: Random, alert: AlertDraw) -> Iterator[Doing]:
+    """Yield what lets a coordinator send, mostly: a grant of each network, which may be withdrawn or end on the way."""
+    if alert.sender != "coordinator" or chance.random() < 0.3:
+        return
+    withdrawn_s = chance.choice((None, None, LEAD_S, LEAD_S + 0.5, LEAD_S + 3.0, 10.0))
+    for network in alert.networks:
+        yield GrantDraw(alert.at_s - LEAD_S, network, ("cold", "warm"), chance.choice((600.0, 600.0, 3.0)), withdrawn_s)
+
+
+def _cold(chance: Random, networks: int) -> AlertDraw:
+    """Return a cold message to all, when some may want none any more."""
+    at_s, lives_s = chance.uniform(SPAN_S / 4, SPAN_S), chance.choice((20, 45))
+    return AlertDraw(at_s, "cold", "live", tuple(range(networks)), "Doe 's avonds de lichten aan.", lives_s)
+
+
+def _halt(chance: Random, network: int) -> Doing:
+    return HaltDraw(_begins(chance), network, chance.choice((None, 0.3, 5.0, 20.0)))
+
+
+def _reply(chance: Random, network: int) -> Doing:
+    at_s, member = chance.uniform(0.5, SPAN_S), chance.choice((0, 0, 1, 2))
+    times, gap_s = chance.choice((1, 1, 2, 4)), chance.choice((0.0, 0.5, 5.0))
+    return ReplyDraw(at_s, network, member, chance.choice(WORDS), times, gap_s, chance.choice(("link", "webhook")))
+
+
+def _farewell(chance: Random, network: int) -> Doing:
+    return FarewellDraw(chance.uniform(0.5, SPAN_S), network, chance.choice((0, 0, 1)))
+
+
+_DOINGS: Final[tuple[Callable[[Random, int], Doing], ...]] = (_halt, _halt, _reply, _reply, _reply, _farewell)
+
+
+def _doing(chance: Random, networks: int) -> Doing:
+    return chance.choice(_DOINGS)(chance, chance.randrange(networks))
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What promises are judged by, gathered from outside: from commits, hand-overs and carriers' words."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 
@@ -54,6 +55,52 @@ class HandOver(Struct, frozen=True):
     # what was before
     copies_before: int
     prior: Prior | None
+
+
+class Warrant(Struct, frozen=True):
+    """What one hand-over rests on: durations since something has stood on the disk, 0.0 where it does not."""
+
+    asks: bool
+    """Whether somebody else's word is needed: an officer's where no grant was given, or that of four eyes."""
+    consented: bool
+    granted: bool
+    """Whether it was accepted under a grant."""
+    ungranted_s: float
+    """Since when no network of the person grants it."""
+    stopped_s: float
+    """Since when all networks of the person are stopped."""
+    quiet_s: float
+    """Since when the person has known that a cold message is not sent any more, where it is one."""
+
+
+class Copied(Struct, frozen=True):
+    """An alert as it is accepted, and the copies beside it."""
+
+    granted: bool
+    text: object
+    copies: Sequence[object]
+    """The text of each."""
+
+
+class Kin(Struct, frozen=True):
+    """An alert that concerns an earlier one, as it is accepted: whom each goes to, by number and by network."""
+
+    extends: bool
+    follows: bool
+    members: AbstractSet[int]
+    networks: AbstractSet[str]
+    handed: AbstractSet[int]
+    """Whom a far end was handed the earlier one for."""
+    reached: AbstractSet[int]
+    owed: AbstractSet[str]
+    """Networks of the earlier one that may get anything."""
+
+
+class Answering(Struct, frozen=True):
+    """One member: how often he is answered, and how many alerts he has written back to."""
+
+    answers: int
+    owed: int
 
 
 class Load(Struct, frozen=True):

@@ -11,21 +11,27 @@ from klaroen.core.model import CALL_CHANNELS
 from klaroen.core.ports import Refused, Unknown, Unsent
 from klaroen.core.state import REACHED, fold_parts
 from klaroen.testing.simulator.facts import (
+    Answering,
     Closed,
+    Copied,
     Covered,
     Ended,
     Expanded,
     HandOver,
+    Kin,
     Load,
     Prior,
     Proved,
     Share,
     Succession,
     Tallied,
+    Warrant,
 )
 
 ROUNDING_MS: Final = 2
 """Instants are whole milliseconds; durations are not."""
+STOPS_S: Final = 0.2
+"""So soon after what somebody has decided is on the disk, nothing leaves against it."""
 MAY_FLY: Final = frozenset({"accepted", "sending"})
 
 
@@ -142,6 +148,46 @@ def counters_equal_the_fold(fact: Tallied) -> bool:
 def closing_accounts_are_the_journal(fact: Closed) -> bool:
     """An alert is closed when everybody has an end, with exactly the account that its journal makes."""
     return fact.account == fact.folded and fact.pending == 0
+
+
+# --- on whose word ----------------------------------------------------------------------------------------------------
+
+
+def nothing_leaves_without_a_word(fact: Warrant) -> bool:
+    """Without a grant a coordinator's message leaves after an officer's word, what four eyes are for after a second."""
+    return fact.consented or not fact.asks
+
+
+def a_grant_that_is_gone_carries_nothing(fact: Warrant) -> bool:
+    """200 ms after a grant is withdrawn or has ended, nothing leaves that rests on it."""
+    return fact.consented or not fact.granted or fact.ungranted_s <= STOPS_S
+
+
+def officers_get_their_copy(fact: Copied) -> bool:
+    """What is sent under a grant goes to the officers too, in the same commit and the same words."""
+    return not fact.granted or (len(fact.copies) > 0 and all(text == fact.text for text in fact.copies))
+
+
+def a_stopped_network_gets_nothing(fact: Warrant) -> bool:
+    """200 ms after a network is stopped, nothing leaves to who is in no other network of the alert."""
+    return fact.stopped_s <= STOPS_S
+
+
+def who_wants_none_gets_nothing_cold(fact: Warrant) -> bool:
+    """200 ms after a STOP or a farewell is kept, nothing cold leaves to who said so, by the channels that he meant."""
+    return fact.quiet_s <= STOPS_S
+
+
+def a_reply_is_answered_once(fact: Answering) -> bool:
+    """Who writes back is answered once an alert, however often he writes, and nobody else is."""
+    return fact.answers <= fact.owed
+
+
+def corrections_go_to_whom_they_concern(fact: Kin) -> bool:
+    """An extension leaves out who was reached, a follow-up goes to who was handed it, a correction to all networks."""
+    if fact.extends:
+        return not fact.members & fact.reached
+    return fact.members <= fact.handed if fact.follows else fact.owed <= fact.networks
 
 
 # --- when and how fast ------------------------------------------------------------------------------------------------

@@ -14,10 +14,14 @@ from typing import Final
 import trio
 import trio._core._run as trio_run
 from msgspec import Struct
+from msgspec.structs import replace
 from trio.testing import MockClock
 
+from klaroen.core.model import Coordinator, Officer, Token
 from klaroen.core.state import NONE
 from klaroen.dispatch.desk import Desk
+from klaroen.register.model import Register
+from klaroen.setting_kinds import FourEyes
 from klaroen.settings import ClassSteps, Steps
 from klaroen.testing import country
 from klaroen.testing.disk import PowerCut
@@ -26,6 +30,7 @@ from klaroen.testing.simulator import invariants as promises
 from klaroen.testing.simulator.chronicle import Chronicle
 from klaroen.testing.simulator.client import Clients
 from klaroen.testing.simulator.fates import script
+from klaroen.testing.simulator.people import COORDINATOR, People, name_of
 from klaroen.testing.simulator.scenario import CarrierDraw, Scenario, Spell
 from klaroen.testing.simulator.trouble import Trouble
 from klaroen.testing.simulator.watch import Breach, Watch, demand
@@ -34,6 +39,8 @@ from klaroen.testing.world import World
 TMPFS: Final = Path("/dev/shm")  # noqa: S108 - where there is one a world costs no disk
 LATE_S: Final = 45.0
 """After the last expiry: calls that stand, answers that are due, and proof that comes late."""
+OFFICER: Final = Officer("O1", "O", phone="+32479999999")
+"""Who gets a copy of what is sent under a grant."""
 PATIENCE_S: Final = 600.0
 """Until everybody who posts has been answered: longer than anything that goes wrong lasts."""
 
@@ -96,13 +103,15 @@ class Game:
         begins_s = trio.current_time()
         trouble = Trouble(self.scenario, world, begins_s)
         clients = Clients(self.scenario, self._watch, begins_s)
+        people = People(self.scenario, self._watch, begins_s)
         if trouble.counts_steps:
             trio.lowlevel.add_instrument(trouble)  # type: ignore[arg-type]
         breach: Breach | None = None
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trouble.brew)
-                await self._live_on(world, trouble, clients, begins_s)
+                nursery.start_soon(people.write_back, world)
+                await self._live_on(world, trouble, clients, people, begins_s)
                 nursery.cancel_scope.cancel()
         except* Breach as group:
             breach = first_of(group)
@@ -116,26 +125,26 @@ class Game:
             tuple(self._chronicle.last) if breach else (),
         )  # fmt: skip
 
-    async def _live_on(self, world: World, trouble: Trouble, clients: Clients, begins_s: float) -> None:
+    async def _live_on(self, world: World, trouble: Trouble, clients: Clients, people: People, begins_s: float) -> None:
         """One life after the other, until everything has come to its end."""
         while True:
             self._lives += 1
             try:
                 async with world.running(linked=False):
-                    if await self._live(world, trouble, clients, begins_s):
+                    if await self._live(world, trouble, clients, people, begins_s):
                         return
             except* PowerCut:
                 world.cut_before_commit = world.cut_after_commit = None
             await trio.sleep(trouble.away_s)
 
-    async def _live(self, world: World, trouble: Trouble, clients: Clients, begins_s: float) -> bool:
+    async def _live(self, world: World, trouble: Trouble, clients: Clients, people: People, begins_s: float) -> bool:
         """Return whether the world is over; else the process was asked to stop, and has drained."""
         over = False
         async with trio.open_nursery() as nursery:
 
             async def end() -> None:
                 nonlocal over
-                await self._end(world, clients, begins_s)
+                await self._end(world, clients, people, begins_s)
                 over = True
                 nursery.cancel_scope.cancel()
 
@@ -144,34 +153,44 @@ class Game:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(clients.live, world)
+            nursery.start_soon(people.live, world)
             nursery.start_soon(end)
             nursery.start_soon(stop)
         return over
 
-    async def _end(self, world: World, clients: Clients, begins_s: float) -> None:
+    async def _end(self, world: World, clients: Clients, people: People, begins_s: float) -> None:
         """Wait for the end of everything, and ask what must hold of it."""
         with trio.move_on_after(PATIENCE_S):
-            while not clients.content:  # noqa: ASYNC110 - virtual time costs nothing
+            while not (clients.content and people.content):  # noqa: ASYNC110 - virtual time costs nothing
                 await trio.sleep(1.0)
-        demand(promises.everything_ends, [] if clients.content else ["a client without an answer"], 0, 0)
-        alerts = [self._watch.shadow.alerts[alert].alert for alert in clients.accepted]
-        last_ms = max((alert.expires_at for alert in alerts), default=0) - world.clock.now()
-        last_fault_s = max((fault.at_s for fault in self.scenario.faults if fault is not None), default=0.0)
-        ends_s = max(trio.current_time() + last_ms / 1000, begins_s + last_fault_s + LATE_S) + LATE_S
-        faulty_s = begins_s + last_fault_s
-        while trio.current_time() < ends_s and (at_work(world) or trio.current_time() < faulty_s):  # noqa: ASYNC110
+        waiting = [] if clients.content and people.content else ["somebody without an answer"]
+        demand(promises.everything_ends, waiting, 0, 0)
+        faulty_s = begins_s + max((fault.at_s for fault in self.scenario.faults if fault is not None), default=0.0)
+        while self._goes_on(world, faulty_s):  # noqa: ASYNC110
             await trio.sleep(1.0)
         desk = world.desk
-        unanswered = sum(len(station.in_flight) for station in desk.stations.values())
-        demand(promises.everything_ends, sorted(desk.alerts), pending(desk), unanswered)
+        unread = [f"reply {one.id} without an answer" for one in desk.store.replies.owed(10)]
+        answers = {name for name, one in desk.alerts.items() if one.alert.origin == "reply" and one.may_fly}
+        waiting += [*sorted(desk.alerts.keys() - answers), *unread]
+        unanswered = 0 if answers else sum(len(station.in_flight) for station in desk.stations.values())
+        demand(promises.everything_ends, waiting, 0 if answers else pending(desk), unanswered)
         self._watch.finish()
+
+    def _goes_on(self, world: World, faulty_s: float) -> bool:
+        """Whether something may rightly be open still: answers to replies live for an hour, which nobody waits for."""
+        if trio.current_time() < faulty_s or not at_work(world):
+            return trio.current_time() < faulty_s
+        alerts = [one.alert for one in self._watch.shadow.alerts.values() if one.alert.origin != "reply"]
+        last_ms = max((alert.expires_at for alert in alerts), default=0) - world.clock.now()
+        return LATE_S + max(last_ms / 1000, faulty_s + LATE_S - trio.current_time()) > 0
 
 
 def at_work(world: World) -> bool:
-    """Whether an alert is open, or a carrier still has something to say."""
-    return bool(
-        world.desk.alerts or world.desk.something_to_write or any(end.has_more_to_say for end in world.ends.values())
-    )
+    """Whether an alert is open, a reply waits for its answer, or a carrier still has something to say."""
+    desk, ends = world.desk, world.ends.values()
+    if desk.alerts or desk.something_to_write or any(end.has_more_to_say for end in ends):
+        return True
+    return bool(desk.letters.replied or desk.store.replies.owed(1))
 
 
 def pending(desk: Desk) -> int:
@@ -185,15 +204,39 @@ def make_world(scenario: Scenario, directory: Path, clock: MockClock, watch: Wat
     begins_s = trio.current_time()
     text_s, call_s, grace_s = scenario.patience_s
     steps = ClassSteps(sms_s=text_s, call_s=call_s, email_s=text_s, ring_s=5.0, grace_s=grace_s, retry_s=1.0)
-    networks = [country.network(number + 1, windows) for number, windows in enumerate(scenario.windows)]
     ends = [far_end(scenario, place, begins_s) for place in range(len(scenario.carriers))]
     return World(
-        directory, clock, ends, country.register(networks, scenario.members_each),
+        directory, clock, ends, populate(scenario),
         carriers={one.name: settings_of(one) for one in scenario.carriers},
         steps=Steps(crisis=steps, warm=steps, public_interest=steps, cold=steps),
         unjournaled_max=scenario.unjournaled_max, calls=None, seed=scenario.seed,
-        starts_at=scenario.starts_at, ear=watch,
+        starts_at=scenario.starts_at, ear=watch, tokens=(*country.TOKENS, *others(scenario)),
+        four_eyes=FourEyes(**dict(scenario.four_eyes)),
     )  # fmt: skip
+
+
+def populate(scenario: Scenario) -> Register:
+    """Return who lives there: each with a mobile and a mail, some of each network in the next one too."""
+    networks = [
+        country.network(number + 1, windows, coordinators=(Coordinator(COORDINATOR, "C"),), officers=(OFFICER,))
+        for number, windows in enumerate(scenario.windows)
+    ]
+    made, each = country.register(networks, scenario.members_each), scenario.members_each
+    members = []
+    for one in made.members:
+        place = one.number // each
+        memberships = one.memberships
+        if one.number % each < scenario.shared and place + 1 < len(networks):
+            memberships += ((name_of(place + 1), "active", True),)
+        members.append(replace(one, email=country.mail(one.number), memberships=memberships))
+    return replace(made, members=tuple(members))
+
+
+def others(scenario: Scenario) -> tuple[Token, ...]:
+    """Return a coordinator of all networks, and the crisis authority's second person."""
+    names = tuple(name_of(place) for place in range(len(scenario.windows)))
+    theirs = replace(country.token(COORDINATOR, "coordinator"), networks=names)
+    return theirs, country.token("crisis2", "crisis_authority", "*")
 
 
 def far_end(scenario: Scenario, place: int, begins_s: float) -> FarEnd:

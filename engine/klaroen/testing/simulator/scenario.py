@@ -18,6 +18,7 @@ Character = Literal["good", "fair", "poor"]
 When = Literal["before commit", "after commit", "hand-over", "await"]
 Kind = Literal["blackout", "brownout", "throttling", "lying", "refusing"]
 Ill = Literal["full", "slow"]
+Sender = Literal["authority", "coordinator"]
 
 
 class CarrierDraw(Struct, frozen=True):
@@ -56,6 +57,51 @@ class AlertDraw(Struct, frozen=True):
     moves: tuple[Move, ...] = ()
     kinship: Literal["supersedes", "extends", "follows"] | None = None
     kin: int = 0
+    sender: Sender = "authority"
+
+
+# --- what people do besides -------------------------------------------------------------------------------------------
+
+
+class GrantDraw(Struct, frozen=True, tag=True):
+    """The police let the coordinator send to a network for so long, and may withdraw it before."""
+
+    at_s: float
+    network: int
+    classes: tuple[Literal["cold", "warm"], ...]
+    for_s: float
+    withdrawn_after_s: float | None
+
+
+class HaltDraw(Struct, frozen=True, tag=True):
+    """The police stop a network, and may have it resumed after so long."""
+
+    at_s: float
+    network: int
+    resumed_after_s: float | None
+
+
+class ReplyDraw(Struct, frozen=True, tag=True):
+    """A member writes back, so many times, by a carrier's own link or by its webhook."""
+
+    at_s: float
+    network: int
+    member: int
+    text: str
+    times: int
+    gap_s: float
+    by: Literal["link", "webhook"]
+
+
+class FarewellDraw(Struct, frozen=True, tag=True):
+    """A member clicks the link in the cold mail that he has, if he has one."""
+
+    at_s: float
+    network: int
+    member: int
+
+
+Doing = GrantDraw | HaltDraw | ReplyDraw | FarewellDraw
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
@@ -128,6 +174,11 @@ class Scenario(Struct, frozen=True):
     unjournaled_max: int
     patience_s: tuple[float, float, float]
     """Of a text, of a call, and the grace."""
+    doings: tuple[Doing | None, ...] = ()
+    shared: int = 0
+    """How many members of each network are in the next one too (R5)."""
+    four_eyes: tuple[tuple[AlertClass, int], ...] = ()
+    """Classes that wait for a second person above so many members."""
 
 
 # --- less of it -------------------------------------------------------------------------------------------------------
@@ -141,6 +192,7 @@ class Cut(Struct, frozen=True):
     alerts: tuple[int, ...] | None = ALL
     faults: tuple[int, ...] | None = ALL
     carriers: tuple[int, ...] | None = ALL
+    doings: tuple[int, ...] | None = ALL
     members: int | None = ALL
 
     def of(self, whole: Scenario) -> Scenario:
@@ -154,6 +206,7 @@ class Cut(Struct, frozen=True):
             whole,
             members_each=whole.members_each if self.members is None else min(self.members, whole.members_each),
             carriers=tuple(whole.carriers[place] for place in kept),
+            doings=tuple(one if _keeps(self.doings, place) else None for place, one in enumerate(whole.doings)),
             alerts=tuple(one if _keeps(self.alerts, place) else None for place, one in enumerate(whole.alerts)),
             faults=tuple(_renumbered(fault, kept) for fault in faults),
         )

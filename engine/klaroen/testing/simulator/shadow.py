@@ -16,14 +16,14 @@ from klaroen.core.ids import attempt_ids
 from klaroen.core.model import Alert, AlertId, AttemptId, Batch, BatchId, CarrierName
 from klaroen.core.records import Entry
 from klaroen.core.sheet import NEVER, Sheet
-from klaroen.core.state import CANCELLED, ENDED, EXPIRED, HANDED_OVER, MOVED, NETWORK, OPEN, REACHED
+from klaroen.core.state import BARRED, CANCELLED, ENDED, EXPIRED, HANDED_OVER, MOVED, NETWORK, OPEN, REACHED
 from klaroen.testing.simulator.facts import Ended, Expanded, Succession
 
 NOWHERE: Final = 0
 """Of a delivery: no batch holds it yet. Batches are numbered from 1."""
 AT_ITS_END: Final = -1
 _REACHED, _HANDED = 2, 1
-_STATE_OF_END: Final = {OPEN: PENDING, ENDED: 3, EXPIRED: 4, CANCELLED: 5}
+_STATE_OF_END: Final = {OPEN: PENDING, ENDED: 3, EXPIRED: 4, CANCELLED: 5, BARRED: 5}
 
 
 class AlertShadow:
@@ -33,6 +33,8 @@ class AlertShadow:
         size = len(audience)
         self.alert, self.audience = alert, audience
         self.state: str = alert.begins_as
+        self.granted = self.consented = False
+        """Whether it was accepted under a grant; whether somebody has given the word that it waited for."""
         self.final: bytes | None = None
         self.expanded = 0
         self.places = array("q", [NOWHERE]) * size
@@ -107,12 +109,18 @@ class Shadow:
         self.inbox: Counter[tuple[object, ...]] = Counter()
         """Receipts that were made durable."""
 
-    def accept(self, alert: Alert, audience: bytes) -> None:
-        self.alerts[alert.id] = AlertShadow(alert, Audience.decode(audience))
+    def accept(self, alert: Alert, audience: bytes, copies: Sequence[tuple[Alert, bytes, object]] = ()) -> None:
+        for new, people in ((alert, audience), *((copy, people) for copy, people, _ in copies)):
+            self.alerts[new.id] = AlertShadow(new, Audience.decode(people))
         if alert.begins_as == "accepted":
-            self.begin(alert)
+            self._begin(alert)
 
-    def begin(self, alert: Alert) -> None:
+    def release(self, alert: Alert) -> None:
+        """A second person has given the word."""
+        self.alerts[alert.id].consented = True
+        self._begin(alert)
+
+    def _begin(self, alert: Alert) -> None:
         """From here on it may leave, and those in whose place it comes may not."""
         self.alerts[alert.id].state = "accepted"
         for earlier in alert.supersedes:

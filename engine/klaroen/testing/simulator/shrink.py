@@ -36,8 +36,9 @@ def shrink(broken: Played, played: Callable[[Scenario], Played] = play) -> tuple
 
 
 def _everything(whole: Scenario) -> Cut:
-    alerts, faults, carriers = (tuple(range(len(one))) for one in (whole.alerts, whole.faults, whole.carriers))
-    return Cut(alerts, faults, carriers, whole.members_each)
+    parts = (whole.alerts, whole.faults, whole.carriers, whole.doings)
+    alerts, faults, carriers, doings = (tuple(range(len(one))) for one in parts)
+    return Cut(alerts, faults, carriers, doings, whole.members_each)
 
 
 def _smaller(cut: Cut) -> Iterator[Cut]:
@@ -45,9 +46,12 @@ def _smaller(cut: Cut) -> Iterator[Cut]:
     assert cut.alerts is not None
     assert cut.faults is not None
     assert cut.carriers is not None
+    assert cut.doings is not None
     assert cut.members is not None
     for faults in _without_one(cut.faults):
         yield replace(cut, faults=faults)
+    for doings in _without_one(cut.doings):
+        yield replace(cut, doings=doings)
     for alerts in _without_one(cut.alerts):
         if alerts:
             yield replace(cut, alerts=alerts)
@@ -67,7 +71,7 @@ def _without_one(places: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
 def command(seed: int, cut: Cut) -> str:
     """Return the command that plays it again."""
     words = ["klaroen simulate", f"--seed {seed}"]
-    for name in ("alerts", "faults", "carriers"):
+    for name in ("alerts", "faults", "carriers", "doings"):
         places: tuple[int, ...] | None = getattr(cut, name)
         if places is not None:
             words.append(f"--{name} {','.join(map(str, places)) or 'none'}")

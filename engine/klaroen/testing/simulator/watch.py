@@ -10,13 +10,13 @@ from typing import Any, cast
 from msgspec import Struct
 
 from klaroen.core.account import Account
-from klaroen.core.journal import REF_JOINT
-from klaroen.core.model import ADDRESS_KINDS, CALL_CHANNELS, AlertId, AttemptId, CarrierName, Instant
+from klaroen.core.model import CALL_CHANNELS, Alert, AlertId, AttemptId, CarrierName, Instant
 from klaroen.core.ports import Answer, Call, Event, Receipt, Reply
 from klaroen.core.records import Entry, Standing
 from klaroen.core.sheet import Sheet
-from klaroen.core.state import HANDED_OVER, REACHED, fold_parts
+from klaroen.core.state import HANDED_OVER, REACHED
 from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.directory import column
 from klaroen.dispatch.kept import read_kept
 from klaroen.dispatch.page import Page
 from klaroen.testing.ear import Write
@@ -25,10 +25,13 @@ from klaroen.testing.reckoning import gist
 from klaroen.testing.simulator import invariants as promises
 from klaroen.testing.simulator.chronicle import Chronicle
 from klaroen.testing.simulator.facts import Closed, Covered, Ended, HandOver, Proved, Tallied
+from klaroen.testing.simulator.heard import Heard
 from klaroen.testing.simulator.meter import Meter
 from klaroen.testing.simulator.queue import Turns
+from klaroen.testing.simulator.rulings import Rulings
 from klaroen.testing.simulator.shadow import BatchShadow, Shadow, standing_of
-from klaroen.testing.simulator.tried import Tried, Words, join, prior_of, told_by
+from klaroen.testing.simulator.tried import Tried, prior_of
+from klaroen.testing.simulator.warrants import copied, kinships, owing, warrant
 from klaroen.testing.world import World
 
 
@@ -54,12 +57,12 @@ class Watch:
         self.chronicle = chronicle
         self.shadow = Shadow()
         self.tried: dict[AttemptId, Tried] = {}
+        self._rulings = Rulings()
+        self._handed: defaultdict[AlertId, set[int]] = defaultdict(set)
+        """Whom a far end was handed each alert for, by number."""
         self.answered: list[str] = []
         """Alerts that somebody was told are accepted."""
-        self._said: Words = defaultdict(dict)
-        """What receipts told."""
-        self._kept: list[tuple[AttemptId, int, Receipt, bytearray]] = []
-        """Receipts that were acknowledged as stored: of which copy, and their states by part."""
+        self._heard = Heard()
         self._last: dict[tuple[AlertId, int], Tried] = {}
         self._copies: dict[tuple[AlertId, int, str, str], int] = defaultdict(int)
         self._meters: dict[CarrierName, Meter] = {}
@@ -118,7 +121,12 @@ class Watch:
         shadow = self.shadow
         match method:
             case "accept":
-                shadow.accept(args[0], args[1])
+                shadow.accept(args[0], args[1], args[5] if len(args) > 5 else ())
+                self._accepted(args[0], args[5] if len(args) > 5 else ())
+            case "decree":
+                self._rulings.decree(*args[:3])
+            case "replies.put":
+                self._rulings.keep(args[0])
             case "plan":
                 demand(promises.expansion_leaves_nobody_out, shadow.plan(*args[:3]))
             case "claim":
@@ -130,12 +138,23 @@ class Watch:
             case "change":
                 shadow.alerts[args[0]].state = args[1]
             case "release":
-                shadow.begin(args[0])
+                shadow.release(args[0])
             case "close":
                 self._closed(*args[:3])
             case "amend":
                 shadow.amend(*args[:4])
                 self._account(args[0], args[1])
+
+    def _accepted(self, alert: Alert, copies: Sequence[tuple[Alert, bytes, object]]) -> None:
+        opened, rulings = self.shadow.alerts[alert.id], self._rulings
+        opened.granted = rulings.is_granted(alert)
+        demand(promises.officers_get_their_copy, copied(alert, copies))
+        for kin in kinships(rulings, self.shadow.alerts, alert, self._handed):
+            demand(promises.corrections_go_to_whom_they_concern, kin)
+        if alert.origin == "reply":
+            ids = self._desk.register.snapshot.member_ids
+            for answering in rulings.answer(ids[member] for member in opened.audience.members):
+                demand(promises.a_reply_is_answered_once, answering)
 
     def _appended(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -153,8 +172,7 @@ class Watch:
             return
         for attempt, state in zip(batch.ids, sheet.states, strict=True):
             if state == REACHED:
-                said = [bytes(parts) for parts in self._said[attempt].values()] or [bytes(batch.batch.parts)]
-                best = max(said, key=lambda parts: fold_parts(parts, sheet.rule))
+                best = self._heard.best(attempt, bytes(batch.batch.parts), sheet.rule)
                 demand(promises.reached_means_proof, Proved(attempt, REACHED, best, sheet.rule))
 
     def _compare(self, writing: Sequence[Page] = (), amended: Sequence[object] = ()) -> None:
@@ -191,6 +209,15 @@ class Watch:
         assert found is not None, "a stranger is covered"
         batch, index = found
         fact = self._fact(end, handed, batch, index)
+        channel, delivery = batch.batch.step.channel, batch.sheet.deliveries[index]
+        rests = warrant(self._rulings, batch.opened, delivery, channel, self._desk.settings.four_eyes, fact.at)
+        for ruling in (
+            promises.nothing_leaves_without_a_word,
+            promises.a_grant_that_is_gone_carries_nothing,
+            promises.a_stopped_network_gets_nothing,
+            promises.who_wants_none_gets_nothing_cold,
+        ):
+            demand(ruling, rests)
         for promise in (
             promises.whoever_leaves_stands_there,
             promises.the_last_attempt_is_settled,
@@ -214,7 +241,8 @@ class Watch:
         meter.tokens -= parts
         meter.unanswered[attempt] = parts
         batch.left.add(index)
-        key = (batch.batch.alert, batch.sheet.deliveries[index])
+        self._handed[batch.batch.alert].add(batch.opened.audience.members[delivery])
+        key = (batch.batch.alert, delivery)
         tried = self.tried.setdefault(attempt, Tried(attempt, batch, index, self._life))
         tried.batch, tried.index, tried.life = batch, index, self._life
         tried.outcome, tried.ended, tried.failed = None, False, False
@@ -228,7 +256,7 @@ class Watch:
         prior = self._last.get((alert.id, delivery))
         settings = self._desk.stations[end.name].settings
         steps = getattr(self._desk.settings.steps, alert.alert_class)
-        numbers = self._desk.register.snapshot.addresses[ADDRESS_KINDS.index(step.address)]
+        numbers = column(self._desk, alert, step.address)
         return HandOver(
             at=self._world.clock.now(),
             attempt=envelope.attempt,
@@ -276,46 +304,34 @@ class Watch:
                     self.tried[event.attempt].ended = True
             elif isinstance(event, Receipt):
                 self.chronicle.tell("receipt", end.name, event.state, event.ref, event.attempt)
-                self._hear(end, event)
-
-    def _hear(self, end: FarEnd, receipt: Receipt) -> None:
-        told = told_by(end, receipt, self.tried)
-        if told is not None:
-            attempt, copy, states = told
-            join(self._said[attempt], copy, states)
-            self.tried[attempt].failed |= receipt.state == "failed"
+                self._heard.hear(end, event, self.tried)
 
     def acknowledged(self, end: FarEnd, receipts: Sequence[Receipt], *, stored: bool) -> None:
         if not stored:
             return
         keys = [(end.name, one.state, one.ref, one.attempt, one.part) for one in receipts]
         demand(promises.receipts_are_kept_before_they_are_acknowledged, keys, self.shadow.inbox)
-        for one in receipts:
-            told = told_by(end, one, self.tried)
-            if told is not None:
-                self._kept.append((told[0], told[1], one, told[2]))
+        self._heard.acknowledge(end, receipts, self.tried)
 
     def kept(self, replies: Sequence[Reply]) -> None:
         for one in replies:
             self.chronicle.tell("kept", one.address)
+            self._rulings.told(one)
+            owed = owing(self.shadow.alerts.values(), self._desk.register, one, self._world.clock.now())
+            kept = self._rulings.replies
+            demand(promises.receipts_are_kept_before_they_are_acknowledged, [(name, one.text) for name in owed], kept)
+
+    def said_farewell(self, link: str) -> None:
+        """Somebody was told that he gets no cold mails any more."""
+        for address in {one.envelope.address for one in self._world.handed if one.envelope.farewell == link}:
+            self._rulings.farewell(address)
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
         """What holds of a world that is over."""
-        known = {
-            ref for batch in self.shadow.batches.values() for refs in batch.sheet.refs for ref in refs.split(REF_JOINT)
-        }
-        words: Words = defaultdict(dict)
-        for attempt, copy, receipt, states in self._kept:
-            if receipt.attempt or receipt.reference is not None or receipt.ref in known:  # else nobody can tell whose
-                join(words[attempt], copy, states)
-        for attempt, copies in words.items():
-            tried = self.tried[attempt]
-            opened, sheet = tried.batch.opened, tried.batch.sheet
-            state = REACHED if opened.reached[sheet.deliveries[tried.index]] else 0
-            for parts in copies.values():
-                demand(promises.proof_is_never_forgotten, Proved(attempt, state, bytes(parts), sheet.rule))
+        for fact in self._heard.proofs(self.shadow, self.tried):
+            demand(promises.proof_is_never_forgotten, fact)
 
 
 class _Stranger(Struct, frozen=True):

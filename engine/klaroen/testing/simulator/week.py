@@ -102,7 +102,7 @@ def _country() -> Register:
     texts, mails = (Window("00:00", "24:00", ("sms",)),), (Window("00:00", "24:00", ("email",)),)
     plan = Plan(1, "2020-01-01", texts, mails)
     whole = country.register([country.network(number + 1, plans=(plan,)) for number in range(NETWORKS)], MEMBERS_EACH)
-    members = tuple(replace(one, email=f"lid{one.number}@example.be") for one in whole.members)
+    members = tuple(replace(one, email=country.mail(one.number)) for one in whole.members)
     return replace(whole, members=members)
 
 
