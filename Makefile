@@ -49,7 +49,7 @@ kill: $(VENV)/.installed ## Kill the real processes N times while they warn peop
 N ?= 50
 
 .PHONY: soak
-soak: $(VENV)/.installed ## The real processes under a steady stream of alerts for ten minutes: nothing of them may grow
+soak: $(VENV)/.installed ## The real processes warmed up, then under a steady stream of alerts for ten minutes: nothing may grow
 	$(BIN)/python -m klaroen_bench.soak $(ARGS)
 
 .PHONY: fuzz

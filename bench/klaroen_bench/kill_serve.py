@@ -143,13 +143,13 @@ CATCH: Final[dict[str, Callable[[Hit], None]]] = {
 }
 
 
-def catch_supervisor() -> None:
+def catch_supervisor(module: str) -> None:
     """Its children come by this module, and begin their back-off anew each time."""
     command = children.command
 
     def trapped(role: str, config: Path | None) -> list[str]:
         line = command(role, config)
-        return [line[0], "-m", __spec__.name, *line[line.index("klaroen") + 1 :]]
+        return [line[0], "-m", module, *line[line.index("klaroen") + 1 :]]
 
     children.command = trapped
     supervisor.STEADY_S = 0.0  # type: ignore[misc]
@@ -158,7 +158,7 @@ def catch_supervisor() -> None:
 def run(arguments: Sequence[str]) -> int:
     role = next(word for word in arguments if word in (SERVE, *POINTS))
     if role == SERVE:
-        catch_supervisor()
+        catch_supervisor(__spec__.name)
         return main(arguments)
     with Trap(Path(os.environ[TRAPS]), role) as trap:
         CATCH[role](trap.pass_by)

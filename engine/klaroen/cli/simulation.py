@@ -80,7 +80,8 @@ def _week(context: Here, seed: int) -> int:
         context.say(f"day {day.day}: {words}, {day.kept} entries kept")
 
     played = play_week(seed=seed, tell=tell)
-    context.answer(to_builtins(played), *(played.faults or ("The books balance, and memory is flat.",)))
+    flat = f"The books balance, and memory is flat: {played.octets_an_alert} octets an alert after the fifth day."
+    context.answer(to_builtins(played), *(played.faults or (flat,)))
     return FAILED if played.faults else DONE
 
 

@@ -9,7 +9,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,9 +37,13 @@ NATIONAL_A_DAY: Final = 2
 DAY_S: Final = 86_400
 PAGE: Final = 4_096
 STEPS: Final = ClassSteps(sms_s=20.0, email_s=20.0, grace_s=5.0)
-FLAT: Final = 1.10
-"""How much more memory the last day may end with than the fourth, after which carrier ids are forgotten."""
-SETTLES_DAY: Final = 4
+SETTLED_DAY: Final = 5
+"""From the end of the fourth on, a day forgets as many carriers' ids as it brings: then nothing more may grow."""
+GROWTH_OCTETS_MAX: Final = 3_000
+"""An alert, from the fifth day to the last: what pages round up to, 2 MB in two days."""
+KEPT_GROWTH_MAX: Final = 1.10
+"""Days differ by what chance brings."""
+MB: Final = 2**20
 
 
 class Day(Struct, frozen=True):
@@ -54,8 +58,28 @@ class Day(Struct, frozen=True):
     """Entries in what dispatch keeps of alerts that are over."""
 
 
+def octets_an_alert(days: Sequence[Day]) -> int | None:
+    """Return by how much memory grew with each alert once it was settled; None of a week that ended before."""
+    settled, last = days[:SETTLED_DAY][-1], days[-1]
+    alerts = sum(day.alerts for day in days[SETTLED_DAY:])
+    return round((last.rss_mb - settled.rss_mb) * MB / alerts) if alerts else None
+
+
+def growth(days: Sequence[Day]) -> list[str]:
+    """Return what grew that should not, in words."""
+    faults = []
+    octets = octets_an_alert(days)
+    if octets is not None and octets > GROWTH_OCTETS_MAX:
+        faults.append(f"memory grew by {octets} octets an alert after day {SETTLED_DAY}")
+    if octets is not None and days[-1].kept > KEPT_GROWTH_MAX * days[SETTLED_DAY - 1].kept:
+        faults.append(f"what is kept grew from {days[SETTLED_DAY - 1].kept} to {days[-1].kept} entries")
+    return faults
+
+
 class Week(Struct, frozen=True):
     days: tuple[Day, ...]
+    octets_an_alert: int | None
+    """By which memory grew after the fifth day."""
     faults: tuple[str, ...]
     """What does not add up; nothing, if the books balance and the memory is flat."""
 
@@ -91,11 +115,7 @@ async def _play(days: int, seed: int, directory: Path, clock: MockClock, tell: C
             tell(seen[-1])
             for end in world.ends.values():
                 end.forget()
-    if days > SETTLES_DAY and seen[-1].rss_mb > FLAT * seen[SETTLES_DAY - 1].rss_mb:
-        faults.append(f"memory grew from {seen[SETTLES_DAY - 1].rss_mb} to {seen[-1].rss_mb} MB")
-    if days > SETTLES_DAY + 1 and seen[-1].kept > FLAT * seen[SETTLES_DAY].kept:
-        faults.append(f"what is kept grew from {seen[SETTLES_DAY].kept} to {seen[-1].kept} entries")
-    return Week(tuple(seen), tuple(faults))
+    return Week(tuple(seen), octets_an_alert(seen), (*faults, *growth(seen)))
 
 
 def _country() -> Register:
@@ -144,7 +164,7 @@ def _measure(world: World, day: int, alerts: list[str], faults: list[str]) -> Da
         faults.append(f"day {day}: {counts['flown']} attempts are counted, {handed} were handed over")
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return Day(day, len(alerts), handed, counts["reached"], round(pages * PAGE / 2**20, 1), _kept(world))
+    return Day(day, len(alerts), handed, counts["reached"], round(pages * PAGE / MB, 2), _kept(world))
 
 
 def _kept(world: World) -> int:
