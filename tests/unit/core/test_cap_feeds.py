@@ -21,6 +21,9 @@ REASONS = {
     "au-rfs": INFO + "/instruction",
     "ca-eccc": INFO + "/instruction",
     "de-dwd": "/alert/references",
+    "de-mowas": INFO + "/instruction",
+    "eu-meteoalarm": ELSEWHERE,
+    "nl-alert": ELSEWHERE + "/polygon[1]",
     "tw-thb": INFO + "/language",
     "us-amber": ELSEWHERE,
     "us-nws": "/",
@@ -55,7 +58,7 @@ def carried_home(body: bytes) -> bytes:
         r"(<(?:cap:)?areaDesc>[^<]*</(?:cap:)?areaDesc>).*?(</(?:cap:)?area>)", rf"\1{place}\2", text, flags=re.DOTALL
     )
     text = text.replace("2015-02-21T02:53:31+00:00</expires>", "2015-02-15T02:53:31+00:00</expires>")
-    return re.sub(r"<references>.*?</references>", "", text).replace(">Update<", ">Alert<").encode()
+    return re.sub(r"<((?:cap:)?)references>.*?</\1references>", "", text).replace(">Update<", ">Alert<").encode()
 
 
 @pytest.mark.parametrize("name", FEEDS)
