@@ -724,3 +724,19 @@ def test_R17_replies_are_kept_once_bounded_owed_once_and_forgotten(world: World)
     assert 0 == transact(store, lambda: store.replies.forget(Instant(2_000), 100, Instant(3_000)))
     assert {None} == {one.text for _, one in store.replies.of(alert, 0, 100)}
     assert REPLIES_KEPT_MAX + 1 == store.replies.count(alert)
+
+
+def test_R22_a_trail_is_shortened_to_the_hash_of_the_last_that_goes(world: World) -> None:
+    """What follows is chained to it, the entry that tells of it included."""
+    for at in range(1, 6):
+        transact(world.store, partial(world.store.enter, audit.token_revoked("t", Instant(at))))
+    whole = world.store.trail(0, 10)
+    deed = audit.shortened(audit.head_of(3, whole[2].digest), Instant(4), Instant(9))
+    transact(world.store, partial(world.store.shorten, 3, deed))
+    world.reopen()
+    links = world.store.trail(0, 10)
+    assert [(3, b""), (4, whole[3].entry), (5, whole[4].entry), (6, audit.encode(deed))] == [
+        (link.number, link.entry) for link in links
+    ]
+    assert (6, links[-1].digest, None) == audit.first_fault(links)
+    assert whole[2].digest == links[0].digest

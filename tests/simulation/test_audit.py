@@ -115,7 +115,7 @@ async def test_R22_an_alert_that_was_changed_afterwards_shows(autojump_clock, wo
     async with world.running():
         assert ("entry 1 cannot be read",) == verified(world).faults
     with sqlite3.connect(file) as connection:
-        gone = audit.encode(audit.changed("none", "paused", TOKENS[0], 0))  # type: ignore[arg-type]
+        gone = audit.encode(audit.changed("none", "paused", TOKENS[0], world.clock.now()))  # type: ignore[arg-type]
         gone = gone.replace(b'"changed"', b'"accepted"')
         connection.execute("UPDATE audit SET entry = ?, digest = ?", (gone, audit.digest_of(audit.ORIGIN, 1, gone)))
     connection.close()

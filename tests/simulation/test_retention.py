@@ -13,6 +13,7 @@ from klaroen.core.errors import InputError
 from klaroen.core.model import AlertId
 from klaroen.core.upkeep import ExportMember, PersonView, RestoreVersion
 from klaroen.dispatch import trail
+from klaroen.dispatch.auditor import Auditor
 from klaroen.dispatch.retention import forget
 from klaroen.setting_alerts import Retention
 from klaroen.testing.far_end import FarEnd
@@ -121,3 +122,34 @@ async def test_a_row_that_was_tampered_with_stops_nobody_from_being_warned(autoj
         assert "internal-error" == caught.value.problem.name
         alert = await world.send()
         assert 3 == (await world.over(alert.id)).reached
+
+
+async def test_R22_the_trail_is_shortened_after_its_years_and_holds(autojump_clock, world_of) -> None:
+    """What is older goes, what follows is chained to the hash that stays, and an entry tells it; once a day."""
+    world = kept_for(world_of(FarEnd("alpha"), members=3), audit_years=1)
+    async with world.running():
+        first = await world.send()
+        await world.over(first.id)
+        await days(world, 366)
+        second = await world.send()
+        await world.over(second.id)
+        before = trail.verify(world.desk.store, VerifyAudit())
+        assert (0, 4, ()) == (before.begins_after, before.entries, before.faults)
+        await days(world, 1)
+        view = trail.verify(world.desk.store, VerifyAudit(before.head))
+        assert (2, 1, 3, ()) == (view.begins_after, view.alerts, view.entries, view.faults)
+        await days(world, 0.5)
+        assert view == trail.verify(world.desk.store, VerifyAudit())
+        findings = dict(world.desk.findings)
+        Auditor(world.desk).round()
+        assert findings == world.desk.findings
+    async with world.running():
+        await world.send()
+        assert (2, ()) == ((view := trail.verify(world.desk.store, VerifyAudit())).begins_after, view.faults)
+    with sqlite3.connect(world.directory / "klaroen.db") as connection:
+        connection.execute("DELETE FROM audit WHERE number < 4")
+        connection.execute("UPDATE audit SET entry = x'' WHERE number = 4")
+    connection.close()
+    async with world.running():
+        told = trail.verify(world.desk.store, VerifyAudit()).faults
+        assert ("the trail begins behind entry 4, and no entry tells that it was shortened",) == told

@@ -42,10 +42,14 @@ def verify(
     if key and not view.checkpoints:
         faults.append("no checkpoint is signed by the key that was given")
     told = {"entries": view.entries, "alerts": view.alerts, "head": view.head, "faults": faults}
+    told |= {"begins_after": view.begins_after}
     told |= {"checkpoints": view.checkpoints, "sealed_to": view.sealed_to, "sealed_at": view.sealed_at}
     words = f"{view.entries} entries of {view.alerts} alerts hold" if not faults else "The trail does not hold"
     sealed = [f"Signed up to entry {view.sealed_to}, at {view.sealed_at}."] if view.checkpoints else []
-    context.answer(told, *faults, f"{words}. Head: {view.head}", *sealed)
+    begins = (
+        [f"It begins behind entry {view.begins_after}: earlier ones had had their time."] if view.begins_after else []
+    )
+    context.answer(told, *faults, f"{words}. Head: {view.head}", *begins, *sealed)
     return FAILED if faults else None
 
 

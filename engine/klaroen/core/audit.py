@@ -56,6 +56,7 @@ What = Literal[
     "quiet",
     "quiet_ended",
     "checkpoint",
+    "shortened",
 ]
 COMMAND_LINE: Final = "command line"
 """Who acts there is whoever owns the data directory on that machine."""
@@ -103,7 +104,7 @@ class Deed(Struct, frozen=True, omit_defaults=True, rename={"alert_class": "clas
     member: str | None = None
     """The id of the one who was looked at; of several there is the count alone."""
     head: str | None = None
-    """Of a checkpoint: "NUMBER:HASH" of the entry before it, signed by `key`."""
+    """Of a checkpoint: "NUMBER:HASH" of the entry before it, signed by `key`; of `shortened`, of the last one gone."""
     key: str | None = None
     signature: str | None = None
     verb: str | None = None
@@ -144,6 +145,9 @@ def first_fault(links: Iterable[Link], after: int = 0, before: bytes = ORIGIN) -
     """Follow the chain; return the last number and hash that hold, and what is wrong behind them, if anything is."""
     number, digest = after, before
     for link in links:
+        if number == 0 and not link.entry:  # shortened: of the last entry that went the hash is left
+            number, digest = link.number, link.digest
+            continue
         if link.number != number + 1:
             return number, digest, f"entry {number + 1} is missing"
         if link.digest != digest_of(digest, link.number, link.entry):
@@ -305,6 +309,11 @@ def pin_changed(what: Literal["pin", "pin_revoked", "pin_unlocked"], officer: st
 
 Holds = Callable[[bytes, bytes], bool]
 """(signature, octets) -> whether the key has signed them."""
+
+
+def shortened(head: str, until: Instant, at: Instant) -> Deed:
+    """Return that everything up to that entry had had its time, being older than `until`."""
+    return Deed("shortened", at, "retention", head=head, until=until)
 
 
 def head_of(number: int, digest: bytes) -> str:

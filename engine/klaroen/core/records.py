@@ -249,6 +249,10 @@ class Store(Protocol):
         """A deed that changes nothing else."""
         ...
 
+    def shorten(self, last: int, deed: Deed) -> None:
+        """Forget the trail's entries up to `last`, of which the hash stays: what follows is chained to it."""
+        ...
+
     def checkpoint(self, make: Callable[[Link], Deed | None], now: Instant) -> None:
         """Enter what `make` makes of the last entry, if there is one and anything is made of it."""
         ...

@@ -324,6 +324,8 @@ class AuditView(Struct, frozen=True):
     """Those whose signatures hold; `sealed_to` is the last entry that the latest of them covers."""
     sealed_to: int = 0
     sealed_at: str | None = None
+    begins_after: int = 0
+    """Of a trail that was shortened: the last entry that had had its time."""
 
 
 class AuditRow(Struct, frozen=True):

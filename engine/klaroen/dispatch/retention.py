@@ -1,7 +1,7 @@
-"""What has had its time is forgotten: texts of alerts that are over, and addresses that nobody has any more (R22).
+"""What has had its time is forgotten (R22): texts of alerts that are over, addresses that nobody has any more, entries.
 
-Law: ids, hashes and counts stay, so that the audit trail holds and the books balance. Each slice is one small commit,
-and each is overwritten on the disk; a restart goes on where this one ended.
+Law: ids, hashes and counts stay, each for its years, so that the audit trail holds and the books balance. Each slice is
+one small commit, and each is overwritten on the disk; a restart goes on where this one ended.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,6 +34,8 @@ TEXTS_MAX: Final = 200
 """Alerts whose texts go in one commit: a few kilobytes each."""
 ROWS_MAX: Final = 500
 """Rows of the register that are emptied in one commit."""
+ENTRIES_MAX: Final = 2_000
+"""Of the audit trail that are forgotten in one commit."""
 RETENTION: Final = "retention"
 """Who does it, in the trail and among the register's versions."""
 
@@ -52,8 +54,25 @@ async def forget(desk: Desk) -> None:
     counted_from = Instant(int(now - keep.counts_years * YEAR_MS))
     while await desk.insist(desk.store.books.forget, counted_from, BOOKS_MAX, now) == BOOKS_MAX:
         await trio.lowlevel.checkpoint()
+    await shorten_trail(desk, Instant(int(now - keep.audit_years * YEAR_MS)))
     if forgotten:
         await scrub(desk.book.rows, desk.insist)
+
+
+# --- the audit trail --------------------------------------------------------------------------------------------------
+
+
+async def shorten_trail(desk: Desk, before: Instant) -> None:
+    """Forget entries that are older, a day of them or more at a time: each time is an entry of its own."""
+    while True:
+        links = await trio.to_thread.run_sync(desk.store.trail, 0, ENTRIES_MAX)
+        deeds = [(link, audit.decode(link.entry)) for link in links if link.entry]
+        old = [(link, deed) for link, deed in takewhile(lambda one: one[1] is not None and one[1].at < before, deeds)]
+        if not old or old[0][1] is None or old[0][1].at >= before - DAY_MS:
+            return
+        last = old[-1][0]
+        deed = audit.shortened(audit.head_of(last.number, last.digest), before, desk.clock.now())
+        await desk.insist(desk.store.shorten, last.number, deed)
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def verify(store: Store, question: VerifyAudit) -> AuditView:
     """Follow the whole chain. Call it from a thread. Raises InputError where `head` is none."""
     noted = read_head(question.head) if question.head is not None else None
     number, digest, alerts, faults = 0, audit.ORIGIN, 0, list[str]()
-    seals = _Seals(question.keys)
+    seals, begins_after, anchor = _Seals(question.keys), 0, ""
     for page in _pages(store):
         before = head_of(number, digest)
         number, digest, fault = audit.first_fault(page, number, digest)
@@ -40,19 +40,25 @@ def verify(store: Store, question: VerifyAudit) -> AuditView:
             break
         for link in page:
             deed = audit.decode(link.entry)
-            if deed is None:
+            if not link.entry and link.number == page[0].number and not begins_after:
+                begins_after, anchor = link.number, head_of(link.number, link.digest)
+            elif deed is None:
                 faults.append(f"entry {link.number} cannot be read")
             elif deed.what == "accepted":
                 alerts += 1
                 faults += _differences(store, link.number, deed)
             elif deed.what == "checkpoint":
                 faults += seals.check(link.number, deed, before)
+            elif deed.what == "shortened" and deed.head == anchor:
+                anchor = ""
             before = head_of(link.number, link.digest)
     else:
         if noted is not None and number < noted[0]:
             faults.append(f"the trail ends at entry {number}: entry {noted[0]} was noted")
+    if anchor:
+        faults.append(f"the trail begins behind entry {begins_after}, and no entry tells that it was shortened")
     sealed = (seals.count, seals.sealed_to, rfc3339(seals.sealed_at))
-    return AuditView(number, head_of(number, digest), alerts, tuple(faults), *sealed)
+    return AuditView(number - begins_after, head_of(number, digest), alerts, tuple(faults), *sealed, begins_after)
 
 
 def export(store: Store, question: ExportAudit) -> AuditPage:

@@ -67,6 +67,8 @@ REPEAL: Final = "DELETE FROM decree WHERE kind = ? AND name = ?"
 ENTER: Final = "INSERT INTO audit (number, entry, digest) VALUES (?, ?, ?)"
 HEAD: Final = "SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1"
 LAST_ENTRY: Final = "SELECT number, CAST(entry AS BLOB), CAST(digest AS BLOB) FROM audit ORDER BY number DESC LIMIT 1"
+EMPTY_ENTRY: Final = "UPDATE audit SET entry = x'' WHERE number = ?"
+FORGET_ENTRIES: Final = "DELETE FROM audit WHERE number < ?"
 TRAIL: Final = (
     "SELECT number, CAST(entry AS BLOB), CAST(digest AS BLOB) FROM audit WHERE number > ? ORDER BY number LIMIT ?"
 )

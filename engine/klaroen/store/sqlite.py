@@ -233,6 +233,9 @@ class SqliteStore:
     def enter(self, deed: Deed) -> None:
         trail.enter(self._at(deed.at), deed)
 
+    def shorten(self, last: int, deed: Deed) -> None:
+        trail.shorten(self._at(deed.at), last, deed)
+
     def checkpoint(self, make: Callable[[Link], Deed | None], now: Instant) -> None:
         trail.enter_after(self._at(now), make)
 

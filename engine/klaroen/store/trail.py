@@ -1,6 +1,7 @@
 """The audit trail's rows: entered within the writer's transaction, each chained to the one before.
 
-Law: rows are only added. The head is read where it is written, so that what is undone leaves no gap.
+Law: rows are only added; the oldest go when they have had their time, and the hash of the last of them stays. The head
+is read where it is written, so that what is undone leaves no gap.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,6 +27,13 @@ def enter_after(writing: Connection, make: Callable[[Link], Deed | None]) -> Non
     last = writing.row(sql.LAST_ENTRY)
     if last is not None:
         enter(writing, make(Link(*last)))
+
+
+def shorten(writing: Connection, last: int, deed: Deed) -> None:
+    """Forget what stands up to `last`, and enter that it was done."""
+    writing.run(sql.EMPTY_ENTRY, (last,))
+    writing.run(sql.FORGET_ENTRIES, (last,))
+    enter(writing, deed)
 
 
 def links(rows: Iterable[Any]) -> list[Link]:

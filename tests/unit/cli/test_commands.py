@@ -330,7 +330,7 @@ def test_a_trail_that_does_not_hold_exits_1(terminal: Terminal, asked: Asked) ->
     assert asked.questions == [VerifyAudit("1:cd")]
     asked.answer = AuditView(1, "1:cd", 2, ("entry 2 is missing",))
     assert (1, "entry 2 is missing\nThe trail does not hold. Head: 1:cd\n", "") == terminal.run("audit", "verify")
-    told = {"entries": 1, "alerts": 2, "head": "1:cd", "faults": ["entry 2 is missing"]}
+    told = {"entries": 1, "alerts": 2, "head": "1:cd", "faults": ["entry 2 is missing"], "begins_after": 0}
     told |= {"checkpoints": 0, "sealed_to": 0, "sealed_at": None}
     assert (1, told) == terminal.json("audit", "verify")
 
