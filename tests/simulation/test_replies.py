@@ -12,6 +12,7 @@ from tests.simulation.world import TOKENS, World, address, network, register, to
 from trio.testing import MockClock
 
 from klaroen.core.errors import InputError
+from klaroen.core.mandates import HaltRequest, StopNetwork
 from klaroen.core.model import AlertId, CarrierName, Plan, Window, Zone, ZoneId
 from klaroen.core.ports import Accepted, Answer, Carrier, Clock, Emit, Envelope, Link, Receipt, Reply
 from klaroen.core.replies import (
@@ -87,6 +88,21 @@ async def test_R17_a_reply_is_shown_to_the_police_of_the_zone_and_answered_once(
         mine = [("M0", "text", "Ik zie een witte wagen"), ("M0", "text", "Nummerplaat 1-ABC-123")]
         assert (mine, [("M2", "text", "Ok")]) == (await shown(world, sent.id, "z1"), await shown(world, sent.id, "z2"))
         assert 3 == (await world.ask(ListReplies(AlertId(sent.id)), ReplyPage, "z1")).count
+
+
+async def test_R17_who_wrote_is_answered_though_the_network_is_stopped(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The sentence that tells whom to call goes to a person: R1 stops what a network is sent."""
+    world = world_of(tmp_path, autojump_clock)
+    async with world.running():
+        await world.over((await world.send()).id)
+        await write(world, (0, "Ik zie een witte wagen"))
+        await world.ask(StopNetwork("BIN-0001", HaltRequest("R", "W")), object)
+    async with world.running():
+        await world.until(lambda: len(world.copies) == 5)
+        await trio.sleep(30)
+        assert [SENTENCE] == texts_to(world, 0)[1:]
 
 
 async def test_R17_a_coordinator_never_sees_a_reply(tmp_path: Path, autojump_clock: MockClock) -> None:

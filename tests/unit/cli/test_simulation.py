@@ -36,7 +36,16 @@ def test_a_broken_promise_is_named_with_the_command_that_breaks_it_again(
 
 
 @pytest.mark.parametrize(
-    "line", ["--faults x", "--seeds 2 --faults none", "--carriers 9", "--carriers none", "--members 0", "--seeds 0"]
+    "line",
+    [
+        "--faults x",
+        "--doings y",
+        "--seeds 2 --faults none",
+        "--carriers 9",
+        "--carriers none",
+        "--members 0",
+        "--seeds 0",
+    ],
 )
 def test_what_names_no_world_is_wrong_usage(capsys: pytest.CaptureFixture[str], line: str) -> None:
     assert 2 == cli.main(("simulate", *line.split()))
