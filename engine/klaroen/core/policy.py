@@ -78,10 +78,10 @@ SENDS: Final = (
 SENDERS: Final[frozenset[Role]] = frozenset({"police", "dispatch_centre", "crisis_authority"})
 ACTIONS: Final = (
     ActionRow("see_counts", SENDERS | {"coordinator", "operator"}, "R22", "art. 8 d"),
-    ActionRow("see_deliveries", frozenset({"police"}), "R7", "art. 8 b, annex 1"),
-    ActionRow("see_members", frozenset({"police"}), "R7", "art. 8 b, annex 1"),
-    ActionRow("keep_list", frozenset({"police", "coordinator"}), "R7", "art. 8 b, annex 1"),
-    ActionRow("see_networks", SENDERS | {"coordinator", "operator"}, "R2", "art. 6, annex 2"),
+    ActionRow("see_deliveries", frozenset({"police"}), "R7", "art. 8 b, bijlage/annexe/Anlage/annex 1"),
+    ActionRow("see_members", frozenset({"police"}), "R7", "art. 8 b, bijlage/annexe/Anlage/annex 1"),
+    ActionRow("keep_list", frozenset({"police", "coordinator"}), "R7", "art. 8 b, bijlage/annexe/Anlage/annex 1"),
+    ActionRow("see_networks", SENDERS | {"coordinator", "operator"}, "R2", "art. 6, bijlage/annexe/Anlage/annex 2"),
     ActionRow("see_evaluation", frozenset({"police", "coordinator"}), "R20", "art. 7"),
     ActionRow("see_content", SENDERS | {"coordinator"}, "R24", "art. 8 d"),
     ActionRow("pause", SENDERS | {"operator"}, "R8", "art. 8 d"),

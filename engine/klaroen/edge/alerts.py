@@ -81,6 +81,8 @@ async def post_alert(desk: Desk, call: Call) -> Reply:
         desk.rates.take(call.token.name)
     submit = Submit(request, key, fingerprint(media_type, body), language=call.language)
     accepted = await desk.ask(call.token.name, submit, AcceptedView)
+    if request.supersedes is not None:
+        desk.mirror.forget(request.supersedes)
     desk.metrics.accept.observe(desk.clock() - started_s)
     return taken(accepted, call)
 
@@ -136,7 +138,7 @@ async def show_alert(desk: Desk, call: Call) -> Reply:
 async def _act(desk: Desk, call: Call, verb: Verb) -> Reply:
     alert = AlertId(call.parameters["id"])
     reply = await desk.show(call, Act(alert, verb), ActedView)
-    desk.mirror.forget(alert)  # whoever looks now must not be shown how it stood before
+    desk.mirror.outdate(alert)  # whoever looks now must not be shown how it stood before
     return reply
 
 

@@ -110,6 +110,13 @@ class Mirror:
         if glimpse is not None:
             glimpse.passed.set()
 
+    def outdate(self, alert: str) -> None:
+        """It was acted upon: forget it, and what it takes the place of when it is let go."""
+        glimpse = self._glimpses.get(alert)
+        self.forget(alert)
+        if glimpse is not None and glimpse.status.supersedes is not None:
+            self.forget(glimpse.status.supersedes)
+
     def told(self, status: StatusView, token: str) -> Glimpse:
         """Return what was asked in this token's name as if it had been pushed, so that a stream can wait upon it."""
         glimpse = Glimpse(self._next(), status, frozenset({token}))

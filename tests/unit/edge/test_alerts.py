@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.edge import samples
 from tests.unit.edge.fake_dispatch import SILENCE
 from tests.unit.edge.virtual import in_virtual_time, until
@@ -264,6 +265,21 @@ async def test_an_act_is_told_and_what_was_pushed_before_it_is_forgotten(verb: s
         assert (answer.status, answer.json) == (200, {"state": "paused", "handed_over": 30, "stopped": 51})
         assert [question.verb for question in world.dispatch.asked(Act)] == [verb]
         assert world.desk.mirror.seen("A1", "police") is None
+
+
+@in_virtual_time
+async def test_what_an_alert_takes_the_place_of_is_asked_for_anew() -> None:
+    """At its acceptance, and at the word that lets it go: nobody is shown how the earlier one stood before."""
+    everybody = frozenset({"police"})
+    earlier = replace(samples.status(), id="A0")
+    waiting = replace(samples.status(), id="A2", state="awaiting_consent", supersedes="A0")
+    body = samples.ALERT_BODY.rstrip().removesuffix(b"}") + b', "supersedes": "A0"}'
+    async with edge_world() as world:
+        for act in (lambda: world.call("POST", "/v1/alerts/A2/approve"), lambda: world.post_alert(body)):
+            world.dispatch.show(Seen(earlier, everybody), Seen(waiting, everybody))
+            await until(lambda: world.desk.mirror.seen("A0", "police") is not None)
+            assert (await act()).status in (200, 202)
+            assert world.desk.mirror.seen("A0", "police") is None
 
 
 @in_virtual_time
