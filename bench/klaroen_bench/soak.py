@@ -36,10 +36,10 @@ what it read and wrote. Their carriers are simulated within dispatch, so that no
 DRILLS_PER_S: Final = 20.0
 WARM_S: Final = 240.0
 """Of the stream: a voice process remembers a call for 180 s, and a clip for 60 s; a batch waits for proof for 8 s."""
-GROWTH_OCTETS_MAX: Final = 6_000
+GROWTH_OCTETS_MAX: Final = 4_000
 """An alert. What is kept of one on purpose are its carriers' ids for four days, 12 octets a message in two or three
-arrays, and its timer until it expires: some 1,700 octets in dispatch. The rest is for what pages round up to: two
-megabytes in the eight minutes between the fifths that are compared."""
+arrays, and its timer until it expires: some 1,700 octets in dispatch. The rest is for what pages round up to: one
+megabyte in the eight minutes between the fifths that are compared."""
 GROWTH_DESCRIPTORS_MAX: Final = 4
 """A connection or two that happens to be open when it is counted."""
 MB: Final = 1e6

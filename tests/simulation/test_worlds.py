@@ -13,7 +13,7 @@ from klaroen.testing.simulator.play import play
 from klaroen.testing.simulator.scenario import Cut
 from klaroen.testing.simulator.shrink import command, shrink
 from klaroen.testing.simulator.shuffles import MEMBERS, shuffle_many
-from klaroen.testing.simulator.week import GROWTH_OCTETS_MAX, MB, Day, growth, octets_an_alert, play_week
+from klaroen.testing.simulator.week import GROWTH_BLOCKS_MAX, GROWTH_OCTETS_MAX, MB, Day, grown, growth_of, play_week
 
 WORLDS = int(os.environ.get("KLAROEN_WORLDS", "200"))
 SMALL = Cut(members=6)
@@ -63,21 +63,21 @@ def test_a_day_of_the_week_balances(monkeypatch) -> None:
     assert played.days[0].handed_over > 1_000
 
 
-def days(grown_mb: float, grown_kept: int, count: int = 7) -> list[Day]:
-    """A week that fills until the fifth day, and after which each day grows by so much."""
+def days(octets: float = 0, blocks: int = 0, kept: int = 0, count: int = 7) -> list[Day]:
+    """A week of an alert a day that fills until the fifth, and after which each grows by so much."""
     return [
-        Day(day, 300, 10_000, 9_000, 70.0 + full + grown_mb * (day - full), 400 * full + grown_kept * (day - full))
+        Day(day, 1, 40, 39, 70.0 + full + octets * (day - full) / MB, blocks * day, 400 * full + kept * (day - full))
         for day, full in ((day, min(day, 5)) for day in range(1, count + 1))
     ]
 
 
 def test_what_grows_after_the_fifth_day_is_a_fault() -> None:
-    """Memory by the alert, and entries; what fills before is none, and of five days nothing is said."""
-    grown_mb = 300 * (GROWTH_OCTETS_MAX + 200) / MB
-    assert [] == growth(days(0.5 * grown_mb, 50))
-    assert [f"memory grew by {GROWTH_OCTETS_MAX + 200} octets an alert after day 5"] == growth(days(grown_mb, 0))
-    assert ["what is kept grew from 2000 to 2300 entries"] == growth(days(0.0, 150))
-    assert (None, []) == (octets_an_alert(days(grown_mb, 0, 5)), growth(days(grown_mb, 150, 5)))
+    """Octets, blocks and entries; what fills before is none, and of five days nothing is said."""
+    assert [] == grown(days(GROWTH_OCTETS_MAX, int(GROWTH_BLOCKS_MAX), 90))
+    assert [f"memory grew by {GROWTH_OCTETS_MAX + 9} octets an alert after day 5"] == grown(days(GROWTH_OCTETS_MAX + 9))
+    assert ["Python's memory grew by 6.0 blocks an alert after day 5"] == grown(days(blocks=6))
+    assert ["what is kept grew from 2000 to 2300 entries"] == grown(days(kept=150))
+    assert (None, []) == (growth_of(days(9_999, 9, 999, count=5)), grown(days(9_999, 9, 999, count=5)))
 
 
 def test_a_broken_world_shrinks(monkeypatch) -> None:

@@ -13,6 +13,7 @@ from klaroen.cli.laboratory import Flag
 if TYPE_CHECKING:
     from klaroen.testing.simulator.play import Played
     from klaroen.testing.simulator.scenario import Cut
+    from klaroen.testing.simulator.week import Week
 
 
 def simulate(
@@ -77,12 +78,17 @@ def _week(context: Here, seed: int) -> int:
 
     def tell(day: Day) -> None:
         words = f"{day.alerts} alerts, {day.handed_over} hand-overs, {day.reached} reached, {day.rss_mb} MB"
-        context.say(f"day {day.day}: {words}, {day.kept} entries kept")
+        context.say(f"day {day.day}: {words}, {day.blocks} blocks, {day.kept} entries kept")
 
     played = play_week(seed=seed, tell=tell)
-    flat = f"The books balance, and memory is flat: {played.octets_an_alert} octets an alert after the fifth day."
-    context.answer(to_builtins(played), *(played.faults or (flat,)))
+    context.answer(to_builtins(played), *(played.faults or (_flat(played),)))
     return FAILED if played.faults else DONE
+
+
+def _flat(week: "Week") -> str:
+    assert week.growth is not None, "seven days are settled"
+    growth = f"{week.growth.octets_an_alert} octets and {week.growth.blocks_an_alert} blocks an alert"
+    return f"The books balance, and memory is flat: {growth} after the fifth day."
 
 
 def _shuffle(context: Here, seed: int, count: int) -> int:

@@ -7,6 +7,7 @@ what far ends were handed is what alerts count, and each member has exactly one 
 import gc
 import random
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -41,6 +42,8 @@ SETTLED_DAY: Final = 5
 """From the end of the fourth on, a day forgets as many carriers' ids as it brings: then nothing more may grow."""
 GROWTH_OCTETS_MAX: Final = 3_000
 """An alert, from the fifth day to the last: what pages round up to, 2 MB in two days."""
+GROWTH_BLOCKS_MAX: Final = 5.0
+"""An alert, in the same time: what Python has given out, which no page rounds up. One that stays has hundreds."""
 KEPT_GROWTH_MAX: Final = 1.10
 """Days differ by what chance brings."""
 MB: Final = 2**20
@@ -54,32 +57,46 @@ class Day(Struct, frozen=True):
     handed_over: int
     reached: int
     rss_mb: float
+    blocks: int
+    """What Python has given out and not got back, after a collection."""
     kept: int
     """Entries in what dispatch keeps of alerts that are over."""
 
 
-def octets_an_alert(days: Sequence[Day]) -> int | None:
-    """Return by how much memory grew with each alert once it was settled; None of a week that ended before."""
+class Growth(Struct, frozen=True):
+    """By how much memory grew with each alert once it was settled."""
+
+    octets_an_alert: int
+    blocks_an_alert: float
+
+
+def growth_of(days: Sequence[Day]) -> Growth | None:
+    """Return None of a week that ended before anything was settled."""
     settled, last = days[:SETTLED_DAY][-1], days[-1]
     alerts = sum(day.alerts for day in days[SETTLED_DAY:])
-    return round((last.rss_mb - settled.rss_mb) * MB / alerts) if alerts else None
+    if not alerts:
+        return None
+    octets, blocks = (last.rss_mb - settled.rss_mb) * MB, last.blocks - settled.blocks
+    return Growth(round(octets / alerts), round(blocks / alerts, 1))
 
 
-def growth(days: Sequence[Day]) -> list[str]:
+def grown(days: Sequence[Day]) -> list[str]:
     """Return what grew that should not, in words."""
-    faults = []
-    octets = octets_an_alert(days)
-    if octets is not None and octets > GROWTH_OCTETS_MAX:
-        faults.append(f"memory grew by {octets} octets an alert after day {SETTLED_DAY}")
-    if octets is not None and days[-1].kept > KEPT_GROWTH_MAX * days[SETTLED_DAY - 1].kept:
+    growth, faults = growth_of(days), []
+    if growth is None:
+        return []
+    if growth.octets_an_alert > GROWTH_OCTETS_MAX:
+        faults.append(f"memory grew by {growth.octets_an_alert} octets an alert after day {SETTLED_DAY}")
+    if growth.blocks_an_alert > GROWTH_BLOCKS_MAX:
+        faults.append(f"Python's memory grew by {growth.blocks_an_alert} blocks an alert after day {SETTLED_DAY}")
+    if days[-1].kept > KEPT_GROWTH_MAX * days[SETTLED_DAY - 1].kept:
         faults.append(f"what is kept grew from {days[SETTLED_DAY - 1].kept} to {days[-1].kept} entries")
     return faults
 
 
 class Week(Struct, frozen=True):
     days: tuple[Day, ...]
-    octets_an_alert: int | None
-    """By which memory grew after the fifth day."""
+    growth: Growth | None
     faults: tuple[str, ...]
     """What does not add up; nothing, if the books balance and the memory is flat."""
 
@@ -115,7 +132,7 @@ async def _play(days: int, seed: int, directory: Path, clock: MockClock, tell: C
             tell(seen[-1])
             for end in world.ends.values():
                 end.forget()
-    return Week(tuple(seen), octets_an_alert(seen), (*faults, *growth(seen)))
+    return Week(tuple(seen), growth_of(seen), (*faults, *grown(seen)))
 
 
 def _country() -> Register:
@@ -164,7 +181,8 @@ def _measure(world: World, day: int, alerts: list[str], faults: list[str]) -> Da
         faults.append(f"day {day}: {counts['flown']} attempts are counted, {handed} were handed over")
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return Day(day, len(alerts), handed, counts["reached"], round(pages * PAGE / MB, 2), _kept(world))
+    rss_mb = round(pages * PAGE / MB, 2)
+    return Day(day, len(alerts), handed, counts["reached"], rss_mb, sys.getallocatedblocks(), _kept(world))
 
 
 def _kept(world: World) -> int:
