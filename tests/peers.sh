@@ -71,6 +71,24 @@ fi
 asterisk_is_there ||
   echo "Peers not installed, their tests will be skipped: asterisk (as root: tests/peers.sh)"
 
+# Postfix would put Exim aside: its files alone, which tests/wire/postfix_peer.py starts from where they are.
+postfix=${KLAROEN_PEERS:-/var/cache/klaroen-peers}/postfix
+
+install_postfix() {
+  local part
+  part=$(mktemp -d)
+  echo "Installing peers: postfix, into $postfix"
+  (cd "$part" && { apt-get -qq download postfix || { apt-get -o DPkg::Lock::Timeout=300 update -qq && apt-get -qq download postfix; }; } 2>/dev/null) &&
+    dpkg -x "$part"/postfix_*.deb "$part/files" && chmod 755 "$part/files" && rm -rf "$postfix" && mv "$part/files" "$postfix"
+  rm -rf "$part"
+}
+
+if [ ! -d "$postfix" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  mkdir -p "${postfix%/*}"
+  { flock 9; [ -d "$postfix" ] || install_postfix; } 9>"$postfix.lock"
+fi
+[ -d "$postfix" ] || echo "Peers not installed, their tests will be skipped: postfix (as root: tests/peers.sh)"
+
 mapfile -t wanted < <(missing)
 if [ ${#wanted[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   install "${wanted[@]}"

@@ -245,12 +245,12 @@ async def wait_open(port: int) -> None:
                 return
 
 
-async def wait_mail(folder: Path, address: str) -> bytes:
-    """Return the mail that was delivered for this address, once it has been."""
+async def wait_mail(folder: Path, address: str, header: str = "Envelope-to") -> bytes:
+    """Return the mail that was delivered for this address, once it has been: the server says so in a header."""
     with trio.fail_after(20):
         while True:
             for file in sorted((folder / "new").glob("*")):
                 octets = file.read_bytes()
-                if f"Envelope-to: {address}\n".encode() in octets:
+                if f"{header}: {address}\n".encode() in octets:
                     return octets
             await trio.sleep(0.05)
