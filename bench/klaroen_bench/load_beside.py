@@ -37,7 +37,11 @@ class Sizes(Struct, frozen=True):
     burst_per_s: float = 150.0
     """Beside the others: two hundred a second together."""
     nationals: int = 10
+    eta_after_s: float = 3.0
+    """After they were posted they are asked how long it will take."""
     slow: int = 10_000
+    slow_s: float = 5.0
+    """Before alerts are posted beside slow callers: by then all of them have come."""
     consoles: int = 200
     large: int = 20
     large_bytes: int = 100 * 1024 * 1024

@@ -26,9 +26,6 @@ CONSOLES_A_TOKEN: Final = 50
 OVER_S_MAX: Final = 150.0
 """Half as long again as ten countries take at the carriers' rates."""
 POLL_S: Final = 0.1
-SLOW_S: Final = 5.0
-"""Before alerts are posted beside slow callers: by then all of them have come."""
-ETA_AFTER_S: Final = 3.0
 ETA_OFF: Final = 1.33
 """How many times longer, or shorter, than it said something may take."""
 TAKEN_BYTES_MAX: Final = 8 * 2**20
@@ -116,7 +113,7 @@ def slow_callers(scene: Scene) -> Case:
     sizes, rig = scene.sizes, scene.rig
     name = f"{sizes.slow} slow callers"
     with Crowd("slow", 1, port=rig.ports()["edge"], callers=sizes.slow) as crowd:
-        time.sleep(SLOW_S)
+        time.sleep(sizes.slow_s)
         shots = beside(scene, "slow")
         files = len(os.listdir(f"/proc/{rig.pid('edge')}/fd"))
         strangers = [_post_as_stranger(scene, number) for number in range(sizes.strangers)]
@@ -191,7 +188,7 @@ def nationals(scene: Scene) -> Case:
     refused = sum(shot.status != 202 for shot in posted)
     alerts = [shot.answer["id"] for shot in posted if shot.status == 202]
     shots = beside(scene, "nationals")
-    time.sleep(max(0.0, ETA_AFTER_S - (time.monotonic() - began)))
+    time.sleep(max(0.0, sizes.eta_after_s - (time.monotonic() - began)))
     asked = time.monotonic()
     said = {alert: read_status(rig, alert)["eta_s"] or 0.0 for alert in alerts}
     took = _watch(rig, alerts, asked)

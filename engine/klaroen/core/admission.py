@@ -51,7 +51,7 @@ def admit(
     `also` are targets beside the request's own: further places, and the networks of what it supersedes.
     Raises InputError: `not-allowed` where the role may not send this class at all, `nobody` where no network is left.
     """
-    _check_role(request.alert_class, token.role)
+    check_role(request.alert_class, token.role)
     covers = scope_of(token)
     refusal_of = _refusals(request.alert_class, token, snapshot, now, granted)
     resolved = _resolve_all(request.targets, also, covers, snapshot)
@@ -105,7 +105,8 @@ def refusal(network: NetworkId, code: str) -> Refusal:
     return Refusal(network, rule_of(code), say((Saying(code),)), code)
 
 
-def _check_role(alert_class: AlertClass, role: Role) -> None:
+def check_role(alert_class: AlertClass, role: Role) -> None:
+    """Raises InputError, `not-allowed`, where the role may not send this class at all."""
     if sends(role, alert_class):
         return
     if alert_class == "crisis":

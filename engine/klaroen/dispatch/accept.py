@@ -29,7 +29,7 @@ from klaroen.core.refusals import refuse
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
 from klaroen.dispatch import ability, levels, succession
 from klaroen.dispatch.audiences import Chosen, Following, find_audience, find_officers
-from klaroen.dispatch.crowd import check_room
+from klaroen.dispatch.crowd import check_door, check_room
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import open_alert
 from klaroen.dispatch.meanwhile import catch_up
@@ -126,6 +126,8 @@ async def _accept_beside(
     desk: Desk, token: Token, submit: Submit, earlier: Sequence[Subject], following: Following | None = None
 ) -> bytes:
     request, now = submit.request, desk.clock.now()
+    admission.check_role(request.alert_class, token.role)
+    check_door(desk, request)
     recording = find_recordings(desk, token, request)
     admitted = admission.admit(
         request,
