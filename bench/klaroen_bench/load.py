@@ -5,7 +5,9 @@ see is the result, with the memory that each process has at most held since the 
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from http.client import HTTPException
 from typing import Any, Final
 
 from klaroen.cli.laboratory import BenchOptions
@@ -13,9 +15,10 @@ from klaroen_bench import load_cases, load_register
 from klaroen_bench.figures import Report, machine, say, workshop
 from klaroen_bench.load_beside import Case, Sizes
 from klaroen_bench.meter import Meter
-from klaroen_bench.musts import Must, all_hold, at_most, near_idle, rows
-from klaroen_bench.rig import Conditions, Plan, Rig, SmsCarrier
+from klaroen_bench.musts import Must, all_hold, at_most, exactly, near_idle, rows
+from klaroen_bench.rig import Conditions, Plan, Rig, RigError, SmsCarrier
 
+PROCESSES: Final = ("dispatch", "edge")
 RATE_PER_S: Final = 5_000.0
 CARRIERS: Final = (
     SmsCarrier("alpha", rate_per_s=RATE_PER_S),
@@ -38,11 +41,12 @@ def run_load(options: BenchOptions, sizes: Sizes = Sizes()) -> int:  # noqa: B00
             ready_s = round(time.monotonic() - started, 1)
             meter = Meter(rig)
             base_mb = meter.peak_rss_mb()
-            for case in load_cases.run(rig, sizes):
-                cases.append(case)
-                case.row["peak_rss_mb"] = {name: meter.peak_rss_mb()[name] for name in base_mb if name in PROCESSES}
+            for name, case in load_cases.named(rig, sizes):
+                cases.append(attempt(name, case))
+                cases[-1].row["peak_rss_mb"] = {one: meter.peak_rss_mb()[one] for one in PROCESSES}
             cpu_s, peaks = meter.cpu_s(), meter.peak_rss_mb()
-        cases.append(load_register.measure(directory / "register", sizes.register, options.seed))
+        register = partial(load_register.measure, directory / "register", sizes.register, options.seed)
+        cases.append(attempt("register", register))
     musts = [must for case in cases for must in case.musts] + [*_memory(cases, base_mb), *_calm(cases)]
     report: Report = {
         **machine(),
@@ -61,13 +65,21 @@ def run_load(options: BenchOptions, sizes: Sizes = Sizes()) -> int:  # noqa: B00
     return 0 if report["holds"] else 1
 
 
-PROCESSES: Final = ("dispatch", "edge")
+def attempt(name: str, case: Callable[[], Case]) -> Case:
+    """Return what came of a case; one that goes wrong is told beside the others, and does not hold."""
+    try:
+        return case()
+    except (RigError, OSError, HTTPException) as error:
+        row = {"case": name, "went_wrong": f"{type(error).__name__}: {error}"}
+        return Case(row, (exactly(name, "it comes to its end", 0.0, 1.0),), 0)
 
 
 def _memory(cases: Sequence[Case], base_mb: Mapping[str, float]) -> Iterator[Must]:
     """Each process holds no more than its bounds allow: the edge its callers, dispatch what is open."""
     for case in cases:
         row: Mapping[str, Any] = case.row
+        if "peak_rss_mb" not in row:
+            continue
         peaks = row["peak_rss_mb"]
         bound = row.get("base_rss_mb", base_mb["dispatch"]) + case.open_deliveries * DELIVERY_BYTES / 2**20
         yield at_most(row["case"], "MB of the edge", peaks["edge"], EDGE_MB_MAX)
@@ -78,4 +90,5 @@ def _calm(cases: Sequence[Case]) -> Iterator[Must]:
     """Once it is over everything is as it was."""
     first, last = cases[0].row, cases[-2].row
     for figure in ("accept_ms", "first_handover_ms"):
-        yield near_idle(last["case"], f"{figure}, p99, beside that before", last[figure]["p99"], first[figure]["p99"])
+        before, after = (row.get(figure, {}).get("p99") for row in (first, last))
+        yield near_idle(last["case"], f"{figure}, p99, beside that before", after, before)

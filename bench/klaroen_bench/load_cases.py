@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from klaroen_bench.alerting import body, finish, read_status
@@ -33,10 +34,11 @@ TAKEN_BYTES_MAX: Final = 8 * 2**20
 DESCRIPTORS_MAX: Final = 2_000 + 256
 
 
-def run(rig: Rig, sizes: Sizes) -> Iterator[Case]:
+def named(rig: Rig, sizes: Sizes) -> Iterator[tuple[str, Callable[[], Case]]]:
+    """Yield every case, to be played in this order."""
     scene = Scene(rig, sizes, small_networks(rig.country), rig.plan.members)
     for case in CASES:
-        yield case(scene)
+        yield case.__name__, partial(case, scene)
 
 
 # --- the cases ------------------------------------------------------------------------------------------------------
