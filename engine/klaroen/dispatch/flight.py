@@ -23,6 +23,7 @@ from klaroen.dispatch.choice import fits, has_better, has_calmer, is_ours, may_t
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.directory import column
 from klaroen.dispatch.leftovers import ground
+from klaroen.dispatch.lifecycle import expire
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.quieting import farewell_of, is_cold, unwanted
 from klaroen.dispatch.scripts import clip_of, script_of
@@ -178,10 +179,12 @@ async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> No
     """Let the next `count` leave, if the alert still may."""
     opened, sheet, batch = page.opened, page.sheet, page.batch
     first = sheet.sent
+    now = desk.clock.now()
+    if now >= opened.alert.expires_at and not opened.expired:
+        expire(desk, opened)  # the timer that says so is late, or comes in this very instant
     if not opened.may_fly or page.grounded or desk.draining or first + count > page.cursor:
         desk.touch(page)  # what it covers beyond what left is given back
         return
-    now = desk.clock.now()
     ms = opened.ms(now)
     page.fly(first, count, ms)
     up = len(station.calls)
