@@ -4,7 +4,7 @@ Law: ids, hashes and counts stay, each for its years, so that the audit trail ho
 one small commit, and each is overwritten on the disk; a restart goes on where this one ended.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Final
 
@@ -13,6 +13,7 @@ import trio
 from msgspec.structs import replace
 
 from klaroen.core import audit
+from klaroen.core.audit import Deed, Link
 from klaroen.core.model import Alert, Instant, Network
 from klaroen.core.register_rows import RegisterRow, RegisterVersion
 from klaroen.core.snapshot import Snapshot
@@ -36,6 +37,8 @@ ROWS_MAX: Final = 500
 """Rows of the register that are emptied in one commit."""
 ENTRIES_MAX: Final = 2_000
 """Of the audit trail that are forgotten in one commit."""
+HEAD_AND_ELDEST: Final = 2
+"""Links of the trail: what stays of those that went, and the eldest entry."""
 RETENTION: Final = "retention"
 """Who does it, in the trail and among the register's versions."""
 
@@ -64,15 +67,20 @@ async def forget(desk: Desk) -> None:
 
 async def shorten_trail(desk: Desk, before: Instant) -> None:
     """Forget entries that are older, a day of them or more at a time: each time is an entry of its own."""
-    while True:
+    while any(deed.at < before - DAY_MS for _, deed in _deeds(desk.store.trail(0, HEAD_AND_ELDEST))):
         links = await trio.to_thread.run_sync(desk.store.trail, 0, ENTRIES_MAX)
-        deeds = [(link, audit.decode(link.entry)) for link in links if link.entry]
-        old = [(link, deed) for link, deed in takewhile(lambda one: one[1] is not None and one[1].at < before, deeds)]
-        if not old or old[0][1] is None or old[0][1].at >= before - DAY_MS:
+        *_, last = takewhile(lambda one: one[1].at < before, _deeds(links))
+        deed = audit.shortened(audit.head_of(last[0].number, last[0].digest), before, desk.clock.now())
+        await desk.insist(desk.store.shorten, last[0].number, deed)
+
+
+def _deeds(links: Iterable[Link]) -> Iterator[tuple[Link, Deed]]:
+    """Yield the links that hold an entry, with what it tells, up to one that can never have been: it stays as proof."""
+    for link in filter(lambda one: one.entry, links):
+        deed = audit.decode(link.entry)
+        if deed is None:
             return
-        last = old[-1][0]
-        deed = audit.shortened(audit.head_of(last.number, last.digest), before, desk.clock.now())
-        await desk.insist(desk.store.shorten, last.number, deed)
+        yield link, deed
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------
