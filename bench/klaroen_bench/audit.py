@@ -111,9 +111,7 @@ def audit(
         altered=faults.counts["altered"],
         escalated_after_arrival=faults.counts["escalated_after_arrival"],
         escalated_after_proof=faults.counts["escalated_after_proof"],
-        possible_duplicates=sum(
-            bool(attempt["possible_duplicate"]) for one in by_member.values() for attempt in one["attempts"]
-        ),
+        possible_duplicates=sum(int(attempt["repeats"]) for one in by_member.values() for attempt in one["attempts"]),
         doubled_as_announced=faults.counts["doubled_as_announced"],
         strays=strays,
         offenders={fault: tuple(members) for fault, members in faults.offenders.items()},

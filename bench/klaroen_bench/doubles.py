@@ -1,8 +1,8 @@
 """Who got more than there should be: copies beyond the attempts, two by one channel, a second channel after proof.
 
-Law: what Klaroen has announced as a possible duplicate excuses one copy beyond; a household, whose members share a
-number, is judged together (R5). A call that was answered counts among the attempts, however little was heard; a copy
-by its channel is only what was heard whole.
+Law: each time that Klaroen has announced a possible duplicate excuses one copy beyond; a household, whose members
+share a number, is judged together (R5). A call that was answered counts among the attempts, however little was heard;
+a copy by its channel is only what was heard whole.
 """
 
 from collections import defaultdict
@@ -66,7 +66,7 @@ def judge_doubles(
             len(_twice_by_one_channel([got[member] for member in members])),
         )
         if beyond > 0:
-            announced = sum(bool(attempt["possible_duplicate"]) for attempt in attempts.values())
+            announced = sum(int(attempt["repeats"]) for attempt in attempts.values())
             excused = min(beyond, announced)
             faults.counts["doubled_as_announced"] += excused
             if beyond > excused:

@@ -118,6 +118,18 @@ async def test_a_restart_in_the_middle_of_calls(tmp_path: Path, autojump_clock: 
     assert 4 == len(trunk.handed)
 
 
+async def test_what_was_in_doubt_twice_is_one_attempt_that_says_so(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """Whoever judges copies must know that three were possible, each marked before it left."""
+    trunk = Exchange(lambda _envelope, seen: UNKNOWN if seen < 2 else HEARD)
+    world = world_of(tmp_path, autojump_clock, trunk, speaker=FakeSpeaker())
+    async with world.running():
+        alert = (await world.send()).id
+        status = await world.over(alert)
+        (attempt,) = world.attempts(alert)
+        assert (True, 2, 2) == (attempt.possible_duplicate, attempt.repeats, status.possible_duplicates)
+    assert 3 == len(trunk.handed)
+
+
 async def test_calls_that_ended_with_our_process_are_made_again(tmp_path: Path, autojump_clock: MockClock) -> None:
     """Once their telephones have rung out; who was reached before is left alone, and lines are free at once."""
     early = call(20.0, Proof(5.0, by="attempt"))

@@ -170,6 +170,8 @@ class AttemptView(Struct, frozen=True):
     segments: int
     cost_eur: float
     possible_duplicate: bool
+    repeats: int = 0
+    """How often it was handed over again because its outcome was in doubt: so many copies may have come besides."""
     call: CallView | None = None
 
 

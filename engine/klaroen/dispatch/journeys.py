@@ -77,7 +77,7 @@ class Journeys:
         )
 
     def _attempts(self, delivery: int, language: WordsLanguage) -> tuple[AttemptView, ...]:
-        """A resend after `Unknown` by the same carrier is the same attempt: one row, marked."""
+        """A resend after `Unknown` by the same carrier is the same attempt: one row, marked, that counts them."""
         views: dict[str, AttemptView] = {}
         for place, index in self._places.get(delivery, ()):
             row, sheet = self._rows[place]
@@ -111,6 +111,7 @@ class Journeys:
             segments=batch.parts,
             cost_eur=round(cost_eur, 4),
             possible_duplicate=batch.possible_duplicate,
+            repeats=int(batch.possible_duplicate),
             call=self._call(sheet, index) if sheet.is_call else None,
         )
 
@@ -185,7 +186,7 @@ def merge(earlier: AttemptView, later: AttemptView) -> AttemptView:
     return AttemptView(
         earlier.id, earlier.carrier, earlier.channel, better.state, better.outcome, better.code, better.words,
         earlier.submitted_at, better.answered_at, better.receipt_at, better.segments, better.cost_eur,
-        earlier.possible_duplicate or later.possible_duplicate, better.call,
+        earlier.possible_duplicate or later.possible_duplicate, earlier.repeats + later.repeats, better.call,
     )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ AT = "2026-05-28T20:26:40Z"
 def alert(state: str = "reached", *, marked: bool = False) -> Alert:
     attempt = {
         "id": "a1", "carrier": "alpha", "channel": "sms", "state": state, "submitted_at": AT, "receipt_at": AT,
-        "possible_duplicate": marked,
+        "possible_duplicate": marked, "repeats": int(marked),
     }  # fmt: skip
     return Alert(
         {"class": "warm", "targets": {"networks": ["N1"]}, "content": {"nl": {"text": TEXT}}},
