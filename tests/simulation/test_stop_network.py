@@ -49,6 +49,22 @@ async def test_R01_a_stopped_network_gets_nothing_more(autojump_clock, world_of)
         audit(world, sent.id)
 
 
+async def test_R01_a_batch_whose_last_are_of_a_stopped_network_leaves_the_hand_of_its_carrier(
+    autojump_clock, world_of
+) -> None:
+    """Those before them leave, and are proved to be reached, before the carrier has its next turn."""
+    alpha = FarEnd("alpha", window=1)
+    slow = two_networks(2) | {"carriers": {"alpha": {"rate_per_s": 1.0}}}
+    async with world_of(alpha, **slow).running() as world:
+        sent = await world.send()
+        await world.until(lambda: alpha.handed, 1)
+        assert 2 == (await stop(world, "BIN-0002")).deliveries_stopped
+        status = await world.over(sent.id)
+        assert ("done", 2, 2) == (status.state, status.reached, status.cancelled)
+        assert world.desk.stations[alpha.name].at_rest
+        audit(world, sent.id)
+
+
 async def test_R01_an_alert_of_stopped_networks_alone_is_cancelled(autojump_clock, world_of) -> None:
     alpha = FarEnd("alpha")
     async with world_of(alpha, **two_networks()).running() as world:

@@ -221,6 +221,11 @@ class Sheet:
         return len(self.states) - self.sent
 
     @property
+    def exhausted(self) -> bool:
+        """Nobody is left who may still leave: the obligation of each who has not, if any, has ended here."""
+        return self.fates.find(OPEN, self.sent) < 0
+
+    @property
     def landed(self) -> bool:
         """Everything left and everything was answered."""
         return self.sent == len(self.states) and self.unanswered == 0

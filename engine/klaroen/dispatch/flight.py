@@ -199,6 +199,8 @@ async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> No
         opened.state = "sending"
     if sheet.left == 0:
         station.held.pop(batch.alert, None)
+    elif sheet.exhausted:
+        ground(desk, page)  # all the others were barred before: it may be done before it would have its next turn
     if refused := unwanted(desk, station, page, envelopes):
         out = {one.attempt for one in refused}
         envelopes = [one for one in envelopes if one.attempt not in out]

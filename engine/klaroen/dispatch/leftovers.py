@@ -90,11 +90,10 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
 def _bar(desk: Desk, page: Page, barred: Sequence[int]) -> None:
     """End what has not left and may leave no more; where nothing else is left, the page needs no carrier."""
     sheet = page.sheet
-    unsent = range(sheet.sent, len(sheet))
-    for index in unsent:
+    for index in range(sheet.sent, len(sheet)):
         if barred[sheet.deliveries[index]] and sheet.fates[index] == OPEN:
             page.leave(index, BARRED)
-    if not page.grounded and unsent and all(sheet.fates[index] == BARRED for index in unsent):
+    if not page.grounded and sheet.left and sheet.exhausted:
         desk.agenda.remove(page)
         ground(desk, page)
 

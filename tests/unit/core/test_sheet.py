@@ -9,6 +9,7 @@ from klaroen.core import journal
 from klaroen.core.journal import Answered, Confirmed, Flown, Left, Priced, Proved
 from klaroen.core.sheet import NEVER, WHOLE, Sheet
 from klaroen.core.state import (
+    BARRED,
     CANCELLED,
     ENDED,
     FAILED,
@@ -53,6 +54,17 @@ def test_what_leaves_is_unanswered_until_it_is_answered() -> None:
         assert sheet.answer(index, HANDED_OVER, 20, f"ref{index}", "")
     assert sheet.landed
     assert ["ref0", "ref1", "ref2"] == sheet.refs
+
+
+def test_who_has_not_left_and_may_leave_no_more_is_not_waited_for() -> None:
+    sheet = sheet_of(3, flown=False)
+    sheet.leave(1, BARRED)
+    sheet.leave(2, BARRED)
+    assert not sheet.exhausted
+    sheet.fly(0, 1, 10)
+    assert (2, True) == (sheet.left, sheet.exhausted)
+    sheet.fly(1, 2, 10)
+    assert (0, True) == (sheet.left, sheet.exhausted)
 
 
 def test_an_envelope_has_one_answer() -> None:
