@@ -89,6 +89,18 @@ async def test_each_part_must_arrive(autojump_clock, world_of) -> None:
         audit(world, sent.id)
 
 
+async def test_a_part_that_has_arrived_is_known_after_a_restart(autojump_clock, world_of) -> None:
+    """It decides nothing yet, and its receipt is acknowledged: its carrier will not say it again."""
+    alpha = FarEnd("alpha", Deed(proofs=(Proof(gap_s=3.0),)))
+    world = world_of(alpha, **ONE_STEP)
+    async with world.running():
+        sent = await world.send(**TWO_PARTS)
+        await trio.sleep(2)
+    async with world.running():
+        assert 10 == (await world.over(sent.id)).reached
+        audit(world, sent.id)
+
+
 @pytest.mark.parametrize(("by", "keyed"), [("ref", False), ("attempt", True)])
 async def test_proof_after_the_end_amends_the_account(autojump_clock, world_of, by, keyed) -> None:
     """Late proof of an alert that is over counts: by id or by key, once, and over a restart too."""

@@ -234,13 +234,15 @@ class Page:
             for index, ref in zip(indexes, refs, strict=True):
                 self.answer(index, HANDED_OVER, ms, ref, "")
 
-    def prove(self, index: int, part: int, state: int, ms: int, code: str) -> None:
-        """A receipt's word about one attempt or part."""
+    def prove(self, index: int, part: int, state: int, ms: int, code: str) -> bool:
+        """A receipt's word about one attempt or part; False where it changes nothing."""
         sheet = self.sheet
         old = sheet.states[index]
-        if sheet.prove(index, part, state, ms, code):
-            self._proved.add([index], [part], state, ms, [code])
-            self.opened.account.prove(sheet, index, old)
+        if not sheet.prove(index, part, state, ms, code):
+            return False
+        self._proved.add([index], [part], state, ms, [code])
+        self.opened.account.prove(sheet, index, old)
+        return True
 
     def reach(self, indexes: list[int], ms: int) -> None:
         """Receipts prove that these whole attempts arrived."""

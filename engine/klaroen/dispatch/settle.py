@@ -286,7 +286,7 @@ def hashed_address(desk: Desk, alert: Alert, audience: Audience, sheet: Sheet, i
 
 
 def apply(desk: Desk, page: Page, index: int, part: int, one: Kept, now: Instant) -> None:
-    """One receipt moves one attempt."""
+    """One receipt says something of one attempt, which goes into the commit that takes the receipt out of the inbox."""
     if one.state == "confirmed":
         page.confirm(index)
         levels.heed(desk, page.opened)
@@ -298,13 +298,19 @@ def apply(desk: Desk, page: Page, index: int, part: int, one: Kept, now: Instant
         at = min(one.at, now) if one.at is not None else now
         opened = page.opened
         before = page.sheet.states[index]
-        page.prove(index, part if page.batch.parts > 1 else WHOLE, PROOFS[one.state], opened.ms(Instant(at)), one.code)
-        after = page.sheet.states[index]
-        if after == before:
+        piece = part if page.batch.parts > 1 else WHOLE
+        if not page.prove(index, piece, PROOFS[one.state], opened.ms(Instant(at)), one.code):
             return
-        if after in (NETWORK, REACHED) and page.station is not None:
-            _proved(page.station, page, index, 1)
-        if after == FAILED:
-            look_soon(desk, page, Instant(now + LOOK_MS))
+        if page.sheet.states[index] != before:
+            _moved(desk, page, index, now)
     if not page.queued:
         desk.touch(page)
+
+
+def _moved(desk: Desk, page: Page, index: int, now: Instant) -> None:
+    """A receipt moved the attempt, and not just a part of it that decides nothing yet."""
+    state = page.sheet.states[index]
+    if state in (NETWORK, REACHED) and page.station is not None:
+        _proved(page.station, page, index, 1)
+    if state == FAILED:
+        look_soon(desk, page, Instant(now + LOOK_MS))
