@@ -50,12 +50,8 @@ class Regions(Struct, frozen=True):
     regions: tuple[Region, ...]
 
 
-def make_regions(cohorts: Iterable[Cohort], names: Iterable[NetworkId] = ()) -> Regions:
-    """Return the cohorts by networks and language, in their order.
-
-    Shape: `names` are the networks' own; regions hold these same objects, so that looking one up compares no letters.
-    """
-    own = {name: name for name in names}
+def make_regions(cohorts: Iterable[Cohort]) -> Regions:
+    """Return the cohorts by networks and language, in their order."""
     kinds: dict[Kind, int] = {}
     grouped: dict[tuple[tuple[NetworkId, ...], Language | None], list[tuple[int, Cohort]]] = {}
     for cohort in cohorts:
@@ -63,7 +59,7 @@ def make_regions(cohorts: Iterable[Cohort], names: Iterable[NetworkId] = ()) -> 
         grouped.setdefault((cohort.networks, cohort.language), []).append((kind, cohort))
     regions = tuple(
         Region(
-            tuple(own.get(name, name) for name in networks),
+            networks,
             language,
             tuple(kind for kind, _ in rows),
             tuple(cohort.count for _, cohort in rows),
@@ -193,10 +189,24 @@ class Audience:
         return cls(*_decoder.decode(blob))
 
 
+Place = tuple[Region, tuple[int, ...]]
+"""A region, and the targeted networks in which its people are active: indexes into `Alert.networks`, ascending."""
+
+
+def locate(regions: Iterable[Region], networks: Sequence[NetworkId]) -> list[Place]:
+    """Return the regions with people of these networks, each with where it lies among them."""
+    index = {name: index for index, name in enumerate(networks)}.get
+    found = []
+    for region in regions:
+        own = tuple([place for name in region.networks if (place := index(name)) is not None])
+        if own:
+            found.append((region, own))
+    return found
+
+
 class Territory(Struct, frozen=True, gc=False):
     """What planning knows of one targeted network."""
 
-    index: int
     plan: CompiledPlan
     languages: tuple[Language, ...]
     language_choice: LanguageChoice
@@ -204,12 +214,9 @@ class Territory(Struct, frozen=True, gc=False):
 
 def territories(
     networks: Sequence[NetworkId], register: Mapping[NetworkId, Network], plans: Mapping[NetworkId, CompiledPlan]
-) -> dict[NetworkId, Territory]:
-    """Return the targeted networks as planning sees them, by id."""
-    return {
-        name: Territory(index, plans[name], register[name].languages, register[name].language_choice)
-        for index, name in enumerate(networks)
-    }
+) -> list[Territory]:
+    """Return the targeted networks as planning sees them, in their order."""
+    return [Territory(plans[name], register[name].languages, register[name].language_choice) for name in networks]
 
 
 Shape = tuple[Order, tuple[Language, ...], LanguageChoice]
@@ -281,8 +288,8 @@ class Judge:
 
 def gather(
     kinds: Sequence[Kind],
-    regions: Iterable[Region],
-    targeted: Mapping[NetworkId, Territory],
+    places: Iterable[Place],
+    targeted: Sequence[Territory],
     languages: Sequence[Language],
     offer: Offer,
     urgent: bool,
@@ -290,20 +297,16 @@ def gather(
 ) -> Audience:
     """Return the audience: everybody active in a targeted network, once (R4, R5), unreachable ones included.
 
-    Shape: `regions` may hold others too; they are passed over. `languages` are those supplied, in the sender's order.
+    Shape: `languages` are those supplied, in the sender's order.
     """
     judge = Judge(kinds, languages, offer, urgent, at)
-    place = {name: (one.index, judge.shape(one)) for name, one in targeted.items()}.get
+    shapes = [judge.shape(one) for one in targeted]
     blocks: list[Block] = []
     members: list[bytes] = []
-    for region in regions:
-        own = [found for name in region.networks if (found := place(name))]
-        if not own:
-            continue
-        indexes, shapes = zip(*own, strict=True)
-        language, fell_back, reason_of = judge.view(region.language, shapes)
+    for region, own in places:
+        language, fell_back, reason_of = judge.view(region.language, [shapes[index] for index in own])
         reasons = bytes(map(reason_of, region.kinds))
-        blocks.append(Block(indexes, language, fell_back, region.kinds, region.counts, reasons))
+        blocks.append(Block(own, language, fell_back, region.kinds, region.counts, reasons))
         members.append(region.members)
     return Audience(kinds, blocks, b"".join(members))
 

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from klaroen.core.account import HANDED, REACHED_STATE, STATES
-from klaroen.core.audience import Region
+from klaroen.core.audience import Place, Region
 from klaroen.core.intake import (
     LIFE_S_MAX,
     LIFE_S_MIN,
@@ -75,6 +75,11 @@ def choose(to: To, members: Sequence[int], states: Iterable[int]) -> frozenset[i
     """Return the numbers of the members that the follow-up goes to, were they all active still."""
     wanted = CHOSEN[to]
     return frozenset(member for member, state in zip(members, states, strict=True) if state in wanted)
+
+
+def among(places: Iterable[Place], people: frozenset[int], *, without: bool = False) -> list[Place]:
+    """Return the places with these people alone, or without them."""
+    return [(narrowed(region, people, without=without), own) for region, own in places]
 
 
 def narrowed(region: Region, people: frozenset[int], *, without: bool = False) -> Region:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from klaroen.core import contacts, follow_up
-from klaroen.core.audience import Audience, Region, gather, territories
+from klaroen.core.audience import Audience, Place, gather, locate, territories
 from klaroen.core.contacts import Reachable
 from klaroen.core.expand import Planner
 from klaroen.core.intake import AlertRequest
@@ -50,19 +50,18 @@ def find_audience(
     A follow-up goes to those who had the message, whoever told them: it has one level.
     """
     plans = desk.register.plans_at(now)
-    regions: Sequence[Region] = desk.register.regions_of(networks)
+    places: Sequence[Place] = desk.register.places_of(tuple(networks))
     if following is not None:
-        without = following.extends
-        regions = [follow_up.narrowed(region, following.members, without=without) for region in regions]
+        places = follow_up.among(places, following.members, without=following.extends)
     if request.alert_class == "cold":
-        regions = without_quiet(desk, regions)
+        places = without_quiet(desk, places)
     people = levels.first_level(desk, request, networks, offer, now) if following is None else []
     if people:
-        regions = [follow_up.narrowed(one, levels.members_among(desk, people), without=True) for one in regions]
+        places = follow_up.among(places, levels.members_among(desk, people), without=True)
     kinds, first = contacts.regions_of(people, desk.register.regions.kinds)
     audience = gather(
         kinds,
-        [*first, *regions],
+        [*locate(first, networks), *places],
         territories(networks, desk.register.snapshot.networks, plans),
         request.languages,
         offer,
@@ -88,7 +87,7 @@ def find_officers(
     kinds, regions = contacts.regions_of(people, ())
     plans = dict.fromkeys(networks, contacts.OFFICERS)
     targeted = territories(networks, known, plans)
-    audience = gather(kinds, regions, targeted, request.languages, offer, request.is_urgent, now)
+    audience = gather(kinds, locate(regions, networks), targeted, request.languages, offer, request.is_urgent, now)
     if sum(audience.unreachable.values()) == len(audience):
         return None
     same = (contacts.OFFICERS,) * len(networks)

@@ -5,7 +5,6 @@ that every other task finds it whole.
 """
 
 import random
-from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -14,20 +13,15 @@ from typing import Any, Final, TypeVar
 import structlog
 import trio
 
-from klaroen.core.audience import Region, make_regions
 from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.model import (
-    ADDRESS_KINDS,
-    AddressKind,
     AlertId,
     BatchId,
     CarrierName,
     Channel,
     Instant,
-    NetworkId,
     Token,
 )
-from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, local_date, version_at
 from klaroen.core.ports import Clock, Recorder, Sealer, Speaker
 from klaroen.core.records import References, Store
 from klaroen.core.selfaudit import Check
@@ -42,6 +36,7 @@ from klaroen.dispatch.open_alert import OpenAlert
 from klaroen.dispatch.orphans import Orphan
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.quiet import QuietMembers
+from klaroen.dispatch.register_index import RegisterIndex
 from klaroen.dispatch.station import Station
 from klaroen.register.book import Book
 from klaroen.settings import Settings
@@ -273,72 +268,3 @@ class Desk:
         return any(page.opened.may_fly for page in self.agenda.ready()) or any(
             page.opened.may_fly and page.sheet.left for station in self.all_stations() for page in station.held.values()
         )
-
-
-class RegisterIndex:
-    """A register version with what acceptance looks up."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self._plans: tuple[str, dict[NetworkId, CompiledPlan]] = ("", {})
-        self.regions = make_regions(snapshot.cohorts, (network.id for network in snapshot.networks.values()))
-        self._regions: dict[NetworkId, list[Region]] = {}
-        for region in self.regions.regions:
-            for network in region.networks:
-                self._regions.setdefault(network, []).append(region)
-
-    def plans_at(self, now: Instant) -> Mapping[NetworkId, CompiledPlan]:
-        """Return every network's plan in force (R3): compiled once a day, the first time before any alert needs it."""
-        today = local_date(now)
-        if self._plans[0] != today:
-            self._plans = (today, {})
-            for network in self.snapshot.networks.values():
-                plan = version_at(network, now)
-                social = carries_social_media(network, self.snapshot.zones[network.zone], plan)
-                self._plans[1][network.id] = compile_plan(plan, social_media=social)
-        return self._plans[1]
-
-    def regions_of(self, networks: Sequence[NetworkId]) -> Sequence[Region]:
-        """Return the regions with a membership in any of these, each once, network by network."""
-        if len(networks) == len(self.snapshot.networks):
-            return self.regions.regions
-        seen: dict[int, Region] = {}
-        for network in networks:
-            for region in self._regions.get(network, ()):
-                seen.setdefault(id(region), region)
-        return tuple(seen.values())
-
-    def people_at(self, address: str, channel: Channel) -> Sequence[int]:
-        """Return the numbers of the members who are reached at an address, as a carrier writes it."""
-        digits = "".join(filter(str.isdigit, address)).removeprefix("00")
-        known = self._whatsapp_people if channel == "whatsapp" else self._mobile_people
-        return known.get("+" + ("32" + digits[1:] if digits.startswith("0") else digits), ())
-
-    @cached_property
-    def _mobile_people(self) -> Mapping[str, Sequence[int]]:
-        return self._people("mobile")
-
-    @cached_property
-    def _whatsapp_people(self) -> Mapping[str, Sequence[int]]:
-        return self._people("whatsapp")
-
-    def _people(self, kind: AddressKind) -> Mapping[str, Sequence[int]]:
-        """Address -> members: made when the first reply comes [0.1 s for a country]."""
-        people: dict[str, list[int]] = {}
-        for number, address in enumerate(self.snapshot.addresses[ADDRESS_KINDS.index(kind)]):
-            if address is not None:
-                people.setdefault(address, []).append(number)
-        return people
-
-    @cached_property
-    def numbers_of(self) -> dict[str, int]:
-        """Member id -> number."""
-        return {member: number for number, member in enumerate(self.snapshot.member_ids)}
-
-    def members_of(self, network: NetworkId) -> frozenset[int]:
-        """Return the numbers of the network's active members."""
-        regions = self._regions.get(network, ())
-        return frozenset(number for region in regions for number in array("I", region.members))
-
-    def members(self, network: NetworkId) -> int:
-        return sum(sum(region.counts) for region in self._regions.get(network, ()))

@@ -9,7 +9,8 @@ from klaroen.core.contacts import person_of
 from klaroen.core.expand import CONTACTS_FIRST
 from klaroen.core.model import ADDRESS_KINDS, AddressKind, Alert, Contact, Coordinator, MemberNumber
 from klaroen.core.plan import address_mask
-from klaroen.dispatch.desk import Desk, RegisterIndex
+from klaroen.dispatch.desk import Desk
+from klaroen.dispatch.register_index import RegisterIndex
 from klaroen.register.model import FieldError
 from klaroen.register.numbers import Use, read_number
 

@@ -9,10 +9,10 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from klaroen.core.audience import Region
+from klaroen.core.audience import Place
 from klaroen.core.errors import Saying
 from klaroen.core.expand import CONTACTS_FIRST
-from klaroen.core.follow_up import narrowed
+from klaroen.core.follow_up import among
 from klaroen.core.intake import AlertRequest
 from klaroen.core.model import Alert, MemberId, NetworkId
 from klaroen.core.ports import Answer, Envelope, Refused
@@ -34,10 +34,10 @@ def is_cold(alert: Alert) -> bool:
     return alert.alert_class == "cold" and alert.origin == "posted"
 
 
-def without_quiet(desk: Desk, regions: Sequence[Region]) -> Sequence[Region]:
-    """Return the regions without those who want no cold messages."""
+def without_quiet(desk: Desk, places: Sequence[Place]) -> Sequence[Place]:
+    """Return the places without those who want no cold messages."""
     quiet = _quiet_numbers(desk)
-    return [narrowed(region, quiet, without=True) for region in regions] if quiet else regions
+    return among(places, quiet, without=True) if quiet else places
 
 
 def left_out(desk: Desk, request: AlertRequest, networks: Sequence[NetworkId]) -> tuple[Saying, ...]:
@@ -45,8 +45,8 @@ def left_out(desk: Desk, request: AlertRequest, networks: Sequence[NetworkId]) -
     if request.alert_class != "cold":
         return ()
     quiet = _quiet_numbers(desk)
-    regions = desk.register.regions_of(networks) if quiet else ()
-    count = sum(member in quiet for region in regions for member in array("I", region.members))
+    places = desk.register.places_of(tuple(networks)) if quiet else ()
+    count = sum(member in quiet for region, _ in places for member in array("I", region.members))
     return (Saying("cold_ended", {"count": str(count)}),) if count else ()
 
 

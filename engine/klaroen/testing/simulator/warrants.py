@@ -9,7 +9,7 @@ from typing import Final
 from klaroen.core.account import HANDED, REACHED_STATE
 from klaroen.core.model import Alert, AlertId, Channel, Instant, MemberId
 from klaroen.core.ports import Reply
-from klaroen.dispatch.desk import RegisterIndex
+from klaroen.dispatch.register_index import RegisterIndex
 from klaroen.setting_kinds import FourEyes
 from klaroen.testing.simulator.facts import Copied, Kin, Warrant
 from klaroen.testing.simulator.rulings import Rulings
