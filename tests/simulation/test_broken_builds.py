@@ -91,7 +91,7 @@ BUILDS: Final = (
     ),
     Build(
         "corrections_go_to_whom_they_concern", "dispatch.audiences:find_audience",
-        "without=without", "without=not without",
+        "without=following.extends", "without=not following.extends",
     ),
     Build("drills_stay_inside", "dispatch.agenda:Agenda.add", 'batch.mode == "drill"', "False", 3),
     Build("no_carrier_above_its_rate", "core.pace:spend", "pace.tokens - segments", "pace.tokens"),
