@@ -42,6 +42,8 @@ class Course(Struct, frozen=True):
 
     ailments: tuple[Ailment, ...] = AILMENTS
     idle_s: float = 20.0
+    rest_s: float = 2.0
+    """Between two spells: what is under way at the end of the one is not to be hit by the next."""
     settle_s: float = 20.0
     """Until what was in doubt is decided: the deadline of an answer, and the grace after it."""
 
@@ -67,6 +69,7 @@ def run_ailments(options: BenchOptions, course: Course = Course()) -> int:  # no
         for ailment in (idle, *course.ailments):
             first = watched[-1].first + len(watched[-1].shots) if watched else 0
             watched.append(watch(rig, ailment, networks, first, options.seed + first))
+            time.sleep(course.rest_s)
         time.sleep(course.settle_s)
         rig.flush_ledgers()
         arrivals = arrivals_ms(rig.directory / f"{name}.ledger" for name in rig.carriers)

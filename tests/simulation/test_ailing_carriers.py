@@ -42,6 +42,13 @@ async def post(world: World, posted: list[str], seconds: float) -> None:
         await trio.sleep(0.2)
 
 
+async def be_late(world: World) -> None:
+    """Our own machine is short of time, and goes on to be."""
+    while True:
+        world.desk.late_at = world.clock.now()
+        await trio.sleep(0.1)
+
+
 def condition(world: World, name: str = "alpha") -> str:
     return world.desk.stations[name].health.condition
 
@@ -193,17 +200,12 @@ async def test_while_we_are_late_ourselves_nobody_is_condemned(autojump_clock, e
     posted: list[str] = []
     world = country(world_of, *ends)
 
-    async def be_late() -> None:
-        while True:
-            world.desk.late_at = world.clock.now()
-            await trio.sleep(0.1)
-
     async with world.running(), trio.open_nursery() as nursery:
         await post(world, posted, 15.0)
         alpha.script = lambda _envelope, _seen: SLOW
         nursery.start_soon(post, world, posted, 60.0)
         async with trio.open_nursery() as late:
-            late.start_soon(be_late)
+            late.start_soon(be_late, world)
             await trio.sleep(20.0)
             assert "well" == condition(world)
             late.cancel_scope.cancel()
@@ -219,18 +221,13 @@ async def test_who_throttles_is_left_for_one_that_is_slow_though_we_are_late_our
     posted: list[str] = []
     world = country(world_of, *ends)
 
-    async def be_late() -> None:
-        while True:
-            world.desk.late_at = world.clock.now()
-            await trio.sleep(0.1)
-
     async with world.running(), trio.open_nursery() as nursery:
         await post(world, posted, 15.0)
         slow = world.desk.stations["beta"]
         slow.health = replace(slow.health, condition="slow", trial_at=FAR)
         alpha.script = lambda _envelope, _seen: THROTTLED
         ailing_at = trio.current_time()
-        nursery.start_soon(be_late)
+        nursery.start_soon(be_late, world)
         nursery.start_soon(post, world, posted, 60.0)
         await world.until(lambda: condition(world) == "throttling", 2.0)
         await trio.sleep(ailing_at + 10.0 - trio.current_time())
