@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from klaroen.core.account import Account
-from klaroen.core.audience import REACHABLE, Audience, Block, Kind
+from klaroen.core.audience import Audience, Kind, Layout, Tongue
 from klaroen.core.expand import Planner
 from klaroen.core.ids import attempt_ids
 from klaroen.core.model import Alert, AlertId, Batch, CarrierName, Instant, Step, Text
@@ -63,8 +63,8 @@ class Direct:
     async def hand_over(self, deliveries: int, *, durable: bool) -> "Flown":
         """Return an alert whose every attempt has left and none is answered."""
         alert = _alert(next(self._alerts), deliveries, self.desk.clock.now())
-        block = Block((0,), "nl", False, (0,), (deliveries,), bytes([REACHABLE]))
-        audience = Audience((Kind((), 1),), (block,), array("I", range(deliveries)).tobytes())
+        layout = Layout.of((Kind((), 1),), [((0,), (0,), (deliveries,))], array("I", range(deliveries)).tobytes())
+        audience = Audience(layout, (Tongue("nl", fell_back=False),), bytes(1), bytes(1))
         steps = self.desk.settings.steps.warm
         opened = OpenAlert(alert, audience, Account(audience), Planner((), frozenset({"sms"}), True), steps, "sending")
         batches = [

@@ -15,9 +15,9 @@ from tests.unit.core.batches import (
     make_planner,
 )
 
-from klaroen.core.audience import Audience, gather, locate, make_regions
-from klaroen.core.audience import Territory as Targeted
+from klaroen.core.audience import Audience
 from klaroen.core.expand import BATCH_MAX, expand
+from klaroen.core.ground import Ground, Territory, gather, locate, make_regions
 from klaroen.core.model import CHANNELS, Batch, BatchId, NetworkId, Window
 from klaroen.core.plan import Offer
 from klaroen.core.snapshot import Cohort
@@ -102,18 +102,11 @@ def test_R05_a_person_in_several_networks_is_warned_once(
         Cohort(networks, (), ANY_ADDRESS, None, array("I", members).tobytes()) for networks, members in cohorts.items()
     ]
     plan = make_plan(Window("00:00", "24:00", ("sms",)))
-    territory = [Targeted(plan, ("nl",), "network")] * len(targeted)
+    territories = [Territory(plan.urgent, plan.non_urgent, ("nl",), "network")] * len(targeted)
     channels = frozenset(CHANNELS)
     regions = make_regions(rows)
-    audience = gather(
-        regions.kinds,
-        locate(regions.regions, sorted(targeted)),
-        territory,
-        ("nl",),
-        Offer(channels, channels, channels),
-        True,
-        ACCEPTED_AT,
-    )
+    ground = Ground(regions.kinds, locate(regions.regions, sorted(targeted)), territories)
+    audience = gather(ground, ("nl",), Offer(channels, channels, channels), True, ACCEPTED_AT)
     warned = sorted(audience.members[delivery] for delivery in deliveries(expanded(audience, pieces)))
     assert warned == sorted(member for member, networks in people.items() if set(networks) & targeted)
     for delivery in range(len(audience)):

@@ -42,6 +42,10 @@ _END_STATES: Final = bytes(
 """Fate -> the delivery's state where no attempt was handed over."""
 assert tuple(range(7)) == (OPEN, MOVED, ENDED, EXPIRED, CANCELLED, _UNREACHABLE_END, BARRED)
 
+_UNREACHABLE: Final = bytes([UNREACHABLE])
+_ENDS_AT_FIRST: Final = bytes(_UNREACHABLE_END if state == UNREACHABLE else OPEN for state in range(256))
+"""A delivery's state at acceptance -> its fate."""
+
 _HOLDS: Final = bytes(state in (HANDED_OVER, NETWORK) for state in range(8))
 """Attempt states in which a carrier has it and nothing said that it will not arrive."""
 
@@ -141,10 +145,9 @@ class Account:
         self.reached = bytearray(size)
         self._held = bytearray(size)
         self._network = bytearray(size)
-        self._ends = bytearray(size)
         for start, end, _ in audience.unreachable_spans:
-            self._ends[start:end] = bytes([_UNREACHABLE_END]) * (end - start)
-            self.states[start:end] = bytes([UNREACHABLE]) * (end - start)
+            self.states[start:end] = _UNREACHABLE * (end - start)
+        self._ends = self.states.translate(_ENDS_AT_FIRST)
         unreachable = self.states.count(UNREACHABLE)
         self.counts = [size - unreachable, 0, 0, 0, 0, 0, unreachable]
         self.tallies: dict[Channel, Tally] = {}

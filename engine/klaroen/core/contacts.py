@@ -10,8 +10,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from klaroen.core.audience import Kind, Region
+from klaroen.core.audience import Kind
 from klaroen.core.expand import CONTACTS_FIRST
+from klaroen.core.ground import Region
 from klaroen.core.mandates import IN_OFFICE
 from klaroen.core.model import Channel, Contact, Coordinator, Language, MemberId, Network, NetworkId, Officer
 from klaroen.core.plan import CompiledPlan, Hours

@@ -4,15 +4,12 @@ Law: it is an alert like any other, judged by its own class, register and hour; 
 became of the earlier one, as that stands when the follow-up is accepted.
 """
 
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
-from msgspec.structs import replace
 
 from klaroen.core.account import HANDED, REACHED_STATE, STATES
-from klaroen.core.audience import Place, Region
 from klaroen.core.intake import (
     LIFE_S_MAX,
     LIFE_S_MIN,
@@ -75,24 +72,3 @@ def choose(to: To, members: Sequence[int], states: Iterable[int]) -> frozenset[i
     """Return the numbers of the members that the follow-up goes to, were they all active still."""
     wanted = CHOSEN[to]
     return frozenset(member for member, state in zip(members, states, strict=True) if state in wanted)
-
-
-def among(places: Iterable[Place], people: frozenset[int], *, without: bool = False) -> list[Place]:
-    """Return the places with these people alone, or without them."""
-    return [(narrowed(region, people, without=without), own) for region, own in places]
-
-
-def narrowed(region: Region, people: frozenset[int], *, without: bool = False) -> Region:
-    """Return the region with these people alone, or without them; it may have none."""
-    members = array("I", region.members)
-    kept = array("I")
-    kinds, counts = [], []
-    start = 0
-    for kind, count in zip(region.kinds, region.counts, strict=True):
-        some = [member for member in members[start : start + count] if (member in people) is not without]
-        start += count
-        if some:
-            kinds.append(kind)
-            counts.append(len(some))
-            kept.extend(some)
-    return replace(region, kinds=tuple(kinds), counts=tuple(counts), members=kept.tobytes())

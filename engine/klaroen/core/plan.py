@@ -7,6 +7,7 @@ address, channels offered): the orders are the identity of the windows in force.
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -263,16 +264,16 @@ def permitting(orders: Sequence[Order], channel: Channel) -> int:
     return next(index for index, order in enumerate(orders) if channel in order)
 
 
-def why_unreachable(orders: Sequence[Order], addresses: int, offer: Offer) -> UNREACHABLE_REASONS | None:
-    """Return why `ladder` is empty for such a member, or None where it is not.
+def why_unreachable(permitted: AbstractSet[Channel], addresses: int, offer: Offer) -> UNREACHABLE_REASONS | None:
+    """Return why `ladder` is empty for somebody whose plans permit these channels, or None where it is not.
 
     The first cause that leaves nothing is named: no channel that plan, class and sender all permit; no address for
     one; no content for one; no carrier for one.
     """
-    permitted = {channel for order in orders for channel in order} & offer.allowed
-    if not permitted:
+    allowed = permitted & offer.allowed
+    if not allowed:
         return "no_channel"
-    addressed = {channel for channel in permitted if any(has(addresses, kind) for kind in ADDRESSES_OF[channel])}
+    addressed = {channel for channel in allowed if any(has(addresses, kind) for kind in ADDRESSES_OF[channel])}
     if not addressed:
         return "no_address"
     if not addressed & offer.content:

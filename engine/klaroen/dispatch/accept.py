@@ -159,7 +159,12 @@ async def _accept_beside(
         confirm=alert.confirm or (bool(chosen.through) and request.is_urgent),
     )
     copy = copy_for_officers(desk, alert, request, offer)
-    warnings = (*submit.notes, *unable, *left_out(desk, request, admitted.networks), *warnings_of(admitted, audience))
+    warnings = (
+        *submit.notes,
+        *unable,
+        *left_out(desk, request, admitted.networks, now),
+        *warnings_of(admitted, audience),
+    )
     if copy is None and alert.authority == "grant":
         warnings += (Saying("officers_untold"),)
     alert = replace(alert, warnings=tuple(say((one,), submit.language) for one in warnings))

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import trio
 
 from klaroen.core import audit
-from klaroen.core.audience import REACHABLE, Audience, Block, Kind
+from klaroen.core.audience import Audience, Kind, Layout, Tongue
 from klaroen.core.errors import StoreUnavailableError
 from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
@@ -94,11 +94,9 @@ def _alert(
     names = tuple(sorted(people))
     plans = desk.register.plans_at(now)
     kind = Kind((), address_mask(ADDRESSES_OF[letter.channel]))
-    blocks = [
-        Block((index,), letter.language, False, (0,), (len(people[name]),), bytes([REACHABLE]))
-        for index, name in enumerate(names)
-    ]
     members = array("I", [number for name in names for number in people[name]])
+    blocks = [((index,), (0,), (len(people[name]),)) for index, name in enumerate(names)]
+    layout = Layout.of([kind], blocks, members.tobytes())
     sentence = answer_of(desk.register.snapshot.zones.get(letter.zone), letter.language)
     alert = Alert(
         id=alert_id(desk.chance.randbytes(16)),
@@ -119,7 +117,7 @@ def _alert(
         reference=f"reply to {letter.alert}",
         origin="reply",
     )
-    return alert, Audience([kind], blocks, members.tobytes())
+    return alert, Audience(layout, [Tongue(letter.language, fell_back=False)], bytes(len(names)), bytes(len(names)))
 
 
 def planner_of(alert: Alert) -> Planner:

@@ -6,10 +6,11 @@ Law: nothing of this is asked again later: the audience is frozen in the commit 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from klaroen.core import contacts, follow_up
-from klaroen.core.audience import Audience, Place, gather, locate, territories
+from klaroen.core import contacts
+from klaroen.core.audience import Audience
 from klaroen.core.contacts import Reachable
 from klaroen.core.expand import Planner
+from klaroen.core.ground import Ground, Territory, gather, locate
 from klaroen.core.intake import AlertRequest
 from klaroen.core.model import AlertId, Contact, Instant, NetworkId
 from klaroen.core.plan import Offer
@@ -50,24 +51,17 @@ def find_audience(
     A follow-up goes to those who had the message, whoever told them: it has one level.
     """
     plans = desk.register.plans_at(now)
-    places: Sequence[Place] = desk.register.places_of(tuple(networks))
+    ground = desk.register.ground_of(tuple(networks), now)
     if following is not None:
-        places = follow_up.among(places, following.members, without=following.extends)
+        ground = ground.among(following.members, without=following.extends)
     if request.alert_class == "cold":
-        places = without_quiet(desk, places)
+        ground = without_quiet(desk, ground)
     people = levels.first_level(desk, request, networks, offer, now) if following is None else []
     if people:
-        places = follow_up.among(places, levels.members_among(desk, people), without=True)
-    kinds, first = contacts.regions_of(people, desk.register.regions.kinds)
-    audience = gather(
-        kinds,
-        [*locate(first, networks), *places],
-        territories(networks, desk.register.snapshot.networks, plans),
-        request.languages,
-        offer,
-        request.is_urgent,
-        now,
-    )
+        ground = ground.among(levels.members_among(desk, people), without=True)
+        kinds, first = contacts.regions_of(people, ground.kinds)
+        ground = ground.behind(kinds, locate(first, networks))
+    audience = gather(ground, request.languages, offer, request.is_urgent, now)
     through = tuple(sorted({one.contact.network for one in people}))
     hold_s = levels.hold_s(desk, request, people)
     held = frozenset(networks.index(name) for name in through)
@@ -85,9 +79,9 @@ def find_officers(
     officers = contacts.officers_of(known[name] for name in networks)
     people = [Reachable(one, names, mask_of(desk.register, one)) for one, names in officers.items()]
     kinds, regions = contacts.regions_of(people, ())
-    plans = dict.fromkeys(networks, contacts.OFFICERS)
-    targeted = territories(networks, known, plans)
-    audience = gather(kinds, locate(regions, networks), targeted, request.languages, offer, request.is_urgent, now)
+    territories = [Territory.of(known[name], contacts.OFFICERS) for name in networks]
+    ground = Ground(kinds, locate(regions, networks), territories)
+    audience = gather(ground, request.languages, offer, request.is_urgent, now)
     if sum(audience.unreachable.values()) == len(audience):
         return None
     same = (contacts.OFFICERS,) * len(networks)

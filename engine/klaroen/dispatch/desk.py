@@ -196,11 +196,12 @@ class Desk:
         """This version holds for whatever is accepted from now on."""
         self.imported = snapshot
         self.register = RegisterIndex(self.mandates.over(snapshot))
-        self.register.plans_at(self.clock.now())
+        self.register.prepare(self.clock.now())
 
     def relay_register(self) -> None:
         """A halt was put over the register, or lifted."""
         self.register.snapshot = self.mandates.over(self.imported)
+        self.register.prepare(self.clock.now())
 
     def touch(self, page: Page) -> None:
         """The page has something for the next commit."""

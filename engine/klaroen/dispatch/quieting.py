@@ -5,16 +5,14 @@ Law: STOP holds from the moment in which it is durable: what has not left to tha
 
 import hashlib
 import hmac
-from array import array
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from klaroen.core.audience import Place
 from klaroen.core.errors import Saying
 from klaroen.core.expand import CONTACTS_FIRST
-from klaroen.core.follow_up import among
+from klaroen.core.ground import Ground
 from klaroen.core.intake import AlertRequest
-from klaroen.core.model import Alert, MemberId, NetworkId
+from klaroen.core.model import Alert, Instant, MemberId, NetworkId
 from klaroen.core.ports import Answer, Envelope, Refused
 from klaroen.core.replies import Quiet
 from klaroen.dispatch.barring import bar
@@ -34,19 +32,18 @@ def is_cold(alert: Alert) -> bool:
     return alert.alert_class == "cold" and alert.origin == "posted"
 
 
-def without_quiet(desk: Desk, places: Sequence[Place]) -> Sequence[Place]:
-    """Return the places without those who want no cold messages."""
+def without_quiet(desk: Desk, ground: Ground) -> Ground:
+    """Return the ground without those who want no cold messages."""
     quiet = _quiet_numbers(desk)
-    return among(places, quiet, without=True) if quiet else places
+    return ground.among(quiet, without=True) if quiet else ground
 
 
-def left_out(desk: Desk, request: AlertRequest, networks: Sequence[NetworkId]) -> tuple[Saying, ...]:
+def left_out(desk: Desk, request: AlertRequest, networks: Sequence[NetworkId], now: Instant) -> tuple[Saying, ...]:
     """Return what the sender is told of those who want no cold messages."""
     if request.alert_class != "cold":
         return ()
     quiet = _quiet_numbers(desk)
-    places = desk.register.places_of(tuple(networks)) if quiet else ()
-    count = sum(member in quiet for region, _ in places for member in array("I", region.members))
+    count = len(quiet.intersection(desk.register.ground_of(tuple(networks), now).layout.members))
     return (Saying("cold_ended", {"count": str(count)}),) if count else ()
 
 

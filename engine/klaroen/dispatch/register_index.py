@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from klaroen.core.audience import Place, Region, locate, make_regions
+from klaroen.core.ground import Ground, Place, Region, Territory, locate, make_regions
 from klaroen.core.model import ADDRESS_KINDS, AddressKind, Channel, Instant, NetworkId
 from klaroen.core.plan import CompiledPlan, carries_social_media, compile_plan, local_date, version_at
 from klaroen.core.snapshot import Snapshot
@@ -19,43 +19,55 @@ class RegisterIndex:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._plans: tuple[str, dict[NetworkId, CompiledPlan]] = ("", {})
+        self._territories: dict[NetworkId, Territory] = {}
         self.regions = make_regions(snapshot.cohorts)
-        self._country: tuple[tuple[NetworkId, ...], Sequence[Place]] = ((), ())
+        self._country: tuple[str, tuple[NetworkId, ...], Ground] = ("", (), Ground((), (), ()))
         self._regions: dict[NetworkId, list[Region]] = {}
         for region in self.regions.regions:
             for network in region.networks:
                 self._regions.setdefault(network, []).append(region)
-        self.places_of(
-            tuple(sorted(one.id for one in snapshot.networks.values() if one.recognised and not one.stopped))
-        )
+
+    def prepare(self, now: Instant) -> None:
+        """Find what an alert to the whole country needs, before there is one: to be called again on another day."""
+        open_to = sorted(one.id for one in self.snapshot.networks.values() if one.recognised and not one.stopped)
+        self.ground_of(tuple(open_to), now).prepare()
 
     def plans_at(self, now: Instant) -> Mapping[NetworkId, CompiledPlan]:
-        """Return every network's plan in force (R3): compiled once a day, the first time before any alert needs it."""
+        """Return every network's plan in force (R3): compiled once a day."""
         today = local_date(now)
         if self._plans[0] != today:
             self._plans = (today, {})
+            known: dict[Territory, Territory] = {}
             for network in self.snapshot.networks.values():
-                plan = version_at(network, now)
-                social = carries_social_media(network, self.snapshot.zones[network.zone], plan)
-                self._plans[1][network.id] = compile_plan(plan, social_media=social)
+                version = version_at(network, now)
+                social = carries_social_media(network, self.snapshot.zones[network.zone], version)
+                plan = self._plans[1][network.id] = compile_plan(version, social_media=social)
+                territory = Territory.of(network, plan)
+                self._territories[network.id] = known.setdefault(territory, territory)
         return self._plans[1]
 
-    def places_of(self, networks: tuple[NetworkId, ...]) -> Sequence[Place]:
-        """Return the regions with a membership in any of these, each once, and where it lies among them.
+    def ground_of(self, networks: tuple[NetworkId, ...], now: Instant) -> Ground:
+        """Return these networks, as they are today, with everybody who is active in one.
 
-        Those of the latest set of more than half of all networks are kept: a country's are half of what acceptance
-        takes, and are there before its first alert.
+        That of the day's latest set of more than half of all networks is kept: finding a country's is most of what
+        accepting an alert would take.
         """
-        if networks == self._country[0]:
-            return self._country[1]
+        today = local_date(now)
+        if (today, networks) == self._country[:2]:
+            return self._country[2]
+        self.plans_at(now)
+        ground = Ground(self.regions.kinds, self._places_of(networks), [self._territories[one] for one in networks])
+        if 2 * len(networks) > len(self.snapshot.networks):
+            self._country = (today, networks, ground)
+        return ground
+
+    def _places_of(self, networks: Sequence[NetworkId]) -> Sequence[Place]:
+        """Return the regions with a membership in any of these, each once, and where it lies among them."""
         seen: dict[int, Region] = {}
         for network in networks:
             for region in self._regions.get(network, ()):
                 seen.setdefault(id(region), region)
-        places = locate(seen.values(), networks)
-        if 2 * len(networks) > len(self.snapshot.networks):
-            self._country = (networks, places)
-        return places
+        return locate(seen.values(), networks)
 
     def people_at(self, address: str, channel: Channel) -> Sequence[int]:
         """Return the numbers of the members who are reached at an address, as a carrier writes it."""

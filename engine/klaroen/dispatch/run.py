@@ -207,9 +207,10 @@ async def check_forever(store: WritableStore) -> None:
 
 
 async def sweep_forever(desk: Desk) -> None:
-    """Forget what is too old."""
+    """Forget what is too old, and be ready for the day."""
     while True:
         now = desk.clock.now()
+        desk.register.prepare(now)
         await desk.insist(desk.store.sweep, now)
         kept_ms = int(desk.settings.retention.replies_days * DAY_S * 1000)
         while await desk.insist(desk.store.replies.forget, Instant(now - kept_ms), FORGET_MAX, now) == FORGET_MAX:

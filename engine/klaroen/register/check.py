@@ -139,7 +139,7 @@ def _unreached(week: _Week, addresses: int) -> tuple[tuple[tuple[Saying, ...], t
     """Return (what, windows) for whoever has these addresses; windows that follow each other are one."""
     windows: dict[Order, list[tuple[int, int]]] = {}
     for start, end, order in week.hours.spans():
-        why = why_unreachable((order,), addresses, _EVERYTHING)
+        why = why_unreachable(frozenset(order), addresses, _EVERYTHING)
         if why is None:
             continue
         named = tuple(channel for channel in CHANNELS if channel in order)

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Sequence
 
-from klaroen.core.audience import REACHABLE, REASONS, Audience, Block, Group, Kind
+from klaroen.core.audience import REACHABLE, REASONS, Audience, Group, Kind, Layout, Tongue
 from klaroen.core.expand import Cargo, Planner
 from klaroen.core.model import (
     ADDRESS_KINDS,
@@ -95,17 +95,13 @@ def make_audience(*groups: Group) -> Audience:
     size = sum(group.count for group in groups)
     kinds = tuple(dict.fromkeys(Kind(group.preference, group.addresses) for group in groups))
     blocks = [
-        Block(
-            group.networks,
-            group.language,
-            group.fell_back,
-            (kinds.index(Kind(group.preference, group.addresses)),),
-            (group.count,),
-            bytes([REACHABLE if group.reason is None else REASONS.index(group.reason) + 1]),
-        )
-        for group in groups
+        (group.networks, (kinds.index(Kind(group.preference, group.addresses)),), (group.count,)) for group in groups
     ]
-    return Audience(kinds, blocks, array("I", range(1_000, 1_000 + size)).tobytes())
+    tongues = [Tongue(group.language, group.fell_back) for group in groups]
+    known = list(dict.fromkeys(tongues))
+    reasons = bytes(REACHABLE if group.reason is None else REASONS.index(group.reason) + 1 for group in groups)
+    layout = Layout.of(kinds, blocks, array("I", range(1_000, 1_000 + size)).tobytes())
+    return Audience(layout, known, bytes(map(known.index, tongues)), reasons)
 
 
 def make_plan(*windows: Window) -> CompiledPlan:

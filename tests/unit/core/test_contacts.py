@@ -4,7 +4,7 @@ from array import array
 
 from tests.unit.core.test_policy import network
 
-from klaroen.core.audience import Kind, Region
+from klaroen.core.audience import Kind
 from klaroen.core.contacts import (
     Reachable,
     coordinators_of,
@@ -16,6 +16,7 @@ from klaroen.core.contacts import (
     regions_of,
 )
 from klaroen.core.expand import CONTACTS_FIRST
+from klaroen.core.ground import Region
 from klaroen.core.model import Contact, Coordinator, MemberId, NetworkId, Officer
 
 ONE, TWO = NetworkId("B1"), NetworkId("B2")

@@ -17,7 +17,7 @@ from tests.unit.core.batches import (
     make_planner,
 )
 
-from klaroen.core.audience import Audience, Block, Kind
+from klaroen.core.audience import Audience, Kind, Layout, Tongue
 from klaroen.core.expand import BATCH_MAX, CONTACTS_FIRST, Planner, Route, expand
 from klaroen.core.model import CHANNELS, BatchId, CarrierName, Instant, Step, Window
 
@@ -122,11 +122,9 @@ def test_only_texts_by_sms_come_in_parts() -> None:
 
 def test_R11_members_of_two_levels_wait_and_their_coordinators_do_not() -> None:
     """Whoever is in a network of one level as well is warned at once."""
-    audience = Audience(
-        (Kind((), MOBILE),),
-        [Block((0,), "nl", False, (0, 0), (1, 1), bytes(2)), Block((0, 1), "nl", False, (0,), (1,), bytes(1))],
-        array("I", [CONTACTS_FIRST, 5, 6]).tobytes(),
-    )
+    blocks = [((0,), (0, 0), (1, 1)), ((0, 1), (0,), (1,))]
+    layout = Layout.of((Kind((), MOBILE),), blocks, array("I", [CONTACTS_FIRST, 5, 6]).tobytes())
+    audience = Audience(layout, [Tongue("nl", fell_back=False)], bytes(2), bytes(3))
     plan = make_plan(Window("00:00", "24:00", ("sms",)))
     planner = Planner((plan, plan), frozenset({"sms"}), True, frozenset({"sms"}), frozenset({0}), 90_000)
     routes, _ = expand(audience, planner, 0, 10, ACCEPTED_AT)

@@ -354,7 +354,7 @@ def test_R06_why_somebody_is_not_reached(
 ) -> None:
     offer = make_offer("warm", text=text, recording=True, narrowed=["sms", "tts"], carriers=carriers)  # type: ignore[arg-type]
     mask = address_mask(kinds)  # type: ignore[arg-type]
-    assert reason == why_unreachable([channels], mask, offer)  # type: ignore[list-item]
+    assert reason == why_unreachable(frozenset(channels), mask, offer)  # type: ignore[arg-type]
     assert (reason is None) == bool(ladder((channels,), (), mask, offer.channels))  # type: ignore[arg-type]
 
 
