@@ -50,7 +50,7 @@ BUILDS: Final = (
     Build("everything_ends", "core.sheet:Sheet.restless", "due.append(index)", "pass"),
     Build(
         "what_leaves_is_covered", "dispatch.flight:_cover",
-        "await desk.durable()", "await trio.lowlevel.checkpoint()",
+        "await desk.durable(commit)", "await trio.lowlevel.checkpoint()",
     ),
     Build(
         "whoever_leaves_stands_there", "core.sheet:Sheet.restless",

@@ -65,7 +65,7 @@ async def test_nothing_leaves_and_no_receipt_is_acknowledged(autojump_clock, wor
         audit(world, sent.id)
 
 
-@pytest.mark.parametrize("method", ["write_commit", "claim"])
+@pytest.mark.parametrize("method", ["write_commit", "write_claims"])
 async def test_what_was_not_written_covers_nothing(autojump_clock, world_of, method) -> None:
     """After a cursor or a claim that could not be written nothing leaves before another one is."""
     alpha = FarEnd("alpha")
@@ -103,7 +103,7 @@ async def test_a_stop_in_the_midst_of_a_claim_that_fails(autojump_clock, world_o
         world.desk.stations["beta"].taken = 1e9
 
         def refuses(name: str, args) -> bool:
-            if name != "claim" or stopped:
+            if name != "write_claims" or stopped:
                 return False
             stopped.append(verb)
             if verb == "cancel":

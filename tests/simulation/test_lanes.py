@@ -44,6 +44,30 @@ async def test_one_network_does_not_wait_for_a_country(autojump_clock, world_of)
         audit(w, local.id, national.id)
 
 
+async def test_streets_leave_together(autojump_clock, world_of) -> None:
+    """Where the disk is slow a turn each would keep forty of them, and a country beside, waiting for four seconds."""
+    alpha = FarEnd("alpha")
+    networks = [network(number) for number in range(1, 41)]
+    async with world_of(alpha, networks=networks, members=5, carriers={"alpha": {"rate_per_s": 1000.0}}).running() as w:
+        national = await w.send(content={"nl": {"text": "Land"}})
+        w.disk_lag_s = 0.1
+        asked, streets = trio.current_time(), []
+        async with trio.open_nursery() as nursery:
+            for number in range(1, 41):
+                nursery.start_soon(_send_street, w, number, streets)
+        await w.until(lambda: len(alpha.handed) == 400, 10)
+        assert trio.current_time() - asked < 2.0
+        w.disk_lag_s = 0.0
+        for alert in (national.id, *streets):
+            await w.over(alert)
+        audit(w, national.id, *streets)
+
+
+async def _send_street(world, number: int, sent: list[str]) -> None:
+    accepted = await world.send(targets={"networks": [f"BIN-{number:04}"]}, content={"nl": {"text": "Hier"}})
+    sent.append(accepted.id)
+
+
 async def test_two_carriers_share_by_weight(autojump_clock, world_of) -> None:
     """Where both have room, a carrier of twice the weight gets about twice as much.
 

@@ -102,7 +102,8 @@ def _streets(network: Network) -> Iterable[tuple[str, str]]:
 def _unmatched(targets: Targets, snapshot: Snapshot) -> Iterable[str]:
     """Name each zone or place that no network belongs to: a slip of the pen would else warn nobody, silently."""
     networks = snapshot.networks.values()
-    yield from _missing("zones", targets.zones, {network.zone for network in networks})
+    if targets.zones:
+        yield from _missing("zones", targets.zones, {network.zone for network in networks})
     if targets.municipalities:
         municipalities = {folded(network.municipality) for network in networks}
         yield from _missing("municipalities", map(folded, targets.municipalities), municipalities)

@@ -163,9 +163,8 @@ class Desk:
         """Outcomes that the next commit makes durable: what it covers besides may take their room."""
         return sum(page.booked for page in self.queue)
 
-    async def durable(self) -> None:
-        """Return once what is queued now is on disk."""
-        commit = self.gathered + 1
+    async def durable(self, commit: int) -> None:
+        """Return once the commit of this number is on disk: what is queued now goes with number `gathered` + 1."""
         while self.committed < commit:
             await self.commits.park()
 

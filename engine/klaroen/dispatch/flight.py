@@ -4,7 +4,7 @@ Law: every hand-over is covered by a durable lease and cursor before it leaves; 
 so that who is more urgent, who pauses and who cancels never waits longer. One carrier, one flight.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import trio
@@ -36,21 +36,25 @@ IDLE_S: Final = 0.25
 """How long a flight sleeps at most: every change rings its bell, and this only backs that up."""
 
 
+Leg = tuple[Page, int]
+"""What of a page leaves in one turn: its next so many."""
+
+
 async def fly(desk: Desk, station: Station) -> None:
     """Feed one carrier for ever."""
     while True:
         now = desk.clock.now()
         station.pace = paces.refill(station.pace, now)
-        turn = next_turn(desk, station, now)
-        if turn is None:
+        legs = next_turn(desk, station, now)
+        if not legs:
             await station.bell.wait(_pause_s(station, now) if desk.alerts else None)
             continue
-        page, count = turn
         on_trial = healths.trial_is_due(station.health, now)
         if on_trial:
             station.health = healths.begin_trial(station.health, now)
         try:
-            if await _cover(desk, station, page, count):
+            await _cover(desk, station, legs)
+            for page, count in legs:
                 await _hand_over(desk, station, page, count)
                 if on_trial and has_better(desk, page.batch, station):
                     ground(desk, page)
@@ -58,40 +62,58 @@ async def fly(desk: Desk, station: Station) -> None:
             await trio.sleep(0.2)  # the commit task says so and retries; nothing may leave meanwhile
 
 
-def next_turn(desk: Desk, station: Station, now: Instant) -> tuple[Page, int] | None:
-    """Return the page that flies next and how many of it, or None."""
+def next_turn(desk: Desk, station: Station, now: Instant) -> list[Leg]:
+    """Return what flies next, in the order in which it leaves; nothing where nothing may.
+
+    A page that is soon out makes room for the next: streets go together, for each turn waits for the disk [one to a
+    turn, fifty alerts a second to five people each were more than a busy machine could write].
+    """
     if not station.usable or not station.is_roomy or desk.draining or not desk.store_works:
-        return None
+        return []
     waiting = {lane: alerts for lane in station.lanes if (alerts := dict(_waiting(desk, station, lane)))}
-    falters = station.falters(now)
+    falters, is_trial = station.falters(now), healths.trial_is_due(station.health, now)
+    tries = is_trial or station.pace.breaker == "half_open"
+    legs: list[Leg] = []
+    pace, left, uncovered = station.pace, SLICE_MAX, 0
     while waiting:
         lane = choose_lane(station.turns, waiting)
         alert = choose_alert(station.served[lane], waiting[lane])
         page = waiting[lane][alert]
         parts = page.batch.parts
-        granted = paces.grant(station.pace, parts, now)
+        granted = paces.grant(pace, parts, now)
         segments = allowance(station.turns, lane, waiting, granted * parts)
-        room = desk.room(station) + (page.cursor - page.sheet.sent)
+        covered = page.cursor - page.sheet.sent
+        room = desk.room(station) - uncovered + covered
         if page.state != "ready":
             room += desk.booked  # its cursor goes on in the very commit that makes these durable
-        count = min(granted, max(1, segments // parts), page.sheet.left, SLICE_MAX, room)
-        is_trial = healths.trial_is_due(station.health, now)
+        count = min(granted, max(1, segments // parts), page.sheet.left, left, room)
         if is_trial and has_better(desk, page.batch, station):
             count = min(count, healths.TRIAL)
         elif falters and has_calmer(desk, page.batch, station, now):
             count = min(count, 0 if station.in_flight else healths.TRIAL)
-        small = is_trial or station.pace.breaker == "half_open"
-        if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight and not small):
-            return None
+        if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight and not tries):
+            break
         if page.state != "ready" or is_trial or is_ours(desk, station, page):
             station.turns = serve(station.turns, lane, count * parts, waiting)
             served = station.served[lane]
             served[alert] = book_turn(served, alert, count * parts, waiting[lane])
-            return page, count
+            legs.append((page, count))
+            if tries or falters or count < page.sheet.left or _has_more(desk, station, page):
+                break
+            pace = paces.spend(pace, count, parts, count if page.is_call else 0, now)
+            left -= count
+            uncovered += max(0, count - covered)
         del waiting[lane][alert]
         if not waiting[lane]:
             del waiting[lane]
-    return None
+    return legs
+
+
+def _has_more(desk: Desk, station: Station, page: Page) -> bool:
+    """Whether the alert has another batch for this carrier: of each alert it flies one at a time."""
+    batch = page.batch
+    queues = (desk.agenda.queue(station.drill, channel, batch.alert_class) for channel in station.channels)
+    return any(other is not page for queue in queues for other in queue.get(batch.alert, ()))
 
 
 def _waiting(desk: Desk, station: Station, lane: AlertClass) -> Iterator[tuple[AlertId, Page]]:
@@ -118,61 +140,70 @@ def _pause_s(station: Station, now: Instant) -> float:
     return IDLE_S if wait is None else min(wait / 1000, IDLE_S)
 
 
-async def _cover(desk: Desk, station: Station, page: Page, count: int) -> bool:
-    """Make the lease and cursor durable that cover the next `count`; False where the batch is gone."""
-    cursor = page.sheet.sent + count
-    if page.state == "ready":
-        return await _claim(desk, station, page, cursor)
-    if cursor > page.cursor:
+async def _cover(desk: Desk, station: Station, legs: Sequence[Leg]) -> None:
+    """Make the leases and cursors durable that cover these. Raises StoreUnavailableError."""
+    commit = desk.gathered + 1
+    claimed = [leg for leg in legs if leg[0].state == "ready"]
+    going_on = [(page, page.sheet.sent + count) for page, count in legs if page.state != "ready"]
+    uncovered = [(page, cursor) for page, cursor in going_on if cursor > page.cursor]
+    for page, cursor in uncovered:
         desk.exposed += cursor - page.cursor
         page.cursor = cursor
         desk.touch(page)
-        await desk.durable()
-    return True
+    if claimed:
+        await _claim(desk, station, claimed)
+    if uncovered:
+        await desk.durable(commit)
 
 
-async def _claim(desk: Desk, station: Station, page: Page, cursor: int) -> bool:
-    batch = page.batch
-    reference = station.take_references(batch.count)
-    desk.agenda.remove(page)
-    epoch = page.epoch
-    page.take(station, reference, clip_of(page) or "")
-    page.cursor = cursor
-    desk.exposed += cursor
-    station.held[batch.alert] = page
-    page.claiming = True
-    station.taken += batch.count * batch.parts / (station.settings.weight * max(healths.GOOD_MIN, station.health.good))
-    claim = (batch.id, epoch, desk.owner, station.name, cursor, reference, desk.clock.now())
+async def _claim(desk: Desk, station: Station, legs: Sequence[Leg]) -> None:
+    now = desk.clock.now()
+    claims = []
+    for page, count in legs:
+        batch = page.batch
+        reference, epoch = station.take_references(batch.count), page.epoch
+        desk.agenda.remove(page)
+        page.take(station, reference, clip_of(page) or "")
+        page.cursor = page.sheet.sent + count
+        desk.exposed += page.cursor
+        station.held[batch.alert] = page
+        page.claiming = True
+        well = max(healths.GOOD_MIN, station.health.good)
+        station.taken += batch.count * batch.parts / (station.settings.weight * well)
+        priced = page.priced() if page.is_call else None
+        claims.append((priced, batch.id, epoch, desk.owner, station.name, page.cursor, reference, now))
     try:
-        if page.is_call:
-            claimed = await desk.writer.write(claim_call, desk.store, page.priced(), *claim, urgent=True)
-        else:
-            claimed = await desk.writer.write(desk.store.claim, *claim, urgent=True)
+        granted = await desk.writer.write(write_claims, desk.store, claims, urgent=True)
     except StoreUnavailableError:
-        page.ungrasp()
-        desk.exposed -= cursor
-        station.held.pop(batch.alert, None)
-        if not page.grounded:  # else it is looked at as a batch that nobody claimed
-            desk.agenda.add(page)
+        for page, _ in legs:
+            desk.exposed -= page.cursor
+            page.ungrasp()
+            station.held.pop(page.batch.alert, None)
+            if not page.grounded:  # else it is looked at as a batch that nobody claimed
+                desk.agenda.add(page)
         raise
     finally:
-        page.claiming = False
-    if batch.possible_duplicate:
-        counting.possible_duplicates(desk, station, batch.count)
-    assert claimed, f"batch {batch.id} was claimed by somebody else on our own data"
-    desk.touch(page)
-    return True
+        for page, _ in legs:
+            page.claiming = False
+    for (page, _), is_ours_now in zip(legs, granted, strict=True):
+        assert is_ours_now, f"batch {page.batch.id} was claimed by somebody else on our own data"
+        if page.batch.possible_duplicate:
+            counting.possible_duplicates(desk, station, page.batch.count)
+        desk.touch(page)
 
 
-def claim_call(
-    store: Store, priced: bytes, batch: BatchId, epoch: int, owner: str, carrier: CarrierName, cursor: int,
-    reference: int, now: Instant,
-) -> bool:  # fmt: skip
-    """In the writer's transaction: the claim, and what its calls play, which the report owes whoever is rung next."""
-    claimed = store.claim(batch, epoch, owner, carrier, cursor, reference, now)
-    if claimed:
-        store.append([Entry(batch, epoch + 1, cursor, "leased", priced)], (), (), now)
-    return claimed
+Claim = tuple[bytes | None, BatchId, int, str, CarrierName, int, int, Instant]
+"""What its calls play, where it is calls; then what `Store.claim` takes."""
+
+
+def write_claims(store: Store, claims: Sequence[Claim]) -> list[bool]:
+    """In the writer's transaction: of calls also what they play, which the report owes whoever is rung next."""
+    granted = []
+    for priced, batch, epoch, owner, carrier, cursor, reference, now in claims:
+        granted.append(store.claim(batch, epoch, owner, carrier, cursor, reference, now))
+        if priced is not None and granted[-1]:
+            store.append([Entry(batch, epoch + 1, cursor, "leased", priced)], (), (), now)
+    return granted
 
 
 async def _hand_over(desk: Desk, station: Station, page: Page, count: int) -> None:
