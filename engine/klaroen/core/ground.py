@@ -7,7 +7,7 @@ an alert) -> `Ground` (these networks' day: a country's is kept) -> `Audience` (
 from array import array
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 
 from msgspec import Struct
@@ -179,21 +179,18 @@ class Ground:
 def gather(ground: Ground, languages: Sequence[Language], offer: Offer, urgent: bool, at: Instant) -> Audience:
     """Return the audience: everybody active in a targeted network, once (R4, R5), unreachable ones included.
 
-    Shape: `languages` are those supplied, in the sender's order.
+    Shape: `languages` are those supplied, in the sender's order; each hears one of them (R16).
     """
     minute = local_minute(at)
     orders = [one.order(urgent, minute) for one in ground.territories]
     tongues: dict[Tongue, int] = {}
-    verdicts: dict[frozenset[Channel], bytes] = {}
     views = []
     for wanted, own in ground.outlooks:
         territories = [ground.territories[index] for index in own]
         spoken = [one.languages for one in territories]
         tongue = Tongue(*choose_language(spoken, languages, wanted, territories[0].language_choice))
         permitted = frozenset(chain.from_iterable([orders[index] for index in own]))
-        if permitted not in verdicts:
-            verdicts[permitted] = _verdicts(permitted, offer)
-        views.append((tongues.setdefault(tongue, len(tongues)), verdicts[permitted]))
+        views.append((tongues.setdefault(tongue, len(tongues)), _verdicts(permitted, offer)))
     seen = [views[outlook] for outlook in ground.outlooks_of]
     reasons = [
         addresses.translate(by_address) for addresses, (_, by_address) in zip(ground.addresses, seen, strict=True)
@@ -201,6 +198,7 @@ def gather(ground: Ground, languages: Sequence[Language], offer: Offer, urgent: 
     return Audience(ground.layout, list(tongues), bytes([tongue for tongue, _ in seen]), b"".join(reasons))
 
 
+@lru_cache(maxsize=1_024)  # plans permit some ten sets of channels, and an alert goes by a handful of ways
 def _verdicts(permitted: frozenset[Channel], offer: Offer) -> bytes:
     """Return, by kinds of address, `REACHABLE` or one more than the index of the reason why not."""
     found = [why_unreachable(permitted, addresses, offer) for addresses in range(1 << len(ADDRESS_KINDS))]
