@@ -6,8 +6,6 @@ is in the store alone.
 
 import hashlib
 from array import array
-from bisect import bisect_left
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,6 +21,7 @@ from klaroen.core.sheet import WHOLE, Sheet
 from klaroen.core.state import PROOFS, UNKNOWN
 from klaroen.dispatch import counting, settle
 from klaroen.dispatch.booking import Late, open_ledger
+from klaroen.dispatch.closed_ids import Closed, ClosedIds
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Kept
 from klaroen.dispatch.open_alert import OpenAlert
@@ -157,7 +156,7 @@ def hash_ref(ref: str) -> bytes:
 
 def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int, at: Instant) -> None:
     """Durable orphans: some belong to a closed alert, the others wait for an answer that is still to come."""
-    held = station.orphans.open_row(row, at, len(kept))
+    held, closed = station.orphans.open_row(row, at, len(kept)), desk.closed.get(station.name)
     for one in kept:
         orphan = Orphan(one, held)
         answered = settle.find(desk, station, one)
@@ -165,9 +164,9 @@ def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int, a
             settle.apply(desk, *answered, one, desk.clock.now())
             orphan.match(desk)
             continue
-        found = find_closed(desk.closed.get(station.name, deque()), one)
+        found = None if closed is None else find_closed(closed, one)
         if found is not None:
-            desk.late.append((found[0], found[1], orphan))
+            desk.late.append((found, orphan))
             desk.over_bell.ring()
         elif (crowded := station.orphans.hold(orphan, held)) is not None:
             drop_orphan(desk, station, crowded)
@@ -188,47 +187,38 @@ def drop_orphan(desk: Desk, station: Station, orphan: Orphan) -> None:
 
 def remember(desk: Desk, references: References) -> None:
     """Keep the carrier ids of a closed batch for late proof."""
-    desk.closed.setdefault(references.carrier, deque()).append((desk.clock.now(), references))
+    desk.closed.setdefault(references.carrier, ClosedIds()).add(references, desk.clock.now())
 
 
 def forget_closed(desk: Desk) -> None:
     """Forget what is too old for any carrier to speak of, as the store does."""
     for station in desk.all_stations():
         forget_orphans(desk, station)
-    before = desk.clock.now() - CARRIER_IDS_KEPT_MS
+    before = Instant(desk.clock.now() - CARRIER_IDS_KEPT_MS)
     for closed in desk.closed.values():
-        while closed and closed[0][0] < before:
-            closed.popleft()
+        closed.forget(before)
 
 
-def find_closed(closed: deque[tuple[Instant, References]], one: Kept) -> tuple[References, int] | None:
-    """Return the closed batch and the row (index << 8 | part) that a receipt speaks of."""
+def find_closed(closed: ClosedIds, one: Kept) -> Closed | None:
+    """Return the closed batch and the row that a receipt speaks of."""
     adrift = None
     if one.reference is not None and one.address is not None:
         adrift = adrift_name(one.reference, one.address)
-    for name in (one.ref, one.alias, one.attempt, adrift):
-        if name is None:
-            continue
-        digest = hash_ref(name)
-        for _, references in reversed(closed):
-            hashes = references.hashes
-            place = bisect_left(range(len(hashes) // 8), digest, key=lambda i: hashes[i * 8 : i * 8 + 8])
-            if hashes[place * 8 : place * 8 + 8] == digest:
-                return references, array("I", references.rows)[place]
-    return None
+    names = (name for name in (one.ref, one.alias, one.attempt, adrift) if name is not None)
+    return next((found for name in names if (found := closed.find(hash_ref(name))) is not None), None)
 
 
-async def amend(desk: Desk, references: References, row: int, orphan: Orphan) -> None:
+async def amend(desk: Desk, closed: Closed, orphan: Orphan) -> None:
     """A late receipt changes the account of an alert that is over."""
-    kept, alert_row = orphan.receipt, desk.store.alert(references.alert)
+    kept, alert_row = orphan.receipt, desk.store.alert(closed.alert)
     state = PROOFS.get(kept.state)
     if state is not None and alert_row is not None and alert_row.final is not None:
-        batches, rows = desk.store.history(references.alert)
-        batch_row = next(one for one in batches if one.batch.id == references.batch)
-        tail = [blob for batch, blob in rows if batch == references.batch]
+        batches, rows = desk.store.history(closed.alert)
+        batch_row = next(one for one in batches if one.batch.id == closed.batch)
+        tail = [blob for batch, blob in rows if batch == closed.batch]
         sheet = Sheet.thaw(batch_row.batch, None, tail)
-        index, part = row >> 8, row & 0xFF
-        audience = Audience.decode(desk.store.audience(references.alert))
+        index, part = closed.row >> 8, closed.row & 0xFF
+        audience = Audience.decode(desk.store.audience(closed.alert))
         if verified(sheet, index, part, kept) or is_adrift(
             desk, alert_row.alert, audience, batch_row, sheet, index, kept
         ):
@@ -249,10 +239,10 @@ async def amend(desk: Desk, references: References, row: int, orphan: Orphan) ->
                 )
                 entry = journal.encode([record])
                 await desk.insist(
-                    desk.store.amend, references.alert, account.close(), references.batch, entry, now,
+                    desk.store.amend, closed.alert, account.close(), closed.batch, entry, now,
                     late.books(desk, old, ms),
                 )  # fmt: skip
-                show_amended(desk, references.alert, account)
+                show_amended(desk, closed.alert, account)
     orphan.match(desk)
 
 

@@ -23,11 +23,12 @@ from klaroen.core.model import (
     Token,
 )
 from klaroen.core.ports import Clock, Recorder, Sealer, Speaker
-from klaroen.core.records import References, Store
+from klaroen.core.records import Store
 from klaroen.core.selfaudit import Check
 from klaroen.core.snapshot import Snapshot
 from klaroen.dispatch.agenda import Agenda
 from klaroen.dispatch.bell import Bell
+from klaroen.dispatch.closed_ids import Closed, ClosedIds
 from klaroen.dispatch.kept import Backlog, Kept
 from klaroen.dispatch.letters import Letters
 from klaroen.dispatch.mandates import Mandates
@@ -124,9 +125,9 @@ class Desk:
         self.over: deque[OpenAlert] = deque()
         """Alerts whose account is to be closed."""
         self.over_bell = Bell()
-        self.closed: dict[CarrierName, deque[tuple[Instant, References]]] = {}
-        """Carrier ids of closed alerts' batches, for late receipts, and since when they are kept."""
-        self.late: deque[tuple[References, int, Orphan]] = deque()
+        self.closed: dict[CarrierName, ClosedIds] = {}
+        """Carrier ids of closed alerts' batches, for late receipts."""
+        self.late: deque[tuple[Closed, Orphan]] = deque()
         self.letters = Letters()
 
     @property
