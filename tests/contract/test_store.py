@@ -449,15 +449,16 @@ def test_an_alert_closes_once(world: World) -> None:
 def test_late_proof_amends_the_account(world: World) -> None:
     """A receipt after the close changes the account, and is in the history."""
     world.accept("A")
-    world.plan(batch_of(1))
+    world.plan(batch_of(1), batch_of(2))
     with pytest.raises(AssertionError):
-        transact(world.store, lambda: world.store.amend(AlertId("A"), b"f", BatchId(1), b"late", Instant(2500)))
+        transact(world.store, lambda: world.store.amend(AlertId("A"), b"f", [(BatchId(1), b"late")], Instant(2500)))
     transact(world.store, lambda: world.store.close(AlertId("A"), "done", b"final", [], Instant(2000)))
-    transact(world.store, lambda: world.store.amend(AlertId("A"), b"amended", BatchId(1), b"late", Instant(2500)))
+    entries = [(BatchId(1), b"late"), (BatchId(2), b"later")]
+    transact(world.store, lambda: world.store.amend(AlertId("A"), b"amended", entries, Instant(2500)))
     row = world.store.alert(AlertId("A"))
     assert row is not None
     assert row.final == b"amended"
-    assert [tuple(row) for row in world.store.history(AlertId("A"))[1]] == [(1, b"late")]
+    assert [tuple(row) for row in world.store.history(AlertId("A"))[1]] == entries
 
 
 def test_R20_books_are_kept_with_the_closing_and_put_right_by_an_amendment(world: World) -> None:
@@ -477,7 +478,7 @@ def test_R20_books_are_kept_with_the_closing_and_put_right_by_an_amendment(world
     assert earlier == list(books.rows("network", Instant(0), Instant(3000), "N1"))
     assert kept[2:] == list(books.rows("country", Instant(0), Instant(9999), ""))
     changed = replace(kept[0], book=kept[0].book.plus(kept[0].book))
-    amend = partial(world.store.amend, AlertId("B"), b"g", BatchId(sequence), b"late", Instant(5000))
+    amend = partial(world.store.amend, AlertId("B"), b"g", [(BatchId(sequence), b"late")], Instant(5000))
     transact(world.store, lambda: amend([changed]))
     assert changed == books.book(Place("network", "N1"), Instant(3000), AlertId("B"))
     assert kept[1] == books.book(Place("network", "N2"), Instant(3000), AlertId("B"))

@@ -213,7 +213,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         closed = [n for n, b in self.batches.items() if self.alerts[b.batch.alert].final is not None]
         number = closed[pick % len(closed)]
         name = self.batches[number].batch.alert
-        transact(self.store, lambda: self.store.amend(name, final, BatchId(number), journal, now))
+        transact(self.store, lambda: self.store.amend(name, final, [(BatchId(number), journal)], now))
         row = self.alerts[name]
         self.alerts[name] = AlertRow(row.sequence, row.alert, row.state, row.changed_at, row.expanded, final)
         self.journal.append((number, journal))

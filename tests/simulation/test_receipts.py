@@ -118,6 +118,21 @@ async def test_proof_after_the_end_amends_the_account(autojump_clock, world_of, 
         audit(world, sent.id)
 
 
+async def test_proof_of_everybody_after_the_end_amends_the_account_once(autojump_clock, world_of) -> None:
+    """The account of a country is half a megabyte: a carrier that tells of all of it has it written once, not often."""
+    alpha = FarEnd("alpha", Deed(proofs=(Proof(SMS_S + 10),)))
+    written: list[str] = []
+    fast = {"members": 300, "carriers": {"alpha": {"rate_per_s": 10_000.0}}}
+    async with world_of(alpha, calls=None, **ONE_STEP | fast).running() as world:
+        world.refuses = lambda method, _: written.append(method) is not None
+        sent = await world.send()
+        assert 300 == (await world.over(sent.id)).handed_over
+        await trio.sleep(15)
+        assert 300 == (await world.status(sent.id)).reached
+        assert written.count("amend") <= 2, "it leaves in two slices"
+        audit(world, sent.id)
+
+
 async def test_proof_after_the_end_of_one_that_was_never_answered(autojump_clock, world_of) -> None:
     """Its answer is lost, and proof by reference and handset comes when the alert is over, after a restart even."""
     alpha = FarEnd("alpha", Deed(Unknown("no answer"), proofs=(Proof(40.0, by="reference"),)))

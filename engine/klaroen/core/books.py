@@ -7,7 +7,7 @@ a warm or cold alert is paid for by the network that permitted it, in its agreed
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import add
 from typing import Final, Literal, NamedTuple
 
@@ -108,6 +108,15 @@ def payers(alert: Alert, snapshot: Snapshot) -> tuple[Payer, ...]:
     return tuple(found)
 
 
+class Change(NamedTuple):
+    """A closed delivery went from one state to another, `ms` after acceptance."""
+
+    delivery: int
+    before: int
+    after: int
+    ms: int
+
+
 class Ledger:
     """Books one alert: sheet by sheet, then place by place."""
 
@@ -192,14 +201,18 @@ class Ledger:
                 book.add(counts, times, confirmed[row])
         return self._rows({place: book.made() for place, book in growing.items()})
 
-    def change(self, delivery: int, before: int, after: int, ms: int) -> list[BookRow]:
-        """Return what it changes that a closed delivery goes from one state to another, and what was spent since."""
-        counts = [0] * 7
-        counts[before] -= 1
-        counts[after] += 1
-        reached = after == REACHED_STATE != before
-        book = Book(tuple(counts), {bucket_of(ms): 1} if reached else {})
-        return self._rows(dict.fromkeys(self._places(self._networks[self._row_of(delivery)]), book))
+    def amend(self, changes: Iterable[Change]) -> list[BookRow]:
+        """Return what it changes that closed deliveries go from one state to another, and what was spent since."""
+        books: dict[Place, Book] = {}
+        for delivery, before, after, ms in changes:
+            counts = [0] * 7
+            counts[before] -= 1
+            counts[after] += 1
+            reached = after == REACHED_STATE != before
+            book = Book(tuple(counts), {bucket_of(ms): 1} if reached else {})
+            for place in self._places(self._networks[self._row_of(delivery)]):
+                books[place] = books.get(place, Book()).plus(book)
+        return self._rows(books)
 
     def _places(self, networks: tuple[int, ...]) -> Iterator[Place]:
         """Yield every place in which these people count: each once."""

@@ -240,9 +240,14 @@ class Store(Protocol):
         ...
 
     def amend(
-        self, alert: AlertId, final: bytes, batch: BatchId, journal: bytes, now: Instant, kept: Sequence[BookRow] = ()
+        self,
+        alert: AlertId,
+        final: bytes,
+        journal: Sequence[tuple[BatchId, bytes]],
+        now: Instant,
+        kept: Sequence[BookRow] = (),
     ) -> None:
-        """A late receipt changed a closed alert's account; `kept` are the books as they are now."""
+        """Late receipts changed a closed alert's account; `kept` are the books as they are now."""
         ...
 
     def enter(self, deed: Deed) -> None:

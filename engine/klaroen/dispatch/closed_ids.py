@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from klaroen.core.model import AlertId, BatchId, Instant
 from klaroen.core.records import References
+from klaroen.dispatch.orphans import Orphan
 
 SHARDS: Final = 1_024
 """A million ids are a thousand a shard, looked through in some 10 µs [batch by batch, a receipt that matched nothing
@@ -22,6 +23,10 @@ class Closed(NamedTuple):
     alert: AlertId
     batch: BatchId
     row: int
+
+
+Late = tuple[Closed, Orphan]
+"""A receipt that came after the end, and what it speaks of."""
 
 
 class ClosedIds:

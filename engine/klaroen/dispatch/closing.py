@@ -6,21 +6,22 @@ is in the store alone.
 
 import hashlib
 from array import array
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
 import trio
 
 from klaroen.core import audit, journal
-from klaroen.core.account import STATES, Account
-from klaroen.core.audience import Audience
+from klaroen.core.account import STATES
 from klaroen.core.ids import attempt_ids
-from klaroen.core.model import Alert, AlertId, AlertState, CarrierName, Instant
-from klaroen.core.records import BatchRow, References
-from klaroen.core.sheet import WHOLE, Sheet
-from klaroen.core.state import PROOFS, UNKNOWN
+from klaroen.core.model import AlertState, Instant
+from klaroen.core.records import References
+from klaroen.core.sheet import WHOLE
+from klaroen.core.state import UNKNOWN
 from klaroen.dispatch import counting, settle
-from klaroen.dispatch.booking import Late, open_ledger
+from klaroen.dispatch.amending import amend, next_late
+from klaroen.dispatch.booking import open_ledger
 from klaroen.dispatch.closed_ids import Closed, ClosedIds
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.kept import Kept
@@ -31,6 +32,8 @@ from klaroen.dispatch.station import Station
 from klaroen.store.sweep import CARRIER_IDS_KEPT_MS
 
 HASH_BYTES: Final = 8
+LATE_SHARE: Final = 0.2
+"""Of the time at most, so that late proof gathers meanwhile [of a country 20 ms each, one by one]."""
 
 
 def close_if_over(desk: Desk, opened: OpenAlert) -> None:
@@ -49,14 +52,16 @@ def final_state(opened: OpenAlert) -> AlertState:
 
 
 async def close_forever(desk: Desk) -> None:
-    """Close the accounts of alerts that are over, and apply late proof to them: one after the other, they are few."""
+    """Close the accounts of alerts that are over, and apply late proof to them: one alert after the other."""
     while True:
         await desk.over_bell.wait()
         while desk.over or desk.late:
             if desk.over:
                 await close(desk, desk.over.popleft())
             else:
-                await amend(desk, *desk.late.popleft())
+                started = trio.current_time()
+                await amend(desk, next_late(desk))
+                await trio.sleep((trio.current_time() - started) * (1 / LATE_SHARE - 1))
 
 
 async def close(desk: Desk, opened: OpenAlert) -> None:
@@ -166,7 +171,7 @@ def hold_orphans(desk: Desk, station: Station, kept: Sequence[Kept], row: int, a
             continue
         found = None if closed is None else find_closed(closed, one)
         if found is not None:
-            desk.late.append((found, orphan))
+            desk.late.setdefault(found.alert, deque()).append((found, orphan))
             desk.over_bell.ring()
         elif (crowded := station.orphans.hold(orphan, held)) is not None:
             drop_orphan(desk, station, crowded)
@@ -206,66 +211,3 @@ def find_closed(closed: ClosedIds, one: Kept) -> Closed | None:
         adrift = adrift_name(one.reference, one.address)
     names = (name for name in (one.ref, one.alias, one.attempt, adrift) if name is not None)
     return next((found for name in names if (found := closed.find(hash_ref(name))) is not None), None)
-
-
-async def amend(desk: Desk, closed: Closed, orphan: Orphan) -> None:
-    """A late receipt changes the account of an alert that is over."""
-    kept, alert_row = orphan.receipt, desk.store.alert(closed.alert)
-    state = PROOFS.get(kept.state)
-    if state is not None and alert_row is not None and alert_row.final is not None:
-        batches, rows = desk.store.history(closed.alert)
-        batch_row = next(one for one in batches if one.batch.id == closed.batch)
-        tail = [blob for batch, blob in rows if batch == closed.batch]
-        sheet = Sheet.thaw(batch_row.batch, None, tail)
-        index, part = closed.row >> 8, closed.row & 0xFF
-        audience = Audience.decode(desk.store.audience(closed.alert))
-        if verified(sheet, index, part, kept) or is_adrift(
-            desk, alert_row.alert, audience, batch_row, sheet, index, kept
-        ):
-            now = desk.clock.now()
-            ms = max(1, min(kept.at or now, now) - alert_row.alert.accepted_at)
-            old = sheet.states[index]
-            whole = part if sheet.batch.parts > 1 else WHOLE
-            if sheet.prove(index, whole, state, ms, kept.code):
-                account = Account.reopen(audience, alert_row.final)
-                late = Late(alert_row.alert, audience, account, sheet, index)
-                account.prove(sheet, index, old)
-                record = journal.Proved(
-                    array("H", [index]).tobytes(),
-                    bytes([whole]),
-                    bytes([state]),
-                    array("I", [ms]).tobytes(),
-                    (kept.code,),
-                )
-                entry = journal.encode([record])
-                await desk.insist(
-                    desk.store.amend, closed.alert, account.close(), closed.batch, entry, now,
-                    late.books(desk, old, ms),
-                )  # fmt: skip
-                show_amended(desk, closed.alert, account)
-    orphan.match(desk)
-
-
-def show_amended(desk: Desk, alert: AlertId, account: Account) -> None:
-    """An alert that was closed just now is in hand until the edges have heard of it: they are to hear this."""
-    opened = desk.alerts.get(alert)
-    if opened is not None:
-        opened.account = account
-        desk.changed.add(alert)
-        desk.push_bell.ring()
-
-
-def verified(sheet: Sheet, index: int, part: int, kept: Kept) -> bool:
-    """A hash that hits is checked against the journal itself."""
-    if part == WHOLE:
-        carrier = sheet.carrier or CarrierName("")
-        return kept.attempt == attempt_ids(sheet.batch, carrier, [sheet.deliveries[index]])[0]
-    return sheet.refs[index].split(journal.REF_JOINT)[part] in (kept.ref, kept.alias)
-
-
-def is_adrift(
-    desk: Desk, alert: Alert, audience: Audience, row: BatchRow, sheet: Sheet, index: int, kept: Kept
-) -> bool:
-    """The same of one that is known by its reference and its handset alone."""
-    address = settle.hashed_address(desk, alert, audience, sheet, index)
-    return (kept.reference, kept.address) == ((row.reference + index) & 0xFFFF, address)

@@ -28,13 +28,12 @@ from klaroen.core.selfaudit import Check
 from klaroen.core.snapshot import Snapshot
 from klaroen.dispatch.agenda import Agenda
 from klaroen.dispatch.bell import Bell
-from klaroen.dispatch.closed_ids import Closed, ClosedIds
+from klaroen.dispatch.closed_ids import ClosedIds, Late
 from klaroen.dispatch.kept import Backlog, Kept
 from klaroen.dispatch.letters import Letters
 from klaroen.dispatch.mandates import Mandates
 from klaroen.dispatch.narrator import Narrator
 from klaroen.dispatch.open_alert import OpenAlert
-from klaroen.dispatch.orphans import Orphan
 from klaroen.dispatch.page import Page
 from klaroen.dispatch.quiet import QuietMembers
 from klaroen.dispatch.register_index import RegisterIndex
@@ -127,7 +126,8 @@ class Desk:
         self.over_bell = Bell()
         self.closed: dict[CarrierName, ClosedIds] = {}
         """Carrier ids of closed alerts' batches, for late receipts."""
-        self.late: deque[tuple[Closed, Orphan]] = deque()
+        self.late: dict[AlertId, deque[Late]] = {}
+        """By alert that is over, what came for it since."""
         self.letters = Letters()
 
     @property

@@ -222,12 +222,18 @@ class SqliteStore:
         trail.enter(self._writing, deed)
 
     def amend(
-        self, alert: AlertId, final: bytes, batch: BatchId, journal: bytes, now: Instant, kept: Sequence[BookRow] = ()
+        self,
+        alert: AlertId,
+        final: bytes,
+        journal: Sequence[tuple[BatchId, bytes]],
+        now: Instant,
+        kept: Sequence[BookRow] = (),
     ) -> None:
         changed = self._at(now).run(sql.AMEND, (final, alert))
         assert changed == 1, f"no closed alert {alert}"
-        self._journaled += 1
-        self._writing.run_rows(sql.WRITE, [(self._journaled, batch, journal)])
+        rows = [(number, *entry) for number, entry in enumerate(journal, self._journaled + 1)]
+        self._journaled += len(rows)
+        self._writing.run_rows(sql.WRITE, rows)
         books.put(self._writing, kept)
 
     def enter(self, deed: Deed) -> None:

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from tests.unit.core.batches import ACME, CALL, SMS, make_alert, make_audience, make_batch, make_group, make_plan
 
 from klaroen.core.account import HANDED, PENDING, REACHED_STATE, Account
-from klaroen.core.books import COUNTRY, Book, BookRow, Ledger, Payer, Place, decode, encode, payers
+from klaroen.core.books import COUNTRY, Book, BookRow, Change, Ledger, Payer, Place, decode, encode, payers
 from klaroen.core.buckets import bucket_of, percentile
 from klaroen.core.journal import Called
 from klaroen.core.model import (
@@ -158,7 +158,7 @@ def test_R20_a_late_receipt_moves_one_person() -> None:
     sheet.prove(0, 255, REACHED, 5_000, "")
     ledger = Ledger(ALERT, AUDIENCE, PAYERS_OF)
     ledger.spend(sheet.batch, 0, 50_000)
-    changes = ledger.change(0, HANDED, REACHED_STATE, 5_000)
+    changes = ledger.amend([Change(0, HANDED, REACHED_STATE, 5_000)])
     assert [Place("network", B1), Place("zone", Z1), Place("country", COUNTRY), Place("sender", "zone")] == [
         row.place for row in changes
     ]
@@ -166,7 +166,7 @@ def test_R20_a_late_receipt_moves_one_person() -> None:
     assert (0, 1, 1, 0, 0, 0, 0) == tuple(a - b for a, b in zip(country.counts, (3, 0, 0, 0, 0, 0, 0), strict=True))
     assert {bucket_of(5_000): 1} == country.reach_ms
     assert 150_000 == sum(country.costs)
-    assert Book() == Book().plus(Ledger(ALERT, AUDIENCE, PAYERS_OF).change(0, PENDING, PENDING, 1)[0].book)
+    assert Book() == Book().plus(Ledger(ALERT, AUDIENCE, PAYERS_OF).amend([Change(0, PENDING, PENDING, 1)])[0].book)
 
 
 def test_R21_what_the_register_says_no_more_is_paid_for_by_nobody_that_we_know() -> None:

@@ -192,7 +192,8 @@ class Shadow:
         shadow.cursor, shadow.answered = cursor, answered
         self.in_doubt += shadow.in_doubt
 
-    def amend(self, alert: AlertId, final: bytes, batch: BatchId, tail: bytes) -> None:
+    def amend(self, alert: AlertId, final: bytes, entries: Sequence[tuple[BatchId, bytes]]) -> None:
         self.alerts[alert].final = final
-        for record in journal.decode(tail):
-            self._apply(self.batches[batch], record)
+        for batch, entry in entries:
+            for record in journal.decode(entry):
+                self._apply(self.batches[batch], record)

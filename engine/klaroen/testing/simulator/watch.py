@@ -142,7 +142,7 @@ class Watch:
             case "close":
                 self._closed(*args[:3])
             case "amend":
-                shadow.amend(*args[:4])
+                shadow.amend(*args[:3])
                 self._account(args[0], args[1])
 
     def _accepted(self, alert: Alert, copies: Sequence[tuple[Alert, bytes, object]]) -> None:

@@ -188,6 +188,11 @@ def _measure(world: World, day: int, alerts: list[str], faults: list[str]) -> Da
 def _kept(world: World) -> int:
     """Count what is kept of alerts that are over."""
     desk, stations = world.desk, list(world.desk.stations.values())
-    over = sum(len(closed) for closed in desk.closed.values()) + len(desk.alerts) + len(desk.backlog) + len(desk.late)
+    over = (
+        sum(len(closed) for closed in desk.closed.values())
+        + len(desk.alerts)
+        + len(desk.backlog)
+        + sum(map(len, desk.late.values()))
+    )
     found = sum(len(one.refs) + len(one.attempts) + len(one.unsettled) + len(one.in_flight) for one in stations)
     return over + found + sum(len(world.desk.stations[CarrierName(name)].calls) for name in world.ends)
