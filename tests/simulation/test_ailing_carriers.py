@@ -147,6 +147,7 @@ async def test_half_open_connections_cost_what_is_in_flight_and_no_more(autojump
         assert_paced(*ends)
 
 
+@pytest.mark.usefixtures("in_turns")
 async def test_a_pause_is_not_held_against_a_carrier_and_the_next_messages_do_not_wait_for_its_end(
     autojump_clock, ends, world_of
 ) -> None:
