@@ -29,7 +29,7 @@ from klaroen.dispatch.kept import Kept
 from klaroen.dispatch.orphans import Orphan
 
 LATE_MAX: Final = 10_000
-"""Late receipts applied at once: of a country at most a hundred batches are read for them [0.3 s, batch by batch]."""
+"""Late receipts applied at once [47,000 of one alert, 270 at once: 9 s on a slow core; one by one, 20 ms each]."""
 
 
 def next_late(desk: Desk) -> list[Late]:
