@@ -56,6 +56,8 @@ class Case(Struct, frozen=True):
     row: Report
     musts: Sequence[Must]
     open_deliveries: int
+    unmatched: int = 0
+    """Receipts that dispatch may keep in the end, since they match nothing yet."""
 
 
 class Scene(Struct, frozen=True):
@@ -86,7 +88,9 @@ def beside(scene: Scene, name: str) -> list[Shot]:
     return post_at_random(rig.ports()["edge"], rig.tokens["police"], orders, sizes.beside_per_s, 1)
 
 
-def judge(scene: Scene, name: str, shots: Sequence[Shot], *musts: Must, opened: int = 0, **more: Any) -> Case:
+def judge(
+    scene: Scene, name: str, shots: Sequence[Shot], *musts: Must, opened: int = 0, unmatched: int = 0, **more: Any
+) -> Case:
     """Follow what was posted beside; return the case, with what must hold of all of them."""
     answers = Counter(str(shot.status) for shot in shots)
     firsts = [_first_ms(scene.rig, shot) for shot in shots if shot.status == 202]
@@ -106,7 +110,7 @@ def judge(scene: Scene, name: str, shots: Sequence[Shot], *musts: Must, opened: 
         at_most(name, "ms to their 202, p99", accept_ms["p99"], ACCEPT_MS),
         at_most(name, "ms to their first hand-over, p99", first_ms["p99"], FIRST_MS),
     )
-    return Case(row, (*common, *musts), opened + sum(shot.answer.get("members", 0) for shot in shots))
+    return Case(row, (*common, *musts), opened + sum(shot.answer.get("members", 0) for shot in shots), unmatched)
 
 
 def _first_ms(rig: Rig, shot: Shot) -> float | None:

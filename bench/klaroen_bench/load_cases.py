@@ -31,6 +31,8 @@ ETA_OFF: Final = 1.33
 """How many times longer, or shorter, than it said something may take."""
 TAKEN_BYTES_MAX: Final = 8 * 2**20
 """Of a body that is too large: what is read of a message at most, and what sockets hold."""
+UNMATCHED_MAX: Final = 100_000
+"""So many receipts of one carrier are kept that match nothing (docs/reliability.md)."""
 DESCRIPTORS_MAX: Final = 2_000 + 256
 
 
@@ -106,6 +108,7 @@ def receipts(scene: Scene) -> Case:
         exactly(name, "callbacks neither taken nor asked to come again", other, 0),
         exactly(name, "503 without Retry-After", told["503"] - told["told when to come again"], 0),
         answered=dict(told),
+        unmatched=min(UNMATCHED_MAX, told["204"] * FLOOD_RECEIPTS),
         receipts_per_s=round(told["204"] * FLOOD_RECEIPTS / seconds),
     )
 
