@@ -34,26 +34,27 @@ async def serve_socket(
     listener: trio.SocketListener, serve: Callable[[trio.SocketStream], Awaitable[object]]
 ) -> NoReturn:
     """Serve whoever connects, for ever; listen anew where the file is gone, or is somebody else's."""
-    path = trio.Path(listener.socket.getsockname())
+    path = listener.socket.getsockname()
     async with trio.open_nursery() as served:
         while True:
+            identity = _identity(path)  # before anybody is served: later it may be somebody else's already
             async with trio.open_nursery() as listening:
                 listening.start_soon(partial(trio.serve_listeners, serve, [listener], handler_nursery=served))
-                await _wait_gone(path, await _identity(path))
+                await _wait_gone(path, identity)
                 listening.cancel_scope.cancel()
-            listener = await open_socket(path)
+            listener = await open_socket(trio.Path(path))
     raise AssertionError("a loop without an end has ended")
 
 
-async def _wait_gone(path: trio.Path, identity: tuple[int, ...] | None) -> None:
+async def _wait_gone(path: str, identity: tuple[int, ...] | None) -> None:
     """Return once the file is gone, or is another."""
-    while identity is not None and await _identity(path) == identity:  # noqa: ASYNC110 - nobody tells of it
+    while identity is not None and await trio.to_thread.run_sync(_identity, path) == identity:  # noqa: ASYNC110
         await trio.sleep(LOOK_S)
 
 
-async def _identity(path: trio.Path) -> tuple[int, ...] | None:
+def _identity(path: str) -> tuple[int, ...] | None:
     try:
-        found = await path.stat()
+        found = os.stat(path)
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino, found.st_mtime_ns  # the number of a deleted one is given again at once

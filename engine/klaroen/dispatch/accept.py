@@ -159,12 +159,8 @@ async def _accept_beside(
         confirm=alert.confirm or (bool(chosen.through) and request.is_urgent),
     )
     copy = copy_for_officers(desk, alert, request, offer)
-    warnings = (
-        *submit.notes,
-        *unable,
-        *left_out(desk, request, admitted.networks, now),
-        *warnings_of(admitted, audience),
-    )
+    quiet = left_out(desk, request, admitted.networks, now)
+    warnings = (*submit.notes, *unable, *quiet, *warnings_of(admitted, audience))
     if copy is None and alert.authority == "grant":
         warnings += (Saying("officers_untold"),)
     alert = replace(alert, warnings=tuple(say((one,), submit.language) for one in warnings))

@@ -125,9 +125,8 @@ class Desk:
         """Alerts whose account is to be closed."""
         self.over_bell = Bell()
         self.closed: dict[CarrierName, ClosedIds] = {}
-        """Carrier ids of closed alerts' batches, for late receipts."""
         self.late: dict[AlertId, deque[Late]] = {}
-        """By alert that is over, what came for it since."""
+        """Carrier ids of closed alerts' batches, and the receipts that came for alerts which are over."""
         self.letters = Letters()
 
     @property
