@@ -69,6 +69,8 @@ class Watch:
         self._turns: dict[CarrierName, Turns] = {}
         self._world: World
         self._life = 0
+        self._amended: dict[AlertId, Instant] = {}
+        """When the account of an alert that is over was last written: what is shown follows within the instant."""
         self._began_at = Instant(0)
 
     @property
@@ -114,8 +116,7 @@ class Watch:
         most = self._world.settings.dispatch.unjournaled_max
         demand(promises.what_is_in_doubt_is_bounded, Covered(self.shadow.in_doubt, most))
         entered = {entry.batch for method, args in writes if method == "append" for entry in cast(list[Entry], args[0])}
-        amended = [args[0] for method, args in writes if method == "amend"]  # what is shown of them follows the write
-        self._compare([page for page in self._desk.writing if page.batch.id not in entered], amended)
+        self._compare([page for page in self._desk.writing if page.batch.id not in entered])
 
     def _follow(self, method: str, args: Sequence[Any]) -> None:
         shadow = self.shadow
@@ -143,6 +144,7 @@ class Watch:
                 self._closed(*args[:3])
             case "amend":
                 shadow.amend(*args[:3])
+                self._amended[args[0]] = self._world.clock.now()
                 self._account(args[0], args[1])
 
     def _accepted(self, alert: Alert, copies: Sequence[tuple[Alert, bytes, object]]) -> None:
@@ -175,12 +177,12 @@ class Watch:
                 best = self._heard.best(attempt, bytes(batch.batch.parts), sheet.rule)
                 demand(promises.reached_means_proof, Proved(attempt, REACHED, best, sheet.rule))
 
-    def _compare(self, writing: Sequence[Page] = (), amended: Sequence[object] = ()) -> None:
+    def _compare(self, writing: Sequence[Page] = ()) -> None:
         """Where nothing waits for a commit, what is shown is what is durable."""
-        desk = self._desk
-        queued = {page.opened.alert.id for page in (*desk.queue, *writing)}.union(amended)
+        desk, now = self._desk, self._world.clock.now()
+        queued = {page.opened.alert.id for page in (*desk.queue, *writing)}
         for name, opened in desk.alerts.items():
-            if name not in queued:
+            if name not in queued and self._amended.get(name) != now:
                 one = self.shadow.alerts[name]
                 demand(promises.counters_equal_the_fold, Tallied(opened.account.counts, one.counts, len(one.audience)))
         crashed = [station.words for station in desk.stations.values() if "crashed" in station.words]
