@@ -10,6 +10,8 @@ from klaroen.core.model import AlertId, Instant
 from klaroen.core.ports import Receipt, Unknown
 from klaroen.core.sheet import NEVER
 from klaroen.core.views import AcceptedView
+from klaroen.dispatch import closing
+from klaroen.dispatch.amending import amend
 from klaroen.dispatch.closing import forget_closed
 from klaroen.dispatch.settle import find
 from klaroen.testing.deeds import PROVED, UNPROVED, Deed, Proof
@@ -116,6 +118,29 @@ async def test_proof_after_the_end_amends_the_account(autojump_clock, world_of, 
         assert ("done", 0, 10) == (status.state, status.handed_over, status.reached)
         assert not world.desk.store.standing().orphans
         audit(world, sent.id)
+
+
+async def test_an_alert_is_closed_while_late_proof_of_another_one_gathers(
+    autojump_clock, world_of, monkeypatch
+) -> None:
+    """Late proof takes a fifth of the time at most; what is over does not wait for the rest of it."""
+
+    async def slow(desk, late) -> None:
+        await trio.sleep(2.0)
+        await amend(desk, late)
+
+    monkeypatch.setattr(closing, "amend", slow)
+    alpha = FarEnd("alpha", Deed(proofs=(Proof(SMS_S + 10),)))
+    async with world_of(alpha, calls=None, **ONE_STEP).running() as world:
+        first = await world.send()
+        await trio.sleep(SMS_S + 3)
+        second = await world.send()  # over when the proof of the first has just been applied
+        await trio.sleep(SMS_S + 2)
+        assert 10 == (await world.status(first.id)).reached
+        assert "done" == (await world.status(second.id)).state
+        assert 10 == (await world.over(second.id)).handed_over
+        await trio.sleep(15)
+        audit(world, first.id, second.id)
 
 
 async def test_proof_of_everybody_after_the_end_amends_the_account_once(autojump_clock, world_of) -> None:

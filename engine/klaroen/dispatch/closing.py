@@ -53,15 +53,20 @@ def final_state(opened: OpenAlert) -> AlertState:
 
 async def close_forever(desk: Desk) -> None:
     """Close the accounts of alerts that are over, and apply late proof to them: one alert after the other."""
+    resume_at = 0.0
     while True:
         await desk.over_bell.wait()
         while desk.over or desk.late:
             if desk.over:
                 await close(desk, desk.over.popleft())
-            else:
-                started = trio.current_time()
-                await amend(desk, next_late(desk))
-                await trio.sleep((trio.current_time() - started) * (1 / LATE_SHARE - 1))
+                continue
+            started = trio.current_time()
+            if started < resume_at:
+                await desk.over_bell.wait(resume_at - started)
+                continue
+            await amend(desk, next_late(desk))
+            ended = trio.current_time()
+            resume_at = ended + (ended - started) * (1 / LATE_SHARE - 1)
 
 
 async def close(desk: Desk, opened: OpenAlert) -> None:
