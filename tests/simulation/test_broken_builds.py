@@ -58,7 +58,11 @@ BUILDS: Final = (
     ),
     Build(
         "the_last_attempt_is_settled", "core.verdict:_unknown",
-        "patience.grace_s * 1000", "patience.grace_s * 100", 7,
+        "_told_by(attempt, patience.grace_s, patience)", "now", 7,
+    ),
+    Build(
+        "the_last_attempt_is_settled", "core.verdict:_told_by",
+        "attempt.heard_from + int(patience.grace_s * 1000)", "attempt.heard_from", 51,
     ),
     Build("doubles_are_said_beforehand", "core.verdict:_unknown", "(), None, True)", "(), None, False)", 7),
     Build("the_reached_are_left_alone", "dispatch.flight:_envelopes", "if reached[delivery] or ", "if ", 43),

@@ -1,8 +1,8 @@
 """What happens next to an attempt that is not proved: wait, again, elsewhere, the next step, or the end.
 
 Law: one pure table over (state, history, class). *Unsent* goes on at once and burns no try; *Unknown* waits its grace
-and then follows the class; what was accepted waits the step's time for proof (R15); no second attempt starts before
-the first is settled.
+and then follows the class; what was accepted waits the step's time for proof (R15); whoever was not listening listens
+for a grace before he judges; no second attempt starts before the first is settled.
 """
 
 from collections.abc import Collection, Mapping
@@ -65,6 +65,8 @@ class Attempt(Struct, frozen=True, gc=False):
     throttled: bool = False
     quiet_at: Instant | None = None
     """Of a call: from when on nothing more is to be expected of it."""
+    heard_from: Instant = Instant(0)
+    """Since when we have been listening without a break: what came before that, its carrier is still to tell."""
 
 
 def judge(
@@ -92,8 +94,14 @@ def judge(
     if state == FAILED:
         return NextStep()
     assert state in (HANDED_OVER, NETWORK), f"attempt state {state} needs no verdict"
-    until = attempt.quiet_at or Instant(attempt.answered_at + int(batch.wait_s * 1000))
+    until = _told_by(attempt, batch.wait_s, patience)
     return NextStep() if now >= until else Wait(until)
+
+
+def _told_by(attempt: Attempt, wait_s: float, patience: Patience) -> Instant:
+    """Return when whatever there is to tell of an attempt has been told."""
+    quiet_at = attempt.quiet_at or attempt.answered_at + int(wait_s * 1000)
+    return Instant(max(quiet_at, attempt.heard_from + int(patience.grace_s * 1000)))
 
 
 def _unsent(
@@ -133,7 +141,7 @@ def _unknown(
     if keyed:
         pause = Instant(now + int(1000 * backoff_s(patience.retry_s, batch.deferrals, 0.0)) * (batch.deferrals > 0))
         return Again(pause, batch.attempt_no, batch.deferrals + 1, (), carrier, False)
-    until = attempt.quiet_at or Instant(attempt.answered_at + int(patience.grace_s * 1000))
+    until = _told_by(attempt, patience.grace_s, patience)
     if now < until:
         return Wait(until)
     if not RESENDS_UNKNOWN[batch.alert_class]:

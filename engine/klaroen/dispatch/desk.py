@@ -49,6 +49,8 @@ T = TypeVar("T")
 
 UNDRAINED_MAX: Final = 200_000
 """Receipts that are durable and not applied: two countries', some 50 MB. Beyond, carriers are asked to repeat."""
+STANDSTILL_MS: Final = 1_000
+"""What is done so long after it was due comes after a stop of the whole process, or of the machine."""
 INSIST_S: Final = 0.5
 """Pause before a write is tried again on a disk that refuses."""
 
@@ -108,8 +110,8 @@ class Desk:
         self.changed: set[AlertId] = set()
         """Alerts whose status is to be pushed."""
         self.findings: dict[tuple[Check, str], str] = {}
-        self.audited_at, self.late_at = clock.now(), Instant(0)
-        """What does not add up, by check and subject; when the auditor looked last; when this loop was last late."""
+        self.audited_at, self.late_at, self.heard_from = clock.now(), Instant(0), Instant(0)
+        """What does not add up; when it was looked for; when this loop was late; since when we listen without a gap."""
         self.store_works, self.draining = True, False
         self.feed_bell, self.commit_bell = Bell(), Bell()
         self.commits = trio.lowlevel.ParkingLot()
@@ -162,6 +164,14 @@ class Desk:
     def booked(self) -> int:
         """Outcomes that the next commit makes durable: what it covers besides may take their room."""
         return sum(page.booked for page in self.queue)
+
+    def heed_standstill(self, due: Instant) -> bool:
+        """Say whether what was due then is so late that we stood still: what came meanwhile lies unread."""
+        now = self.clock.now()
+        if now - due < STANDSTILL_MS:
+            return False
+        self.heard_from = now
+        return True
 
     async def durable(self, commit: int) -> None:
         """Return once the commit of this number is on disk: what is queued now goes with number `gathered` + 1."""

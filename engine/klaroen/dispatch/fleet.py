@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from klaroen.core import pace as paces
-from klaroen.core.model import CHANNELS, CarrierName
+from klaroen.core.model import CHANNELS, CarrierName, Instant
 from klaroen.core.ports import Answer, Carrier, Emit, Event, Link, Unknown
 from klaroen.dispatch import lines
 from klaroen.dispatch.desk import Desk
@@ -31,7 +31,7 @@ RESTART_S_MAX: Final = 30.0
 """A driver that crashes comes back after this long, doubling: a bug must not become a loop."""
 WATCH_S: Final = 0.25
 """How often silence is looked for: 2 s of it are noticed within 2.25."""
-OWN_LATE_S: Final = 0.1
+OWN_LATE_MS: Final = 100
 """This late a loop is short of time: what looks slow then is our own machine [a country's load: 0.03]."""
 OVERDUE_MS: Final = 5_000
 """How long past its deadline an envelope may stay unanswered before its driver is held to have lost it."""
@@ -109,12 +109,14 @@ async def watch(desk: Desk, station: Station) -> None:
         if not desk.alerts and station.at_rest:
             away_ms = 0
             await station.stirs.wait()
-        woken_s = trio.current_time() + WATCH_S
+        due = Instant(desk.clock.now() + int(WATCH_S * 1000))
         await trio.sleep(WATCH_S)
         now = desk.clock.now()
         station.pace = paces.refill(station.pace, now)
-        if trio.current_time() - woken_s >= OWN_LATE_S:  # what came may lie unread
+        if now - due >= OWN_LATE_MS:
             desk.late_at = now
+        if desk.heed_standstill(due):
+            continue
         attend(desk, station)
         if paces.is_silent(station.pace, now):
             log.warning("carrier silent", carrier=station.name, unanswered=station.pace.used)

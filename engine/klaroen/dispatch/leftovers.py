@@ -64,6 +64,7 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
     if page.state == "done":
         return
     now = desk.clock.now()
+    desk.heed_standstill(at)
     if page.claiming:  # what is said of it must stand under its lease, or under none
         look_soon(desk, page, Instant(now + LOOK_MS))
         return
@@ -141,6 +142,7 @@ def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], 
         retry_after_s=why.retry_after_s,
         throttled=why.throttled,
         quiet_at=opened.at(quiet_from(sheet, index, _call_waits(page))) if page.is_call else None,
+        heard_from=desk.heard_from,
     )
     carrier = sheet.carrier
     assert carrier is not None, "an attempt that no carrier was offered"

@@ -52,6 +52,8 @@ def load_tokens(desk: Desk) -> None:
 def recover(desk: Desk, standing: Standing) -> None:
     """Build every open alert, and settle what a crash has left in doubt."""
     desk.last_batch = standing.last_batch
+    if standing.alerts:
+        desk.heard_from = desk.clock.now()
     for references in desk.store.references():
         closing.remember(desk, references)
     tails: dict[BatchId, list[bytes]] = defaultdict(list)

@@ -194,6 +194,26 @@ def test_R15_without_proof_in_the_steps_time_the_next_is_tried(state: int) -> No
     assert NextStep() == verdict(Attempt(state, ANSWERED_AT), others=(OTHER,), now=until)
 
 
+@pytest.mark.parametrize("state", [HANDED_OVER, NETWORK, UNKNOWN])
+def test_R15_whoever_was_not_listening_listens_for_a_grace_first(state: int) -> None:
+    """At a start the step's time, or the grace of what is in doubt, may have passed while proof waited to be told."""
+    began_at = Instant(ANSWERED_AT + 3_600_000)
+    attempt, until = Attempt(state, ANSWERED_AT, heard_from=began_at), Instant(began_at + 5_000)
+    assert Wait(until) == verdict(attempt, now=Instant(until - 1))
+    assert not isinstance(verdict(attempt, now=until), Wait)
+
+
+def test_R15_a_step_that_has_time_left_gets_no_more_for_a_start() -> None:
+    attempt = Attempt(HANDED_OVER, ANSWERED_AT, heard_from=Instant(ANSWERED_AT + 30_000))
+    assert Wait(Instant(ANSWERED_AT + 60_000)) == verdict(attempt, now=Instant(ANSWERED_AT + 31_000))
+
+
+def test_R15_a_call_that_ended_unheard_is_judged_after_the_grace() -> None:
+    began_at = Instant(ANSWERED_AT + 20_000)
+    attempt = Attempt(HANDED_OVER, ANSWERED_AT, quiet_at=Instant(ANSWERED_AT + 9_000), heard_from=began_at)
+    assert Wait(Instant(began_at + 5_000)) == verdict(attempt, now=began_at)
+
+
 def test_R15_a_receipt_that_says_it_will_not_arrive_ends_the_wait() -> None:
     """No other carrier of the channel: the handset is off, full or gone, whoever asks."""
     assert NextStep() == verdict(Attempt(FAILED, ANSWERED_AT), others=(OTHER,))

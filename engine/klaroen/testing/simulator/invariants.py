@@ -92,7 +92,7 @@ def whoever_leaves_stands_there(fact: HandOver) -> bool:
 
 
 def the_last_attempt_is_settled(fact: HandOver) -> bool:
-    """No attempt leaves before the one before it is settled: answered, and given its time."""
+    """No attempt leaves before the one before it is settled: answered, given its time, and after a start its grace."""
     return fact.prior is None or _is_settled(fact.prior, fact)
 
 
@@ -103,8 +103,10 @@ def _is_settled(prior: Prior, fact: HandOver) -> bool:
     outcome, now = prior.outcome, fact.at + ROUNDING_MS
     if isinstance(outcome, Refused | Unsent) or prior.failed:
         return True
+    if prior.life < fact.life and now < fact.life_began_at + fact.grace_ms:
+        return False  # its carrier may still have to tell what nobody heard
     if outcome is None:  # a crash took the answer, or it never came
-        return prior.life < fact.life and now >= fact.life_began_at + fact.grace_ms
+        return prior.life < fact.life
     if isinstance(outcome, Unknown):
         return now >= prior.answered_at + fact.grace_ms
     if is_call and (prior.ended or prior.life < fact.life):
