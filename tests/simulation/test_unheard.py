@@ -1,4 +1,4 @@
-"""What came while nobody listened is heard first: after a start, and after this process stood still."""
+"""What came while nobody listened is heard first: after a start, a standstill, a full disk."""
 
 import pytest
 import trio
@@ -76,3 +76,20 @@ async def test_no_carrier_is_silent_because_we_stood_still(autojump_clock, world
         await trio.sleep(1)
         assert "closed" == world.desk.stations["alpha"].pace.breaker
         assert not world.desk.stations["alpha"].in_flight
+
+
+async def test_R15_after_a_full_disk_what_was_refused_meanwhile_is_heard_first(autojump_clock, world_of) -> None:
+    """No receipt can be kept while it is full: its carrier comes again, and the step's time has passed by then."""
+    alpha = FarEnd("alpha", Deed(proofs=(Proof(SMS_S / 2),)))
+    world = world_of(alpha)
+    async with world.running():
+        sent = (await world.send()).id
+        await trio.sleep(2)
+        world.disk_full = True
+        await trio.sleep(AWAY_S)
+        assert alpha.refused_receipts
+        world.disk_full = False
+        status = await world.over(sent)
+        assert (30, 30, 0) == (status.reached, len(alpha.copies), status.possible_duplicates)
+        assert {"sms"} == {one.channel for one in world.attempts(sent)}
+        audit(world, sent)

@@ -143,7 +143,8 @@ class Desk:
         )
 
     def store_fails(self, error: StoreUnavailableError) -> None:
-        """The disk did not take something: nothing is promised, and nothing leaves, before it has taken a commit."""
+        """The disk did not take something: nothing is promised, nothing leaves, and nobody is heard until it does."""
+        self.heard_from = self.clock.now()
         if self.store_works:
             self.store_works = False
             log.error("store cannot write", words=str(error))
