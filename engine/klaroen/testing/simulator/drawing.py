@@ -31,6 +31,7 @@ from klaroen.testing.simulator.scenario import (
     ReplyDraw,
     Scenario,
     Spell,
+    Standstill,
     Stop,
     Storm,
     When,
@@ -90,7 +91,10 @@ def draw(seed: int) -> Scenario:
         members_each=chance.choice((1, 3, 8, 15, 30, 60)),
         carriers=tuple(carriers),
         alerts=alerts,
-        faults=tuple(_fault(Random(f"{seed} fault {place}"), len(carriers)) for place in range(chance.randrange(5))),
+        faults=(
+            *(_fault(Random(f"{seed} fault {place}"), len(carriers)) for place in range(chance.randrange(5))),
+            *_standstills(Random(f"{seed} standstill")),
+        ),
         unjournaled_max=chance.choice((5, 20, 100, 1000)),
         patience_s=chance.choice(((4.0, 6.0, 2.0), (8.0, 8.0, 3.0), (2.0, 3.0, 5.0))),
         doings=tuple(doings),
@@ -240,6 +244,11 @@ def _ailing(chance: Random, _carriers: int) -> Fault:
 
 def _step(chance: Random, _carriers: int) -> Fault:
     return ClockStep(_begins(chance), chance.choice((-3600.0, 3600.0, -5.0, 5.0)))
+
+
+def _standstills(chance: Random) -> Iterator[Fault]:
+    if chance.random() < 0.2:
+        yield Standstill(_begins(chance), chance.choice((1.5, 6.0, 20.0)))
 
 
 _KINDS: Final[tuple[Callable[[Random, int], Fault], ...]] = (

@@ -22,6 +22,8 @@ class Prior(Struct, frozen=True):
     wait_ms: int
     failed: bool
     ended: bool
+    judged: bool
+    """Whether it had been moved on from when this life began."""
 
 
 class HandOver(Struct, frozen=True):

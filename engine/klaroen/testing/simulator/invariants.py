@@ -103,7 +103,7 @@ def _is_settled(prior: Prior, fact: HandOver) -> bool:
     outcome, now = prior.outcome, fact.at + ROUNDING_MS
     if isinstance(outcome, Refused | Unsent) or prior.failed:
         return True
-    if prior.life < fact.life and now < fact.life_began_at + fact.grace_ms:
+    if prior.life < fact.life and not prior.judged and now < fact.life_began_at + fact.grace_ms:
         return False  # its carrier may still have to tell what nobody heard
     if outcome is None:  # a crash took the answer, or it never came
         return prior.life < fact.life

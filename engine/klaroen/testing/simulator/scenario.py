@@ -158,7 +158,14 @@ class ClockStep(Struct, frozen=True, tag=True):
     by_s: float
 
 
-Fault = Death | Stop | Storm | Spell | Ailing | ClockStep
+class Standstill(Struct, frozen=True, tag=True):
+    """Everything stands still for a while, as on a suspended machine: whatever was due meanwhile is due at once."""
+
+    at_s: float
+    for_s: float
+
+
+Fault = Death | Stop | Storm | Spell | Ailing | ClockStep | Standstill
 
 
 class Scenario(Struct, frozen=True):

@@ -17,13 +17,13 @@ Words = defaultdict[AttemptId, dict[int, bytearray]]
 class Tried:
     """An attempt as far ends and our carriers spoke of it."""
 
-    __slots__ = ("answered_at", "attempt", "batch", "ended", "failed", "index", "life", "outcome")
+    __slots__ = ("answered_at", "attempt", "batch", "ended", "failed", "index", "judged", "life", "outcome")
 
     def __init__(self, attempt: AttemptId, batch: BatchShadow, index: int, life: int) -> None:
         self.attempt, self.batch, self.index, self.life = attempt, batch, index, life
         self.outcome: Outcome | None = None
         self.answered_at = Instant(0)
-        self.failed = self.ended = False
+        self.failed = self.ended = self.judged = False
 
 
 def told_by(end: FarEnd, receipt: Receipt, tried: Mapping[AttemptId, Tried]) -> tuple[AttemptId, int, bytearray] | None:
@@ -58,4 +58,5 @@ def prior_of(tried: Tried) -> Prior:
         int(batch.wait_s * 1000),
         tried.failed,
         tried.ended,
+        tried.judged,
     )

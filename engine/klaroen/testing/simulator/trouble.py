@@ -12,7 +12,17 @@ import trio
 from klaroen.core.ports import Envelope
 from klaroen.dispatch.run import drain
 from klaroen.testing.far_end import FarEnd
-from klaroen.testing.simulator.scenario import Ailing, ClockStep, Death, Fault, Scenario, Spell, Stop, Storm
+from klaroen.testing.simulator.scenario import (
+    Ailing,
+    ClockStep,
+    Death,
+    Fault,
+    Scenario,
+    Spell,
+    Standstill,
+    Stop,
+    Storm,
+)
 from klaroen.testing.world import World
 
 
@@ -57,6 +67,8 @@ class Trouble:
                 await self._ail(fault)
             case ClockStep():
                 self._world.skew_ms += round(fault.by_s * 1000)
+            case Standstill():
+                self._world.mock.jump(fault.for_s)
             case Spell():
                 pass  # its carrier's script knows
             case _:

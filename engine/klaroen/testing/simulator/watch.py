@@ -14,7 +14,7 @@ from klaroen.core.model import CALL_CHANNELS, Alert, AlertId, AttemptId, Carrier
 from klaroen.core.ports import Answer, Call, Event, Receipt, Reply
 from klaroen.core.records import Entry, Standing
 from klaroen.core.sheet import Sheet
-from klaroen.core.state import HANDED_OVER, REACHED
+from klaroen.core.state import HANDED_OVER, OPEN, REACHED
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.directory import column
 from klaroen.dispatch.kept import read_kept
@@ -90,6 +90,7 @@ class Watch:
         outliving = {one.name for one in world.settings.carrier if one.lines_max and one.calls_outlive_us}
         for tried in self.tried.values():  # what the journal does not have, nobody knows any more
             sheet = tried.batch.sheet
+            tried.judged = sheet.fates[tried.index] != OPEN
             if not sheet.answered_ms[tried.index]:
                 tried.outcome = None
             elif tried.batch.carrier in outliving and sheet.states[tried.index] >= HANDED_OVER and not tried.ended:
@@ -247,7 +248,7 @@ class Watch:
         key = (batch.batch.alert, delivery)
         tried = self.tried.setdefault(attempt, Tried(attempt, batch, index, self._life))
         tried.batch, tried.index, tried.life = batch, index, self._life
-        tried.outcome, tried.ended, tried.failed = None, False, False
+        tried.outcome, tried.ended, tried.failed, tried.judged = None, False, False, False
         self._last[key] = tried
         self._copies[*key, batch.batch.step.channel, batch.batch.step.address] += copies
 
