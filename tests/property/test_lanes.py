@@ -1,5 +1,6 @@
 """Floors over long runs, whatever the sizes of the turns; and turns inside a lane that starve nobody."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from hypothesis import example, given, settings
@@ -14,6 +15,7 @@ from klaroen.core.lanes import (
     choose_alert,
     choose_lane,
     serve,
+    turn_max,
 )
 from klaroen.core.model import CLASSES, AlertClass, AlertId
 
@@ -103,14 +105,17 @@ class Lane:
     def __init__(self) -> None:
         self.served: dict[AlertId, int] = {}
         self.backlog: dict[AlertId, int] = {}
+        self.members: Counter[AlertId] = Counter()
 
     def come(self, alert: str, deliveries: int) -> None:
+        self.members[AlertId(alert)] += deliveries
         self.backlog[AlertId(alert)] = self.backlog.get(AlertId(alert), 0) + deliveries
 
     def turn(self, size: int = SLICE) -> str:
         alert = choose_alert(self.served, self.backlog)
-        taken = min(size, self.backlog[alert])
-        self.served[alert] = book_turn(self.served, alert, taken, self.backlog)
+        members = self.members[alert]
+        taken = min(turn_max(self.served, alert, members, size), self.backlog[alert])
+        self.served[alert] = book_turn(self.served, alert, members, taken, self.backlog)
         self.backlog[alert] -= taken
         if not self.backlog[alert]:
             del self.backlog[alert]

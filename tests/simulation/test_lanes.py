@@ -1,5 +1,7 @@
 """Who goes first on one carrier, and how carriers share."""
 
+from datetime import datetime
+
 import trio
 from tests.simulation.audit import audit
 from tests.simulation.world import network
@@ -61,6 +63,31 @@ async def test_streets_leave_together(autojump_clock, world_of) -> None:
         for alert in (national.id, *streets):
             await w.over(alert)
         audit(w, national.id, *streets)
+
+
+async def test_a_floor_costs_no_turn(autojump_clock, world_of) -> None:
+    """Beside a country of a lower class, whose floor is a message or two a turn, streets go on leaving together."""
+    alpha = FarEnd("alpha")
+    networks, carriers = [network(number) for number in range(1, 41)], {"alpha": {"rate_per_s": 2000.0}}
+    async with world_of(alpha, networks=networks, members=50, carriers=carriers).running() as w:
+        national = await w.send(**{"class": "public_interest"}, content={"nl": {"text": "Land"}})
+        w.disk_lag_s = 0.02
+        streets: list[str] = []
+        async with trio.open_nursery() as nursery:
+            for number in [*range(1, 41)] * 2:
+                nursery.start_soon(_send_street, w, number, streets)
+                await trio.sleep(0.03)
+        for alert in (national.id, *streets):
+            await w.over(alert)
+        waited_s = [await _waited_s(w, alert) for alert in streets]
+        assert max(waited_s) < 0.25
+        audit(w, national.id, *streets)
+
+
+async def _waited_s(world, alert: str) -> float:
+    status = await world.status(alert)
+    first, accepted = (datetime.fromisoformat(one) for one in (status.first_handover_at, status.accepted_at))
+    return (first - accepted).total_seconds()
 
 
 async def _send_street(world, number: int, sent: list[str]) -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from klaroen.core.audience import Audience
 from klaroen.core.errors import Saying
 from klaroen.core.expand import Planner
-from klaroen.core.lanes import FLOORS, HEAD_START_SEGMENTS
+from klaroen.core.lanes import FLOORS, head_start
 from klaroen.core.model import AlertClass, Channel, Instant, Language, Step
 from klaroen.core.money import euros
 from klaroen.core.views import RefusedNetwork, UnreachableCount
@@ -105,7 +105,8 @@ def look_ahead(
         tally = firsts[path.channels[0]]
         tally[0] += people
         tally[1] += people * _segments(path, path.channels[0])
-    queues = {name: _queue(supplies[name], segments, alert_class) for name, (_, segments) in firsts.items()}
+    head = head_start(len(audience))
+    queues = {name: _queue(supplies[name], segments, alert_class, head) for name, (_, segments) in firsts.items()}
     handed: list[Weighted] = []
     reached: list[Weighted] = []
     loads: defaultdict[Channel, float] = defaultdict(float)
@@ -148,16 +149,15 @@ def _segments(path: _Path, channel: Channel) -> int:
     return path.segments if channel == "sms" else 1
 
 
-def _queue(supply: Supply, segments: int, alert_class: AlertClass) -> Sequence[float]:
+def _queue(supply: Supply, segments: int, alert_class: AlertClass, head: int) -> Sequence[float]:
     """Return when the alert's segments leave, in `POINTS` equal parts: nothing where no carrier is up."""
     if not supply.per_s:
         return ()
     floor_per_s = FLOORS[alert_class] * supply.per_s
-    head_start = HEAD_START_SEGMENTS * supply.carriers
     points = []
     for point in range(POINTS):
         own = segments * (point + 0.5) / POINTS
-        beside = 0.0 if own <= head_start else min(supply.beside, own)  # then alerts take turns
+        beside = 0.0 if own <= head * supply.carriers else min(supply.beside, own)  # then alerts take turns
         behind_all = (supply.above + beside + own) / supply.per_s
         by_floor = (beside + own) / floor_per_s if floor_per_s else behind_all
         points.append(min(behind_all, by_floor))

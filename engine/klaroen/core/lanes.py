@@ -28,6 +28,12 @@ HEAD_START_SEGMENTS: Final = 250
 """Of one carrier: two carriers give a network of five hundred all it needs [by least served alone, networks of two
 hundred and more waited 25 s beside a crisis, while ever new ones overtook them]."""
 
+COUNTRY_MEMBERS: Final = 1_000
+"""An alert to more has no head start, which is for networks: a street would wait for those of ten countries at once."""
+
+FIRST_SEGMENTS: Final = 25
+"""Of one carrier: a country's first turn, in which its first telephones ring."""
+
 FIRST_TURNS: Final = 8
 """Of those that wait longest, one that had nothing yet goes before all: the first telephone of a street rings at once,
 whatever is before it. No more than so many, so that on a very bad day those who came first are still finished first."""
@@ -75,6 +81,17 @@ def allowance(lanes: Lanes, lane: AlertClass, due: Collection[AlertClass], segme
     return segments
 
 
+def head_start(members: int) -> int:
+    """Return how many segments of one carrier an alert to so many people has before it takes turns with others."""
+    return HEAD_START_SEGMENTS if members <= COUNTRY_MEMBERS else 0
+
+
+def turn_max(served: Mapping[AlertId, int], alert: AlertId, members: int, segments: int) -> int:
+    """Return how many of so many segments an alert may take in this turn."""
+    is_first = not served.get(alert, 0)
+    return segments if head_start(members) or not is_first else min(segments, FIRST_SEGMENTS)
+
+
 def choose_alert(served: Mapping[AlertId, int], waiting: Collection[AlertId]) -> AlertId:
     """Return the alert of one lane whose turn it is.
 
@@ -91,14 +108,17 @@ def choose_alert(served: Mapping[AlertId, int], waiting: Collection[AlertId]) ->
     return min(waiting, key=lambda alert: served[alert])
 
 
-def book_turn(served: Mapping[AlertId, int], alert: AlertId, segments: int, waiting: Collection[AlertId]) -> int:
-    """Return what the alert counts as served after these segments.
+def book_turn(
+    served: Mapping[AlertId, int], alert: AlertId, members: int, segments: int, waiting: Collection[AlertId]
+) -> int:
+    """Return what the alert, to so many people, counts as served after these segments.
 
-    Who leaves the head start counts as much as who had least of those who take turns: nobody waits for it to catch up.
-    Nor for one that was away meanwhile: it keeps no more than a head start.
+    Who has no head start counts as if it had used it up. Who leaves the head start counts as much as who had least of
+    those who take turns: nobody waits for it to catch up. Nor for one that was away meanwhile: it keeps no more than a
+    head start.
     """
     before = served.get(alert, 0)
-    after = before + segments
+    after = max(before + segments, HEAD_START_SEGMENTS - head_start(members))
     if after < HEAD_START_SEGMENTS:
         return after
     others = (served.get(other, 0) for other in waiting if other != alert)

@@ -13,7 +13,7 @@ from klaroen.core import health as healths
 from klaroen.core import pace as paces
 from klaroen.core.errors import CarrierDownError, StoreUnavailableError
 from klaroen.core.ids import attempt_ids
-from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, serve
+from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, serve, turn_max
 from klaroen.core.model import AlertClass, AlertId, BatchId, CarrierName, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
 from klaroen.core.records import Entry, Store
@@ -65,14 +65,16 @@ async def fly(desk: Desk, station: Station) -> None:
 def next_turn(desk: Desk, station: Station, now: Instant) -> list[Leg]:
     """Return what flies next, in the order in which it leaves; nothing where nothing may.
 
-    A page that is soon out makes room for the next: streets go together, for each turn waits for the disk [one to a
-    turn, fifty alerts a second to five people each were more than a busy machine could write].
+    Each alert is in it once: streets go together, and a floor or a country's first telephones cost no turn of their
+    own, for each turn waits for the disk [one to a turn, fifty alerts a second to a street each were more than a busy
+    machine could write; ended by what leaves a rest, streets waited two seconds behind a floor of one message a turn].
     """
     if not station.usable or not station.is_roomy or desk.draining or not desk.store_works:
         return []
     waiting = {lane: alerts for lane in station.lanes if (alerts := dict(_waiting(desk, station, lane)))}
     falters, is_trial = station.falters(now), healths.trial_is_due(station.health, now)
     tries = is_trial or station.pace.breaker == "half_open"
+    kept: set[AlertClass] = set()  # lanes of which something stays for the next turn: they are due all the same
     legs: list[Leg] = []
     pace, left, uncovered = station.pace, SLICE_MAX, 0
     while waiting:
@@ -81,7 +83,8 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> list[Leg]:
         page = waiting[lane][alert]
         parts = page.batch.parts
         granted = paces.grant(pace, parts, now)
-        segments = allowance(station.turns, lane, waiting, granted * parts)
+        served, members = station.served[lane], len(page.opened.audience)
+        segments = turn_max(served, alert, members, allowance(station.turns, lane, waiting, granted * parts))
         covered = page.cursor - page.sheet.sent
         room = desk.room(station) - uncovered + covered
         if page.state != "ready":
@@ -94,11 +97,12 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> list[Leg]:
         if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight and not tries):
             break
         if page.state != "ready" or is_trial or is_ours(desk, station, page):
-            station.turns = serve(station.turns, lane, count * parts, waiting)
-            served = station.served[lane]
-            served[alert] = book_turn(served, alert, count * parts, waiting[lane])
+            if count < page.sheet.left or _has_more(desk, station, page):
+                kept.add(lane)
+            station.turns = serve(station.turns, lane, count * parts, kept | waiting.keys())
+            served[alert] = book_turn(served, alert, members, count * parts, waiting[lane])
             legs.append((page, count))
-            if tries or falters or count < page.sheet.left or _has_more(desk, station, page):
+            if tries or falters:
                 break
             pace = paces.spend(pace, count, parts, count if page.is_call else 0, now)
             left -= count

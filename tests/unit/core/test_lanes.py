@@ -3,7 +3,9 @@
 import pytest
 
 from klaroen.core.lanes import (
+    COUNTRY_MEMBERS,
     CREDIT_MAX_SEGMENTS,
+    FIRST_SEGMENTS,
     FIRST_TURNS,
     FLOORS,
     HEAD_START_SEGMENTS,
@@ -13,7 +15,9 @@ from klaroen.core.lanes import (
     book_turn,
     choose_alert,
     choose_lane,
+    head_start,
     serve,
+    turn_max,
 )
 from klaroen.core.model import CLASSES, AlertClass, AlertId
 
@@ -114,7 +118,7 @@ def test_a_lower_lane_takes_no_more_than_it_is_owed(
 
 # --- inside a lane ---------------------------------------------------------------------------------------------------
 
-HEAD = HEAD_START_SEGMENTS
+HEAD, SLICE = HEAD_START_SEGMENTS, 250
 
 
 @pytest.mark.parametrize(
@@ -156,8 +160,19 @@ def test_on_a_very_bad_day_those_who_came_first_are_finished_first() -> None:
     ],
 )
 def test_what_an_alert_counts_as_served(served: dict[AlertId, int], segments: int, expected: int) -> None:
-    assert expected == book_turn(served, A, segments, list(served) or [A])
+    assert expected == book_turn(served, A, 95, segments, list(served) or [A])
+
+
+def test_a_country_has_no_head_start() -> None:
+    """Its first turn is small, and from then on it takes turns: whoever comes with ten of them goes next."""
+    assert (HEAD, 0) == (head_start(COUNTRY_MEMBERS), head_start(COUNTRY_MEMBERS + 1))
+    assert (SLICE, SLICE) == (turn_max({}, A, COUNTRY_MEMBERS, SLICE), turn_max({A: 25}, A, 100_000, SLICE))
+    assert FIRST_SEGMENTS == turn_max({}, A, 100_000, SLICE)
+    served = {A: book_turn({}, A, 100_000, FIRST_SEGMENTS, [A, B])}
+    assert HEAD == served[A]
+    assert B == choose_alert(served | {B: 1}, [A, B])
+    assert 50_000 == book_turn({B: 50_000}, A, 100_000, FIRST_SEGMENTS, [A, B])
 
 
 def test_who_waits_for_nothing_has_no_say() -> None:
-    assert book_turn({A: 249, B: 900, C: 50_000}, A, 1, [A, C]) == 50_000
+    assert book_turn({A: 249, B: 900, C: 50_000}, A, 95, 1, [A, C]) == 50_000
