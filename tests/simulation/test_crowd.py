@@ -49,6 +49,31 @@ async def test_what_can_wait_is_asked_to_and_warm_is_taken(autojump_clock, world
         audit(world, *posted)
 
 
+async def test_what_can_wait_is_accepted_one_at_a_time(autojump_clock, world_of) -> None:
+    """Of ten that come at once as many are taken as there is room for, and a warm one goes between, not behind them."""
+    world = world_of(FarEnd("alpha"), members=100, calls=None)
+    world.settings = replace(world.settings, dispatch=Dispatch(deliveries_max=500))
+    async with world.running():
+        world.disk_lag_s = 0.1
+        posted_at, took_s, problems = trio.current_time(), {}, []
+
+        async def post(number: int, **changes: object) -> None:
+            try:
+                await world.send(content={"nl": {"text": f"Bericht {number}"}}, **changes)
+            except InputError as error:
+                problems.append(error.problem.name)
+            else:
+                took_s[number] = trio.current_time() - posted_at
+
+        async with trio.open_nursery() as nursery:
+            for number in range(10):
+                nursery.start_soon(lambda number=number: post(number, **{"class": "public_interest"}))
+            nursery.start_soon(post, 10)
+        assert took_s.pop(10) < 0.15
+        assert 1 <= len(took_s) <= 2, "250 deliveries of this class may be open"
+        assert ["too-many-requests"] * (10 - len(took_s)) == problems
+
+
 def pages(world, alerts):
     return [page for alert in alerts if alert in world.desk.alerts for page in world.desk.alerts[alert].pages.values()]
 

@@ -17,6 +17,7 @@ from klaroen.core import admission, audit, follow_up
 from klaroen.core.account import Account
 from klaroen.core.audience import Audience
 from klaroen.core.calls import FollowUp, Submit
+from klaroen.core.crowd import PATIENT
 from klaroen.core.errors import InputError, Problem, Saying, StoreUnavailableError
 from klaroen.core.expand import Planner
 from klaroen.core.ids import alert_id
@@ -29,7 +30,7 @@ from klaroen.core.refusals import refuse
 from klaroen.core.views import AcceptedView, RefusedNetwork, UnreachableCount, rfc3339
 from klaroen.dispatch import ability, levels, succession
 from klaroen.dispatch.audiences import Chosen, Following, find_audience, find_officers
-from klaroen.dispatch.crowd import check_door, check_room
+from klaroen.dispatch.crowd import check_door, check_ground, check_room
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.lifecycle import open_alert
 from klaroen.dispatch.meanwhile import catch_up
@@ -63,7 +64,8 @@ async def accept(desk: Desk, token: Token, submit: Submit | FollowUp) -> bytes:
     try:
         if isinstance(submit, FollowUp):
             return await _follow_up(desk, token, submit)
-        return await _accept_new(desk, token, submit)
+        async with desk.unhurried if submit.request.alert_class in PATIENT else nullcontext():
+            return await _accept_new(desk, token, submit)
     except StoreUnavailableError as error:
         desk.store_fails(error)
         raise unavailable() from error
@@ -137,6 +139,8 @@ async def _accept_beside(
         (*submit.places, *succession.audiences(earlier)),
         lambda network: desk.mandates.granted(network, token.coordinator_id, request.alert_class, now),
     )
+    if following is None:
+        check_ground(desk, request, tuple(admitted.networks), now)
     offer, unable = ability.offer_of(desk, request)
     chosen = find_audience(desk, request, admitted.networks, offer, following, now)
     audience = chosen.audience

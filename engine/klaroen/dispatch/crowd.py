@@ -6,7 +6,7 @@ Law: asked before anything is written; who is refused is told when to come again
 from klaroen.core import crowd
 from klaroen.core.errors import InputError, Problem, ProblemName
 from klaroen.core.intake import AlertRequest
-from klaroen.core.model import NetworkId
+from klaroen.core.model import Instant, NetworkId
 from klaroen.dispatch.desk import Desk
 
 
@@ -20,6 +20,17 @@ def check_door(desk: Desk, request: AlertRequest) -> None:
     if crowd.excess(request.alert_class, _open_count(desk), 1, desk.settings.dispatch.deliveries_max):
         named = (register.members(NetworkId(network)) for network in targets.networks)
         check_room(desk, request, len(register.snapshot.member_ids) if targets.all else max(1, sum(named)))
+
+
+def check_ground(desk: Desk, request: AlertRequest, networks: tuple[NetworkId, ...], now: Instant) -> None:
+    """As `check_room`, before it is asked how each of the networks' people is told: of what can wait.
+
+    A country's ground lies there; what an alert makes of it takes a thousand times as long as a refusal. Shape: none of
+    its people are left out but those who want no cold messages.
+    """
+    if request.alert_class in crowd.PATIENT:
+        quiet = len(desk.quiet.everywhere()) if request.alert_class == "cold" else 0
+        check_room(desk, request, max(1, len(desk.register.ground_of(networks, now).layout.members) - quiet))
 
 
 def check_room(desk: Desk, request: AlertRequest, count: int) -> None:

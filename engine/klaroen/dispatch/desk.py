@@ -106,6 +106,7 @@ class Desk:
         self.matched: list[int] = []
         self.accepting: dict[tuple[str, str], trio.Event] = {}
         """Idempotency keys (token, key) whose first call is under way."""
+        self.unhurried = trio.Lock()  # who accepts what can wait: one at a time, and warm ones go between
         self.succession, self.deciding = trio.Lock(), trio.Lock()  # of corrections; of grants, stops and quiet members
         self.changed: set[AlertId] = set()
         """Alerts whose status is to be pushed."""

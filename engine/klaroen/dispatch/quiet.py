@@ -4,7 +4,7 @@ Law: what stands here stands in the store, beside the register, so that no impor
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -44,5 +44,5 @@ class QuietMembers:
         """Whether anybody wants none by this channel alone."""
         return bool(self._by_channel[channel])
 
-    def everywhere(self) -> Iterable[MemberId]:
+    def everywhere(self) -> Collection[MemberId]:
         return self._by_channel[None].keys()
