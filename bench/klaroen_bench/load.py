@@ -31,6 +31,8 @@ KEPT_MB: Final = 16.0
 """Beside that: what is known of alerts that are over, of a few thousand streets, and the store's caches."""
 RECEIPT_BYTES: Final = 1_024
 """Of dispatch's memory, a receipt that matches nothing."""
+UNDRAINED_BYTES: Final = 256
+"""And one that is durable and waits to be applied."""
 DELIVERY_BYTES: Final = 800
 """Of dispatch's memory, an open delivery: what the configuration tells (500), and its batches while they fly."""
 
@@ -88,7 +90,8 @@ def _memory(cases: Sequence[Case], base_mb: Mapping[str, float]) -> Iterator[Mus
         peaks = row["peak_rss_mb"]
         if "base_rss_mb" in row:  # a system of its own
             most = 0.0
-        most = max(most, (case.open_deliveries * DELIVERY_BYTES + case.unmatched * RECEIPT_BYTES) / 2**20)
+        receipts = case.unmatched * RECEIPT_BYTES + case.undrained * UNDRAINED_BYTES
+        most = max(most, (case.open_deliveries * DELIVERY_BYTES + receipts) / 2**20)
         bound = row.get("base_rss_mb", base_mb["dispatch"]) + KEPT_MB + most
         yield at_most(row["case"], "MB of the edge", peaks["edge"], EDGE_MB_MAX)
         yield at_most(row["case"], "MB of dispatch", peaks["dispatch"], round(bound, 1))

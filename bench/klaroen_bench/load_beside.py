@@ -58,6 +58,8 @@ class Case(Struct, frozen=True):
     open_deliveries: int
     unmatched: int = 0
     """Receipts that dispatch may keep in the end, since they match nothing yet."""
+    undrained: int = 0
+    """Receipts that may be durable and not applied meanwhile."""
 
 
 class Scene(Struct, frozen=True):
@@ -89,7 +91,14 @@ def beside(scene: Scene, name: str) -> list[Shot]:
 
 
 def judge(
-    scene: Scene, name: str, shots: Sequence[Shot], *musts: Must, opened: int = 0, unmatched: int = 0, **more: Any
+    scene: Scene,
+    name: str,
+    shots: Sequence[Shot],
+    *musts: Must,
+    opened: int = 0,
+    unmatched: int = 0,
+    undrained: int = 0,
+    **more: Any,
 ) -> Case:
     """Follow what was posted beside; return the case, with what must hold of all of them."""
     answers = Counter(str(shot.status) for shot in shots)
@@ -110,7 +119,8 @@ def judge(
         at_most(name, "ms to their 202, p99", accept_ms["p99"], ACCEPT_MS),
         at_most(name, "ms to their first hand-over, p99", first_ms["p99"], FIRST_MS),
     )
-    return Case(row, (*common, *musts), opened + sum(shot.answer.get("members", 0) for shot in shots), unmatched)
+    deliveries = opened + sum(shot.answer.get("members", 0) for shot in shots)
+    return Case(row, (*common, *musts), deliveries, unmatched, undrained)
 
 
 def _first_ms(rig: Rig, shot: Shot) -> float | None:

@@ -33,6 +33,8 @@ TAKEN_BYTES_MAX: Final = 8 * 2**20
 """Of a body that is too large: what is read of a message at most, and what sockets hold."""
 UNMATCHED_MAX: Final = 100_000
 """So many receipts of one carrier are kept that match nothing (docs/reliability.md)."""
+UNDRAINED_MAX: Final = 200_000
+"""And so many of all carriers may be durable and not applied, before carriers are asked to come again."""
 DESCRIPTORS_MAX: Final = 2_000 + 256
 
 
@@ -109,6 +111,7 @@ def receipts(scene: Scene) -> Case:
         exactly(name, "503 without Retry-After", told["503"] - told["told when to come again"], 0),
         answered=dict(told),
         unmatched=min(UNMATCHED_MAX, told["204"] * FLOOD_RECEIPTS),
+        undrained=min(UNDRAINED_MAX, told["204"] * FLOOD_RECEIPTS),
         receipts_per_s=round(told["204"] * FLOOD_RECEIPTS / seconds),
     )
 
