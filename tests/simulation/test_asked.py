@@ -2,14 +2,27 @@
 
 import socket
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from hashlib import sha256
 from typing import Any
 
 import trio
 from tests.simulation.audit import audit
 from tests.simulation.world import TEXT_ONLY, network
 
-from klaroen.core.calls import Ask, Greet, PutReceipts, Question
-from klaroen.core.frames import frame
+from klaroen.core.calls import (
+    Ask,
+    CreateToken,
+    FromDispatch,
+    Greet,
+    PutReceipts,
+    Question,
+    RevokeToken,
+    Tokens,
+    Told,
+)
+from klaroen.core.frames import Frames, frame, read_from_dispatch
+from klaroen.core.model import Instant, Token
 from klaroen.core.ports import Receipt
 from klaroen.core.views import AcceptedView
 from klaroen.dispatch.socket import Counter
@@ -95,3 +108,36 @@ async def test_the_end_of_an_alert_is_told_also_where_it_falls_between_a_look_an
         sent = await world.send()
         await world.until(lambda: sent.id not in world.desk.alerts)
         assert ["sending", "done"] == states[-2:]
+
+
+async def hear(stream: trio.SocketStream, kind: type[FromDispatch]) -> FromDispatch:
+    """Return the last message of this kind that has come, once one has."""
+    frames, heard = Frames(), []
+    while not heard:
+        messages = [read_from_dispatch(body) for body in frames.feed(await stream.receive_some())]
+        heard = [message for message in messages if isinstance(message, kind)]
+    return heard[-1]
+
+
+async def test_edges_know_a_token_before_whoever_made_it(autojump_clock, world_of) -> None:
+    """Made and used in one breath it is known, and revoked it is known no more."""
+    made = Token("new", sha256(b"secret").digest(), "operator", created_at=Instant(0))
+    pairs = [[trio.SocketStream(one) for one in trio.socket.socketpair(socket.AF_UNIX)] for _ in range(2)]
+    (edge, _), (shell, _) = pairs
+    async with AsyncExitStack() as stack, world_of().running() as world, trio.open_nursery() as nursery:
+        counter = Counter(world.desk)
+        for ours, theirs in pairs:
+            await stack.enter_async_context(ours)
+            await stack.enter_async_context(theirs)
+            nursery.start_soon(counter._serve_client, nursery, theirs)
+        await edge.send_all(frame(Greet("edge", pushes=True)))
+        await hear(edge, Tokens)
+        await shell.send_all(frame(Greet("cli")))
+        for number, (question, known) in enumerate([(CreateToken(made), True), (RevokeToken("new"), False)]):
+            await shell.send_all(frame(Ask(number, None, question)))
+            await hear(shell, Told)
+            with trio.fail_after(0.01):
+                told = await hear(edge, Tokens)
+            assert isinstance(told, Tokens)
+            assert known == ("new" in {one.name for one in told.tokens})
+        nursery.cancel_scope.cancel()

@@ -122,6 +122,7 @@ class Counter:
         except RegisterFaults as error:
             told = told_faults(ask.number, error)
         client.turns.release()
+        self._push_tokens()  # first: whoever has made one may use it as soon as he is told
         if client.gone:
             return
         try:
@@ -150,9 +151,7 @@ class Counter:
         while True:
             await desk.push_bell.wait(None if desk.at_rest else PUSH_S)
             messages: list[FromDispatch] = []
-            if desk.tokens_changed:
-                desk.tokens_changed = False
-                messages.append(Tokens(tuple(desk.tokens.values())))
+            self._push_tokens()
             changed, desk.changed = desk.changed, set()
             backlog = readings.count_backlog(desk)
             told_to_the_end: list[OpenAlert] = []
@@ -168,16 +167,21 @@ class Counter:
             if ready != self._ready:
                 self._ready = ready
                 messages.append(ready)
-            for client in list(self._clients):
-                self._push(client, messages)
+            self._push(messages)
             await trio.sleep(PUSH_S / 2)
 
-    def _push(self, client: Client, messages: list[FromDispatch]) -> None:
-        try:
-            for message in messages:
-                client.tell(message)
-        except trio.BrokenResourceError:
-            self._clients.discard(client)
+    def _push_tokens(self) -> None:
+        if self._desk.tokens_changed:
+            self._desk.tokens_changed = False
+            self._push([Tokens(tuple(self._desk.tokens.values()))])
+
+    def _push(self, messages: Sequence[FromDispatch]) -> None:
+        for client in list(self._clients):
+            try:
+                for message in messages:
+                    client.tell(message)
+            except trio.BrokenResourceError:
+                self._clients.discard(client)
 
 
 def in_pieces(alerts: Sequence[OpenAlert]) -> Iterator[Sequence[OpenAlert]]:
