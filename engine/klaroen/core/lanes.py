@@ -45,14 +45,16 @@ class Lanes(Struct, frozen=True, gc=False):
     credits: tuple[float, ...] = (0.0,) * len(CLASSES)
 
 
-def choose_lane(lanes: Lanes, due: Collection[AlertClass]) -> AlertClass:
+def choose_lane(lanes: Lanes, due: Collection[AlertClass], resting: Collection[AlertClass] = ()) -> AlertClass | None:
     """Return the lane whose turn it is, of those with due work (at least one).
 
     The highest goes first, unless a lower one has a whole segment of floor to its credit [the highest's own credit says
-    nothing: counted, it took turn after turn with public_interest while cold starved].
+    nothing: counted, it took turn after turn with public_interest while cold starved]. `resting` have work that may not
+    leave in this turn: where one of them would be next, nobody is.
     """
-    highest, *lower = (lane for lane in CLASSES if lane in due)
-    return next((lane for lane in lower if lanes.credits[CLASSES.index(lane)] >= 1.0), highest)
+    highest, *lower = (lane for lane in CLASSES if lane in due or lane in resting)
+    owed = (lane for lane in lower if lane in due and lanes.credits[CLASSES.index(lane)] >= 1.0)
+    return next(owed, highest if highest in due else None)
 
 
 def serve(lanes: Lanes, served: AlertClass, segments: int, due: Collection[AlertClass]) -> Lanes:

@@ -70,6 +70,11 @@ class Desk:
         """Of who makes a new version of the register, up to its being in force."""
         return trio.Lock()
 
+    @cached_property
+    def unhurried(self) -> trio.Lock:
+        """Of who accepts what can wait: one at a time, and warm ones go between."""
+        return trio.Lock()
+
     def __init__(
         self,
         settings: Settings,
@@ -106,7 +111,6 @@ class Desk:
         self.matched: list[int] = []
         self.accepting: dict[tuple[str, str], trio.Event] = {}
         """Idempotency keys (token, key) whose first call is under way."""
-        self.unhurried = trio.Lock()  # who accepts what can wait: one at a time, and warm ones go between
         self.succession, self.deciding = trio.Lock(), trio.Lock()  # of corrections; of grants, stops and quiet members
         self.changed: set[AlertId] = set()
         """Alerts whose status is to be pushed."""

@@ -74,32 +74,33 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> list[Leg]:
     waiting = {lane: alerts for lane in station.lanes if (alerts := dict(_waiting(desk, station, lane)))}
     falters, is_trial = station.falters(now), healths.trial_is_due(station.health, now)
     tries = is_trial or station.pace.breaker == "half_open"
-    kept: set[AlertClass] = set()  # lanes of which something stays for the next turn: they are due all the same
+    kept: set[AlertClass] = set()  # lanes of which something stays for the next turn
     legs: list[Leg] = []
     pace, left, uncovered = station.pace, SLICE_MAX, 0
     while waiting:
-        lane = choose_lane(station.turns, waiting)
+        lane = choose_lane(station.turns, waiting, kept)
+        if lane is None:
+            break
+        due = kept | waiting.keys()
         alert = choose_alert(station.served[lane], waiting[lane])
         page = waiting[lane][alert]
         parts = page.batch.parts
         granted = paces.grant(pace, parts, now)
         served, members = station.served[lane], len(page.opened.audience)
-        segments = turn_max(served, alert, members, allowance(station.turns, lane, waiting, granted * parts))
+        segments = turn_max(served, alert, members, allowance(station.turns, lane, due, granted * parts))
         covered = page.cursor - page.sheet.sent
         room = desk.room(station) - uncovered + covered
         if page.state != "ready":
             room += desk.booked  # its cursor goes on in the very commit that makes these durable
         count = min(granted, max(1, segments // parts), page.sheet.left, left, room)
-        if is_trial and has_better(desk, page.batch, station):
-            count = min(count, healths.TRIAL)
-        elif falters and has_calmer(desk, page.batch, station, now):
-            count = min(count, 0 if station.in_flight else healths.TRIAL)
+        if tries or falters:
+            count = min(count, _trial_max(desk, station, page, falters, now))
         if count <= 0 or (room < min(SLICE_MIN, page.sheet.left) and station.in_flight and not tries):
             break
         if page.state != "ready" or is_trial or is_ours(desk, station, page):
             if count < page.sheet.left or _has_more(desk, station, page):
                 kept.add(lane)
-            station.turns = serve(station.turns, lane, count * parts, kept | waiting.keys())
+            station.turns = serve(station.turns, lane, count * parts, due)
             served[alert] = book_turn(served, alert, members, count * parts, waiting[lane])
             legs.append((page, count))
             if tries or falters:
@@ -111,6 +112,15 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> list[Leg]:
         if not waiting[lane]:
             del waiting[lane]
     return legs
+
+
+def _trial_max(desk: Desk, station: Station, page: Page, falters: bool, now: Instant) -> int:
+    """Return how many of a batch may go to a carrier that is on trial, or that falters, while others do better."""
+    if healths.trial_is_due(station.health, now) and has_better(desk, page.batch, station):
+        return healths.TRIAL
+    if falters and has_calmer(desk, page.batch, station, now):
+        return 0 if station.in_flight else healths.TRIAL
+    return SLICE_MAX
 
 
 def _has_more(desk: Desk, station: Station, page: Page) -> bool:

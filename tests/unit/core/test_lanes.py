@@ -54,6 +54,14 @@ def test_the_highest_goes_first_unless_a_lower_one_is_owed(
     assert expected == choose_lane(lanes, due)
 
 
+def test_who_rests_is_not_passed_over_by_a_lower_one_that_is_owed_nothing() -> None:
+    """Of one alert a carrier flies one batch at a time: its next one waits for the next turn, and so do lower lanes."""
+    assert choose_lane(credits_of(), ["warm"], ["crisis"]) is None
+    assert "warm" == choose_lane(credits_of(warm=1.0), ["warm"], ["crisis"])
+    assert "warm" == choose_lane(credits_of(cold=5.0), ["warm"], ["cold"])
+    assert "crisis" == choose_lane(credits_of(), ["crisis", "warm"], ["crisis"])
+
+
 def test_whoever_has_work_earns_its_floor_while_others_are_served() -> None:
     lanes = serve(Lanes(), "crisis", 100, ["crisis", "warm", "cold"])
     assert (0.0, 20.0, 0.0, 1.0) == lanes.credits
