@@ -1,7 +1,7 @@
 """Who goes next on one carrier: the class first, and inside a class the alerts take turns.
 
 Law: crisis > warm > public_interest > cold; every lane with due work keeps a floor of the carrier's rate, so that none
-starves; inside a lane each alert has a head start, so that one network overtakes a country, then they take turns.
+starves; inside a lane an alert to networks has a head start, so that it overtakes a country; then they take turns.
 Classes have an order; members have none (R26).
 """
 
@@ -89,7 +89,7 @@ def head_start(members: int) -> int:
 
 
 def turn_max(served: Mapping[AlertId, int], alert: AlertId, members: int, segments: int) -> int:
-    """Return how many of so many segments an alert may take in this turn."""
+    """Return how many of so many segments an alert may take in this turn: few in the first of one to a country."""
     is_first = not served.get(alert, 0)
     return segments if head_start(members) or not is_first else min(segments, FIRST_SEGMENTS)
 
