@@ -20,7 +20,7 @@ from klaroen.testing import TrioClock
 from klaroen_adapters.tcp import ConnectError
 from klaroen_adapters.voice.clip_shelf import ClipShelf
 from klaroen_adapters.voice.media import MediaRoom
-from klaroen_adapters.voice.media_ports import MediaPorts
+from klaroen_adapters.voice.media_ports import MediaPorts, NoPortError
 from klaroen_adapters.voice.trunk import Trunk
 from klaroen_adapters.voice.voice_frames import Dial, Place
 
@@ -199,7 +199,11 @@ async def test_a_call_without_a_port_of_ours_is_not_begun(tmp_path: Path, autoju
     """Nor one that the system grants no socket."""
     async with world(tmp_path) as here:
         await here.up()
-        taken = [here.room.ports.take("127.0.0.1") for _ in range(20)]
+        taken = []
+        with contextlib.suppress(NoPortError):  # some of them may be somebody else's by now
+            while True:
+                taken.append(here.room.ports.take("127.0.0.1"))
+        assert taken
         assert Unsent("no port free", 1.0, throttled=True) == await here.outcome(await here.call())
         for one in taken:
             here.room.ports.give_back("127.0.0.1", one)
