@@ -65,7 +65,7 @@ async def test_R15_after_standing_still_what_came_meanwhile_is_heard_first(autoj
 
 
 async def test_no_carrier_is_silent_because_we_stood_still(autojump_clock, world_of) -> None:
-    """Its answers lie unread: it is not left, and gets the next alert at once."""
+    """Its answers lie unread: it is not left, and they are taken as soon as they are read."""
     alpha = FarEnd("alpha")
     world = world_of(alpha)
     async with world.running():

@@ -25,8 +25,8 @@ def check_door(desk: Desk, request: AlertRequest) -> None:
 def check_ground(desk: Desk, request: AlertRequest, networks: tuple[NetworkId, ...], now: Instant) -> None:
     """As `check_room`, before it is asked how each of the networks' people is told: of what can wait.
 
-    A country's ground lies there; what an alert makes of it takes a thousand times as long as a refusal. Shape: none of
-    its people are left out but those who want no cold messages.
+    A country's ground lies there; an audience takes its time [made for each refusal, streets beside waited 10 to 21 ms
+    for their 202, and 7 to 8 since, median]. Shape: nobody is left out of it but who wants no cold messages.
     """
     if request.alert_class in crowd.PATIENT:
         quiet = len(desk.quiet.everywhere()) if request.alert_class == "cold" else 0

@@ -247,6 +247,7 @@ def _step(chance: Random, _carriers: int) -> Fault:
 
 
 def _standstills(chance: Random) -> Iterator[Fault]:
+    """Beside the others, so that a seed keeps what it drew before there were any."""
     if chance.random() < 0.2:
         yield Standstill(_begins(chance), chance.choice((1.5, 6.0, 20.0)))
 
