@@ -22,6 +22,7 @@ from klaroen.core.model import CLASSES, AlertClass, AlertId
 TURNS = 500
 SLICE_MAX = 1_000
 """Segments that one turn may take: a tenth of a second of a fast carrier."""
+RATE_PER_S = 1_000.0
 
 due_lanes = st.sets(st.sampled_from(CLASSES), min_size=2).map(lambda due: sorted(due, key=CLASSES.index))
 lengths = st.fixed_dictionaries({lane: st.integers(1, 30) for lane in CLASSES})
@@ -39,7 +40,7 @@ def take_turn(lanes: Lanes, due: list[AlertClass], segments: int, parts: int) ->
 def run(
     due: list[AlertClass], parts: dict[AlertClass, int], size: Callable[[int], int]
 ) -> list[tuple[AlertClass, int]]:
-    lanes, turns = Lanes(), []
+    lanes, turns = Lanes(RATE_PER_S), []
     for turn in range(TURNS):
         taken, lanes, lane = take_turn(lanes, due, size(turn), parts[choose_lane(lanes, due)])
         turns.append((lane, taken))
@@ -83,15 +84,29 @@ def test_no_lane_waits_longer_than_its_floor_says(
 @settings(deadline=None)
 @given(st.lists(st.tuples(due_lanes, st.integers(1, SLICE_MAX)), max_size=50))
 def test_a_crisis_begins_at_once(history: list[tuple[list[AlertClass], int]]) -> None:
-    """Whatever went on before, what others have saved holds it back by a quarter of the last turns at most."""
-    lanes = Lanes()
+    """Whatever others have saved before, only what they earned of the last turns holds its first telephone back."""
+    lanes = Lanes(RATE_PER_S)
+    for due, size in history:
+        _, lanes, _ = take_turn(lanes, due, size, 1)
+    waited = 0
+    while choose_lane(lanes, CLASSES, beginning=["crisis"]) != "crisis":
+        taken, lanes, _ = take_turn(lanes, list(CLASSES), SLICE_MAX, 1)
+        waited += taken
+    assert waited <= 0.26 * SLICE_MAX + len(CLASSES)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(due_lanes, st.integers(1, SLICE_MAX)), max_size=50))
+def test_what_others_have_saved_holds_a_crisis_up_for_a_second(history: list[tuple[list[AlertClass], int]]) -> None:
+    """Of the carrier's rate, beside their floors, once its first telephones have rung."""
+    lanes = Lanes(RATE_PER_S)
     for due, size in history:
         _, lanes, _ = take_turn(lanes, due, size, 1)
     waited = 0
     while choose_lane(lanes, CLASSES) != "crisis":
         taken, lanes, _ = take_turn(lanes, list(CLASSES), SLICE_MAX, 1)
         waited += taken
-    assert waited <= SLICE_MAX
+    assert waited <= (RATE_PER_S + SLICE_MAX) / (1 - sum(FLOORS.values()))
 
 
 # --- inside a lane ---------------------------------------------------------------------------------------------------

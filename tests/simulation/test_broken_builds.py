@@ -103,7 +103,7 @@ BUILDS: Final = (
     Build("no_carrier_above_its_lines", "core.pace:spend", "pace.lines_used + calls", "pace.lines_used", 8),
     Build(
         "lanes_keep_their_order", "core.lanes:choose_lane",
-        " and lanes.credits[CLASSES.index(lane)] >= 1.0", "", 60,
+        " and lanes.credit(lane) >= 1.0 + put_off", "", 60,
     ),
     Build("nothing_of_ours_breaks", "core.verdict:_refused", "passed =", "assert not batch.passed; passed =", 70),
 )  # fmt: skip

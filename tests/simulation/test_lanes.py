@@ -84,6 +84,41 @@ async def test_a_floor_costs_no_turn(autojump_clock, world_of) -> None:
         audit(w, national.id, *streets)
 
 
+async def test_the_largest_network_is_warned_beside_a_crisis_as_fast_as_alone(autojump_clock, world_of) -> None:
+    """What warm has saved of its floor while it had no work is a second of the carrier's rate."""
+    alpha = FarEnd("alpha")
+    networks, carriers = [network(number) for number in range(1, 16)], {"alpha": {"rate_per_s": 1000.0}}
+    async with world_of(alpha, networks=networks, members=600, carriers=carriers).running() as w:
+        crisis = await w.send("crisis", **{"class": "crisis"}, content={"nl": {"text": "Schuil"}})
+        await trio.sleep(4)
+        street = await w.send(targets={"networks": ["BIN-0007"]})
+        asked = trio.current_time()
+        await w.until(lambda: sum(one.envelope.content.text != "Schuil" for one in alpha.handed) == 600, 10)
+        assert trio.current_time() - asked < 0.75
+        assert 600 == (await w.over(street.id)).reached
+        assert 9_000 == (await w.over(crisis.id)).reached
+        audit(w, street.id, crisis.id)
+
+
+async def test_the_first_telephone_of_a_crisis_waits_for_no_savings(autojump_clock, world_of) -> None:
+    """A warm alert is under way, and its lane has saved for a second: the crisis rings first, then that is used."""
+    alpha = FarEnd("alpha")
+    networks, carriers = [network(1), network(2)], {"alpha": {"rate_per_s": RATE}}
+    async with world_of(alpha, networks=networks, members=500, carriers=carriers).running() as w:
+        before = await w.send("crisis", **{"class": "crisis"}, content={"nl": {"text": "Schuil"}})
+        assert 1_000 == (await w.over(before.id)).reached
+        warm = await w.send(content={"nl": {"text": "Warm"}})
+        await trio.sleep(3)
+        crisis = await w.send("crisis", **{"class": "crisis"}, content={"nl": {"text": "Nu"}})
+        await w.over(crisis.id)
+        assert await _waited_s(w, crisis.id) <= 0.25
+        since = [one.envelope.content.text for one in alpha.handed]
+        since = since[since.index("Nu") :][: int(RATE * 2)]
+        assert 0.5 * RATE < since.count("Warm") < 1.5 * RATE
+        await w.over(warm.id)
+        audit(w, before.id, warm.id, crisis.id)
+
+
 async def _waited_s(world, alert: str) -> float:
     status = await world.status(alert)
     first, accepted = (datetime.fromisoformat(one) for one in (status.first_handover_at, status.accepted_at))

@@ -20,9 +20,9 @@ CREDIT_MAX_SEGMENTS: Final = 2_000.0
 """What a lane may save up or owe: the floor of the largest turn, 250 messages of 30 parts. Whoever has a segment to its
 credit goes next, so that it is not reached in practice [at 50, texts of three parts left warm 8 % beside a crisis]."""
 
-SAVED_SEGMENTS: Final[dict[AlertClass, float]] = {"crisis": 0.0, "warm": 250.0, "public_interest": 0.0, "cold": 0.0}
-"""What a lane without work keeps of its floor: for warm a network or two, so that beside a crisis a street is warned at
-once, not a fifth as fast [p99 of a whole network at 3 a second: 2.1 s without it]. Its share of any minute stays."""
+SAVED_S: Final[dict[AlertClass, float]] = {"crisis": 0.0, "warm": 1.0, "public_interest": 0.0, "cold": 0.0}
+"""What a lane without work keeps of its floor, in seconds of the carrier's rate: warm one, so that beside a crisis the
+largest network is warned as fast as alone, not a fifth as fast. Its share of any minute stays."""
 
 HEAD_START_SEGMENTS: Final = 250
 """Of one carrier: two carriers give a network of five hundred all it needs [by least served alone, networks of two
@@ -42,19 +42,37 @@ whatever is before it. No more than so many, so that on a very bad day those who
 class Lanes(Struct, frozen=True, gc=False):
     """Credits in segments, by lane: what its floor has earned while others went first."""
 
+    rate_per_s: float
+    """Segments a second of the carrier."""
     credits: tuple[float, ...] = (0.0,) * len(CLASSES)
 
+    def credit(self, lane: AlertClass) -> float:
+        return self.credits[CLASSES.index(lane)]
 
-def choose_lane(lanes: Lanes, due: Collection[AlertClass], resting: Collection[AlertClass] = ()) -> AlertClass | None:
+    def savings_max(self, lane: AlertClass) -> float:
+        """Return how many segments the lane keeps while it has no work."""
+        return min(CREDIT_MAX_SEGMENTS, SAVED_S[lane] * self.rate_per_s)
+
+
+def choose_lane(
+    lanes: Lanes,
+    due: Collection[AlertClass],
+    resting: Collection[AlertClass] = (),
+    beginning: Collection[AlertClass] = (),
+) -> AlertClass | None:
     """Return the lane whose turn it is, of those with due work (at least one).
 
     The highest goes first, unless a lower one has a whole segment of floor to its credit [the highest's own credit says
     nothing: counted, it took turn after turn with public_interest while cold starved]. `resting` have work that may not
-    leave in this turn: where one of them would be next, nobody is.
+    leave in this turn: where one of them would be next, nobody is. `beginning` have an alert that had nothing yet: its
+    first telephones do not wait for what lower lanes have saved, only for what those with work have earned since.
     """
     highest, *lower = (lane for lane in CLASSES if lane in due or lane in resting)
-    owed = (lane for lane in lower if lane in due and lanes.credits[CLASSES.index(lane)] >= 1.0)
-    return next(owed, highest if highest in due else None)
+    for lane in lower:
+        put_off = lanes.savings_max(lane) if highest in beginning else 0.0
+        if lane in due and lanes.credit(lane) >= 1.0 + put_off:
+            return lane
+    return highest if highest in due else None
 
 
 def serve(lanes: Lanes, served: AlertClass, segments: int, due: Collection[AlertClass]) -> Lanes:
@@ -68,18 +86,18 @@ def serve(lanes: Lanes, served: AlertClass, segments: int, due: Collection[Alert
     credits_now = []
     for lane, credit in zip(CLASSES, lanes.credits, strict=True):
         if lane == highest:
-            credits_now.append(min(SAVED_SEGMENTS[lane], max(0.0, credit)))
+            credits_now.append(min(lanes.savings_max(lane), max(0.0, credit)))
             continue
         earned = credit + FLOORS[lane] * segments - (segments if lane == served else 0)
-        most = CREDIT_MAX_SEGMENTS if lane in due else SAVED_SEGMENTS[lane]
+        most = CREDIT_MAX_SEGMENTS if lane in due else lanes.savings_max(lane)
         credits_now.append(min(most, max(-CREDIT_MAX_SEGMENTS, earned)))
-    return Lanes(tuple(credits_now))
+    return Lanes(lanes.rate_per_s, tuple(credits_now))
 
 
 def allowance(lanes: Lanes, lane: AlertClass, due: Collection[AlertClass], segments: int) -> int:
     """Return how many segments the chosen lane may take in this turn: a lower one no more than its credit."""
     if any(other in due for other in CLASSES[: CLASSES.index(lane)]):
-        return max(1, min(segments, int(lanes.credits[CLASSES.index(lane)])))
+        return max(1, min(segments, int(lanes.credit(lane))))
     return segments
 
 
@@ -94,6 +112,11 @@ def turn_max(served: Mapping[AlertId, int], alert: AlertId, members: int, segmen
     return segments if head_start(members) or not is_first else min(segments, FIRST_SEGMENTS)
 
 
+def newcomer(served: Mapping[AlertId, int], waiting: Collection[AlertId]) -> AlertId | None:
+    """Return the alert that waits for its first turn longest, if one of those that wait longest does."""
+    return next((alert for alert in islice(waiting, FIRST_TURNS) if not served.get(alert, 0)), None)
+
+
 def choose_alert(served: Mapping[AlertId, int], waiting: Collection[AlertId]) -> AlertId:
     """Return the alert of one lane whose turn it is.
 
@@ -101,9 +124,9 @@ def choose_alert(served: Mapping[AlertId, int], waiting: Collection[AlertId]) ->
     overtakes a country, and the next network does not overtake it. The others take turns, whoever had least.
     Shape: `waiting` in order of arrival, at least one.
     """
-    for alert in islice(waiting, FIRST_TURNS):
-        if not served.get(alert, 0):
-            return alert
+    first = newcomer(served, waiting)
+    if first is not None:
+        return first
     for alert in waiting:
         if served.get(alert, 0) < HEAD_START_SEGMENTS:
             return alert

@@ -13,7 +13,7 @@ from klaroen.core import health as healths
 from klaroen.core import pace as paces
 from klaroen.core.errors import CarrierDownError, StoreUnavailableError
 from klaroen.core.ids import attempt_ids
-from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, serve, turn_max
+from klaroen.core.lanes import allowance, book_turn, choose_alert, choose_lane, newcomer, serve, turn_max
 from klaroen.core.model import AlertClass, AlertId, BatchId, CarrierName, Instant
 from klaroen.core.ports import Answer, Envelope, Unsent
 from klaroen.core.records import Entry, Store
@@ -78,7 +78,8 @@ def next_turn(desk: Desk, station: Station, now: Instant) -> list[Leg]:
     legs: list[Leg] = []
     pace, left, uncovered = station.pace, SLICE_MAX, 0
     while waiting:
-        lane = choose_lane(station.turns, waiting, kept)
+        beginning = [lane for lane, alerts in waiting.items() if newcomer(station.served[lane], alerts)]
+        lane = choose_lane(station.turns, waiting, kept, beginning)
         if lane is None:
             break
         due = kept | waiting.keys()

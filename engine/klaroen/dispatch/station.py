@@ -66,7 +66,7 @@ class Station:
         self.names_attempts = settings.names_attempts
         self.rule: MultipartRule = settings.multipart_rule
         self.pace = paces.make_pace(settings.paced_per_s, settings.lines_max, now, silence_ms=settings.silence_ms)
-        self.turns = Lanes()
+        self.turns = Lanes(settings.paced_per_s)
         self.served: dict[AlertClass, dict[AlertId, int]] = {lane: {} for lane in CLASSES}
         self.taken = 0.0
         """Segments claimed, over weight and health: what decides between carriers of a channel."""

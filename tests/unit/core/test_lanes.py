@@ -9,7 +9,7 @@ from klaroen.core.lanes import (
     FIRST_TURNS,
     FLOORS,
     HEAD_START_SEGMENTS,
-    SAVED_SEGMENTS,
+    SAVED_S,
     Lanes,
     allowance,
     book_turn,
@@ -24,8 +24,11 @@ from klaroen.core.model import CLASSES, AlertClass, AlertId
 A, B, C = AlertId("A"), AlertId("B"), AlertId("C")
 
 
+RATE_PER_S = 300.0
+
+
 def credits_of(**lanes: float) -> Lanes:
-    return Lanes(tuple(lanes.get(lane, 0.0) for lane in CLASSES))
+    return Lanes(RATE_PER_S, tuple(lanes.get(lane, 0.0) for lane in CLASSES))
 
 
 def test_floors_are_those_of_the_design() -> None:
@@ -62,8 +65,32 @@ def test_who_rests_is_not_passed_over_by_a_lower_one_that_is_owed_nothing() -> N
     assert "crisis" == choose_lane(credits_of(), ["crisis", "warm"], ["crisis"])
 
 
+@pytest.mark.parametrize(
+    ("lanes", "due", "beginning", "expected"),
+    [
+        (credits_of(warm=300.9), ["crisis", "warm"], ["crisis"], "crisis"),  # all of it saved before
+        (credits_of(warm=301.0), ["crisis", "warm"], ["crisis"], "warm"),  # and a segment earned since
+        (credits_of(warm=300.9), ["crisis", "warm"], ["warm"], "warm"),  # it is the highest that must begin
+        (credits_of(public_interest=1.0), ["crisis", "public_interest"], ["crisis"], "public_interest"),
+    ],
+)
+def test_the_first_telephone_of_the_highest_does_not_wait_for_savings(
+    lanes: Lanes, due: list[AlertClass], beginning: list[AlertClass], expected: AlertClass
+) -> None:
+    """But however many alerts begin one after the other, the floors of lower lanes are kept."""
+    assert expected == choose_lane(lanes, due, beginning=beginning)
+
+
+@pytest.mark.parametrize(("rate_per_s", "expected"), [(5.0, 5.0), (1_000.0, 1_000.0), (1e6, CREDIT_MAX_SEGMENTS)])
+def test_savings_are_a_second_of_the_carriers_rate(rate_per_s: float, expected: float) -> None:
+    """At five a second a street holds a crisis up for a second, not for a minute."""
+    lanes = Lanes(rate_per_s)
+    assert (0.0, expected, 0.0, 0.0) == tuple(map(lanes.savings_max, CLASSES))
+    assert expected == serve(lanes, "crisis", 10**9, ["crisis"]).credits[1]
+
+
 def test_whoever_has_work_earns_its_floor_while_others_are_served() -> None:
-    lanes = serve(Lanes(), "crisis", 100, ["crisis", "warm", "cold"])
+    lanes = serve(Lanes(RATE_PER_S), "crisis", 100, ["crisis", "warm", "cold"])
     assert (0.0, 20.0, 0.0, 1.0) == lanes.credits
 
 
@@ -72,10 +99,10 @@ def test_who_is_served_pays() -> None:
 
 
 def test_a_lane_without_work_keeps_no_more_than_its_savings() -> None:
-    """Warm a network's worth, for the next street beside a crisis; the others nothing."""
+    """Warm a second of the carrier's rate, for the next street beside a crisis; the others nothing."""
     lanes = serve(credits_of(warm=15, public_interest=3, cold=2), "crisis", 10, ["crisis"])
     assert (0.0, 17.0, 0.0, 0.0) == lanes.credits
-    assert SAVED_SEGMENTS["warm"] == serve(lanes, "crisis", 10_000, ["crisis"]).credits[1]
+    assert SAVED_S["warm"] * RATE_PER_S == serve(lanes, "crisis", 10_000, ["crisis"]).credits[1]
 
 
 def test_a_debt_is_worked_off_while_there_is_no_work() -> None:
@@ -92,13 +119,13 @@ def test_what_warm_saved_is_there_when_a_crisis_comes() -> None:
 
 
 def test_credit_is_bounded() -> None:
-    lanes = serve(Lanes(), "crisis", 10**9, ["crisis", "warm"])
+    lanes = serve(Lanes(RATE_PER_S), "crisis", 10**9, ["crisis", "warm"])
     assert CREDIT_MAX_SEGMENTS == lanes.credits[1]
 
 
 def test_a_burst_of_the_highest_lane_is_not_paid_for_later() -> None:
     """It took what nobody else could have used first: when a crisis comes, it begins to earn at once."""
-    assert 0.0 == serve(Lanes(), "warm", 1_000, ["warm"]).credits[1]
+    assert 0.0 == serve(Lanes(RATE_PER_S), "warm", 1_000, ["warm"]).credits[1]
 
 
 def test_a_message_longer_than_the_credit_is_paid_for() -> None:
