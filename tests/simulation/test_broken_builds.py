@@ -65,6 +65,10 @@ BUILDS: Final = (
         "attempt.heard_from + int(patience.grace_s * 1000)", "attempt.heard_from", 51,
     ),
     Build("doubles_are_said_beforehand", "core.verdict:_unknown", "(), None, True)", "(), None, False)", 7),
+    Build(
+        "doubles_are_said_beforehand", "dispatch.leftovers:_may_repeat",
+        "in (UNKNOWN, HANDED_OVER, NETWORK)", "in ()", 70,
+    ),
     Build("the_reached_are_left_alone", "dispatch.flight:_envelopes", "if reached[delivery] or ", "if ", 43),
     Build("what_is_in_doubt_is_bounded", "dispatch.desk:Desk.room", "most - self.exposed - kept", "most", 8),
     Build(

@@ -9,21 +9,26 @@ from msgspec.structs import replace
 from tests.fakes.speaker import FakeSpeaker
 from tests.simulation.call_world import (
     CALL_FIRST,
+    CALLS_ONLY,
     Exchange,
     telephones,
     trunk_of,
     world_of,
 )
-from tests.simulation.world import GRACE_S, network, register
+from tests.simulation.world import GRACE_S, World, network, register
 from trio.testing import MockClock
 
-from klaroen.core.model import (
-    AlertId,
-)
+from klaroen.core.model import AlertId, Instant, Window
 from klaroen.dispatch.fleet import lose
 from klaroen.dispatch.run import drain
-from klaroen.testing.deeds import BUSY, HEARD, NO_ANSWER, UNKNOWN, Deed, Proof, call
+from klaroen.testing.deeds import BUSY, HEARD, NO_ANSWER, UNKNOWN, UNPROVED, Deed, Proof, call
 from klaroen.testing.far_end import FarEnd
+from klaroen.testing.rig import STARTS_AT
+
+UNPROVED_CALL = replace(HEARD, proofs=())
+ENDLESS_CALL = Deed(proofs=(), course=((2.0, "answered", 2.0),))
+NOON = Instant(STARTS_AT - STARTS_AT % 86_400_000 + 11 * 3_600_000)
+"""In Brussels, in winter."""
 
 
 async def test_nobody_is_tried_elsewhere_while_he_listens(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -54,13 +59,48 @@ async def test_busy_then_the_landline_then_a_text(tmp_path: Path, autojump_clock
     world = world_of(tmp_path, autojump_clock, trunk, smsc, country=country, speaker=FakeSpeaker())
     async with world.running():
         alert = (await world.send()).id
-        assert 1 == (await world.over(alert)).reached
+        status = await world.over(alert)
+        assert (1, 0) == (status.reached, status.possible_duplicates)
         assert [("tts", "busy"), ("tts", "no answer"), ("sms", None)] == [
             (one.channel, one.code if one.channel == "tts" else None) for one in world.attempts(alert)
         ]
     times = [one.at for one in world.handed]
     assert times[1] - times[0] < 1.0
     assert 15.0 < times[2] - times[1] < 16.0
+
+
+@pytest.mark.parametrize("first", [UNPROVED_CALL, ENDLESS_CALL], ids=["no proof", "no end"])
+async def test_a_landline_may_be_the_second_to_hear_it(tmp_path: Path, autojump_clock: MockClock, first: Deed) -> None:
+    """What the mobile's call came to, nobody told: the next call by the same channel is counted before it leaves."""
+    trunk = Exchange(telephones(_0=first))
+    country = register([network(1, CALLS_ONLY)], 1)
+    [member] = country.members
+    country = replace(country, members=(replace(member, landline="+3253000009"),))
+    world = world_of(tmp_path, autojump_clock, trunk, country=country, speaker=FakeSpeaker())
+    async with world.running():
+        alert = (await world.send()).id
+        status = await world.over(alert)
+        assert (1, 1) == (status.reached, status.possible_duplicates)
+        assert [(False, 0), (True, 1)] == [(one.possible_duplicate, one.repeats) for one in world.attempts(alert)]
+        assert ["+32470000000", "+3253000009"] == trunk.addresses
+
+
+async def test_a_landline_may_be_the_second_at_another_hour(tmp_path: Path, autojump_clock: MockClock) -> None:
+    """At noon a text comes between the two calls (R14: the plan is asked at the hour of each step)."""
+    windows = (Window("00:00", "12:00", ("tts",)), Window("12:00", "24:00", ("sms", "tts")))
+    trunk, smsc = Exchange(telephones(_0=UNPROVED_CALL)), FarEnd("smsc", UNPROVED)
+    country = register([network(1, windows)], 1)
+    [member] = country.members
+    country = replace(country, members=(replace(member, landline="+3253000009"),))
+    world = World(
+        tmp_path, autojump_clock, [trunk, smsc], country, carriers={"trunk": {"channels": ("voice", "tts")}},
+        calls=None, speaker=FakeSpeaker(), starts_at=Instant(NOON - 10_000),
+    )  # fmt: skip
+    async with world.running():
+        alert = (await world.send()).id
+        status = await world.over(alert)
+        assert (1, 1) == (status.reached, status.possible_duplicates)
+        assert [("tts", 0), ("sms", 0), ("tts", 1)] == [(one.channel, one.repeats) for one in world.attempts(alert)]
 
 
 async def test_a_call_in_doubt_is_made_again_when_it_rings_no_more(tmp_path: Path, autojump_clock: MockClock) -> None:

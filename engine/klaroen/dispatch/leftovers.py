@@ -136,7 +136,7 @@ def _judge(desk: Desk, page: Page, index: int, others: Collection[CarrierName], 
         return Again(now, batch.attempt_no, batch.deferrals, batch.passed, only, duplicate)
     why = page.unsent.get(index, _DEFAULT)
     attempt = Attempt(
-        state=UNKNOWN if page.is_call and is_lost(sheet, index) else state,
+        state=_known_state(page, index),
         answered_at=opened.at(sheet.answered_ms[index]),
         address_fault=state == REFUSED and not sheet.codes.get(index, "").startswith("carrier"),
         retry_after_s=why.retry_after_s,
@@ -171,9 +171,26 @@ def _follow(page: Page, index: int, verdict: Again | NextStep, routes: "dict[Rou
         if step is None:
             page.leave(index, ENDED)
             return
-        route = Route(step, group.language, now, batch.rung + 1, tried=tried)
+        repeats = _may_repeat(page, index, step)
+        route = Route(step, group.language, now, batch.rung + 1, tried=tried, possible_duplicate=repeats)
     page.leave(index, MOVED)
     routes.setdefault(route, array("I")).append(delivery)
+
+
+def _known_state(page: Page, index: int) -> int:
+    """Return the state of an attempt; nothing is known of one that failed because our side of its call went away."""
+    return UNKNOWN if page.is_call and is_lost(page.sheet, index) else page.sheet.states[index]
+
+
+def _may_repeat(page: Page, index: int, step: Step) -> bool:
+    """Say whether a member may have had the alert by the channel of the next step already, at another of the numbers.
+
+    How a step before this one ended, of another channel's between them, is not looked up: it may have.
+    """
+    batch = page.batch
+    if step.channel != batch.step.channel:
+        return any(one.channel == step.channel for one in batch.tried)
+    return batch.possible_duplicate or _known_state(page, index) in (UNKNOWN, HANDED_OVER, NETWORK)
 
 
 def _final_fate(sheet: Sheet, index: int, ending: int) -> int:

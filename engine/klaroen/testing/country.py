@@ -59,6 +59,10 @@ def address(number: int) -> str:
     return f"+32470{number:06}"
 
 
+def landline(number: int) -> str:
+    return f"+3253{number:06}"
+
+
 def mail(number: int) -> str:
     return f"lid{number}@example.be"
 

@@ -99,6 +99,7 @@ def draw(seed: int) -> Scenario:
         patience_s=chance.choice(((4.0, 6.0, 2.0), (8.0, 8.0, 3.0), (2.0, 3.0, 5.0))),
         doings=tuple(doings),
         shared=Random(f"{seed} shared").choice((0, 0, 0, 1, 3)),
+        landlines=Random(f"{seed} landlines").choice((0, 0, 1, 5, 60)),
         four_eyes=four_eyes,
     )
 

@@ -77,7 +77,7 @@ _CALLED: Final = (
 _UNCALLED: Final = (
     BUSY,
     NO_ANSWER,
-    call(1.0, Proof(2.9, "failed", "attempt", "hung up at 10 %")),
+    replace(call(1.0, Proof(2.9, "failed", "attempt", "hung up at 10 %")), copies=0),  # nobody has heard it
     replace(BUSY, proofs=()),  # over, and nobody says what it was
     replace(HEARD, outcome=None),
     REFUSED_ADDRESS,

@@ -115,7 +115,7 @@ def _is_settled(prior: Prior, fact: HandOver) -> bool:
 
 
 def doubles_are_said_beforehand(fact: HandOver) -> bool:
-    """Who may get a text a second time by one step was counted as a possible duplicate before it leaves."""
+    """Who may get an alert a second time by one channel was counted as a possible duplicate before it leaves."""
     return not fact.copies_before or fact.possible_duplicate
 
 

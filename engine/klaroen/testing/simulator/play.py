@@ -216,7 +216,7 @@ def make_world(scenario: Scenario, directory: Path, clock: MockClock, watch: Wat
 
 
 def populate(scenario: Scenario) -> Register:
-    """Return who lives there: each with a mobile and a mail, some of each network in the next one too."""
+    """Return who lives there: each with a mobile and a mail, some with a landline or in the next network too."""
     networks = [
         country.network(number + 1, windows, coordinators=(Coordinator(COORDINATOR, "C"),), officers=(OFFICER,))
         for number, windows in enumerate(scenario.windows)
@@ -228,7 +228,8 @@ def populate(scenario: Scenario) -> Register:
         memberships = one.memberships
         if one.number % each < scenario.shared and place + 1 < len(networks):
             memberships += ((name_of(place + 1), "active", True),)
-        members.append(replace(one, email=country.mail(one.number), memberships=memberships))
+        landline = country.landline(one.number) if one.number % each < scenario.landlines else None
+        members.append(replace(one, landline=landline, email=country.mail(one.number), memberships=memberships))
     return replace(made, members=tuple(members))
 
 

@@ -184,6 +184,8 @@ class Scenario(Struct, frozen=True):
     doings: tuple[Doing | None, ...] = ()
     shared: int = 0
     """How many members of each network are in the next one too (R5)."""
+    landlines: int = 0
+    """How many members of each network have one beside their mobile (R14)."""
     four_eyes: tuple[tuple[AlertClass, int], ...] = ()
     """Classes that wait for a second person above so many members."""
 

@@ -64,7 +64,7 @@ class Watch:
         """Alerts that somebody was told are accepted."""
         self._heard = Heard()
         self._last: dict[tuple[AlertId, int], Tried] = {}
-        self._copies: dict[tuple[AlertId, int, str, str], int] = defaultdict(int)
+        self._copies: dict[tuple[AlertId, int, str], int] = defaultdict(int)
         self._meters: dict[CarrierName, Meter] = {}
         self._turns: dict[CarrierName, Turns] = {}
         self._world: World
@@ -250,7 +250,7 @@ class Watch:
         tried.batch, tried.index, tried.life = batch, index, self._life
         tried.outcome, tried.ended, tried.failed, tried.judged = None, False, False, False
         self._last[key] = tried
-        self._copies[*key, batch.batch.step.channel, batch.batch.step.address] += copies
+        self._copies[*key, batch.batch.step.channel] += copies
 
     def _fact(self, end: FarEnd, handed: Handed, batch: BatchShadow, index: int) -> HandOver:
         envelope, alert = handed.envelope, batch.opened.alert
@@ -258,6 +258,7 @@ class Watch:
         step = batch.batch.step
         prior = self._last.get((alert.id, delivery))
         settings = self._desk.stations[end.name].settings
+        is_known = settings.keyed and envelope.attempt in self.tried
         steps = getattr(self._desk.settings.steps, alert.alert_class)
         numbers = column(self._desk, alert, step.address)
         return HandOver(
@@ -283,7 +284,7 @@ class Watch:
             posted=alert.content[batch.batch.language].text,
             address=envelope.address,
             number=numbers[batch.opened.audience.members[delivery]] or "",
-            copies_before=self._copies[alert.id, delivery, step.channel, step.address] * (not settings.keyed),
+            copies_before=self._copies[alert.id, delivery, step.channel] * (not is_known),
             prior=None if prior is None else prior_of(prior),
         )
 
