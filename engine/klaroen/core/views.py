@@ -171,7 +171,7 @@ class AttemptView(Struct, frozen=True):
     cost_eur: float
     possible_duplicate: bool
     repeats: int = 0
-    """How often it was handed over again because its outcome was in doubt: so many copies may have come besides."""
+    """How often it left while another hand-over by its channel was in doubt: so many copies may have come besides."""
     call: CallView | None = None
 
 

@@ -139,7 +139,7 @@ class DispatchMetrics:
         )  # fmt: skip
         receipts = Counter("klaroen_receipts", "Receipts, repeats included.", ["carrier", "state"], registry=registry)
         doubles = Counter(
-            "klaroen_possible_duplicates", "Attempts repeated in doubt, counted before they leave.", ["carrier"],
+            "klaroen_possible_duplicates", "Attempts that may bring a second copy.", ["carrier"],
             registry=registry,
         )  # fmt: skip
         costs = Counter(
