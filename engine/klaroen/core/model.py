@@ -305,8 +305,7 @@ class Batch(Struct, frozen=True, gc=False):
     passed: tuple[CarrierName, ...] = ()
     only: CarrierName | None = None
     """Set where the resend must go to the carrier that knows the attempt's key."""
-    possible_duplicate: bool = False
-    """These may have had the alert by this channel before; counted before it leaves."""
+    possible_duplicate: bool = False  # these may have had the alert by this channel before: counted before it leaves
     deferrals: int = 0
     """How often these were handed back unsent or in doubt: it lengthens the back-off, and burns no try."""
     parts: int = 1

@@ -64,7 +64,6 @@ def look(desk: Desk, page: Page, at: Instant) -> None:
     if page.state == "done":
         return
     now = desk.clock.now()
-    desk.heed_standstill(at)
     if page.claiming:  # what is said of it must stand under its lease, or under none
         look_soon(desk, page, Instant(now + LOOK_MS))
         return

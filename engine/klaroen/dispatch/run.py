@@ -29,7 +29,7 @@ from klaroen.dispatch.commit import commit_forever, drain_forever
 from klaroen.dispatch.desk import Desk
 from klaroen.dispatch.feed import feed_forever
 from klaroen.dispatch.feedback import overdue
-from klaroen.dispatch.fleet import EmitFor, build_fleet, run_carrier, watch
+from klaroen.dispatch.fleet import WATCH_S, EmitFor, build_fleet, run_carrier, watch
 from klaroen.dispatch.flight import fly
 from klaroen.dispatch.hearing import hear_forever
 from klaroen.dispatch.recover import load_register, load_tokens, recover
@@ -181,12 +181,15 @@ async def warm_voices(desk: Desk, speaker: CascadeSpeaker) -> None:
 
 
 async def keep_time(desk: Desk) -> None:
-    """Do what falls due."""
+    """Do what falls due; while alerts are open look at the clock often: who stood still must know before that."""
     while True:
         now = desk.clock.now()
         desk.agenda.run_due(now)
-        due = desk.agenda.next_at()
+        tick = Instant(now + int(WATCH_S * 1000)) if desk.alerts else None
+        due = min((at for at in (desk.agenda.next_at(), tick) if at is not None), default=None)
         await desk.timer_bell.wait(None if due is None else max(0.0, (due - now) / 1000))
+        if due is not None:
+            desk.heed_standstill(due)
 
 
 async def seal(desk: Desk) -> None:
