@@ -70,7 +70,7 @@ BUILDS: Final = (
         "in (UNKNOWN, HANDED_OVER, NETWORK)", "in ()", 70,
     ),
     Build("the_reached_are_left_alone", "dispatch.flight:_envelopes", "if reached[delivery] or ", "if ", 43),
-    Build("what_is_in_doubt_is_bounded", "dispatch.desk:Desk.room", "most - self.exposed - kept", "most", 8),
+    Build("what_is_in_doubt_is_bounded", "dispatch.desk:Desk.room", "most - self.exposed - ", "most - ", 8),
     Build(
         "what_arrives_is_what_was_posted", "dispatch.open_alert:OpenAlert.content",
         "text=text.text", "text=text.text.strip('0')",

@@ -31,6 +31,8 @@ SLICE_MIN: Final = 100
 
 TURN_S: Final = 0.02
 """A carrier's rate is spent in pieces of so long [2,000 segments a second one by one took a whole core]."""
+SOON_S: Final = 0.1
+"""A carrier's answer takes less."""
 ARRIVALS_MAX: Final = 200
 """Enough for a percentile, and few enough to follow a carrier that becomes slower."""
 
@@ -142,6 +144,11 @@ class Station:
     def worth_a_turn(self) -> int:
         """Segments for which a carrier held back by its rate alone is not asked sooner."""
         return min(SLICE_MIN, max(1, int(self.pace.allowed_per_s * TURN_S)))
+
+    @property
+    def soon(self) -> int:
+        """Segments, or calls, that its rate lets leave before the first of them are answered."""
+        return max(1, int(self.pace.allowed_per_s * SOON_S))
 
     def hang_up(self, attempt: AttemptId) -> Flown | None:
         """The call has ended, or never was: return who held a line, which is free from now on, or None."""
