@@ -32,7 +32,7 @@ SLICE_MIN: Final = 100
 TURN_S: Final = 0.02
 """A carrier's rate is spent in pieces of so long [2,000 segments a second one by one took a whole core]."""
 SOON_S: Final = 0.1
-"""A carrier's answer takes less."""
+"""A carrier's answer takes less, as a rule."""
 ARRIVALS_MAX: Final = 200
 """Enough for a percentile, and few enough to follow a carrier that becomes slower."""
 
