@@ -1,5 +1,6 @@
 """What follows a call: nothing while it stands, the next step when it failed, itself when it was lost sight of."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from trio.testing import MockClock
 from klaroen.core.model import AlertId, Instant, Window
 from klaroen.dispatch.fleet import lose
 from klaroen.dispatch.run import drain
+from klaroen.register.model import Register
 from klaroen.testing.deeds import BUSY, HEARD, NO_ANSWER, UNKNOWN, UNPROVED, Deed, Proof, call
 from klaroen.testing.far_end import FarEnd
 from klaroen.testing.rig import STARTS_AT
@@ -29,6 +31,13 @@ UNPROVED_CALL = replace(HEARD, proofs=())
 ENDLESS_CALL = Deed(proofs=(), course=((2.0, "answered", 2.0),))
 NOON = Instant(STARTS_AT - STARTS_AT % 86_400_000 + 11 * 3_600_000)
 """In Brussels, in winter."""
+
+
+def one_with_a_landline(plan: Sequence[Window]) -> Register:
+    """A country of one member, whose mobile ends in 0 and whose landline in 9."""
+    country = register([network(1, plan)], 1)
+    [member] = country.members
+    return replace(country, members=(replace(member, landline="+3253000009"),))
 
 
 async def test_nobody_is_tried_elsewhere_while_he_listens(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -53,9 +62,7 @@ async def test_a_call_without_proof_is_followed_when_it_is_over(tmp_path: Path, 
 async def test_busy_then_the_landline_then_a_text(tmp_path: Path, autojump_clock: MockClock) -> None:
     """Each as soon as the one before is known to have failed (R14, R15)."""
     trunk, smsc = Exchange(telephones(_0=BUSY, _9=NO_ANSWER)), FarEnd("smsc")
-    country = register([network(1, CALL_FIRST)], 1)
-    [member] = country.members
-    country = replace(country, members=(replace(member, landline="+3253000009"),))
+    country = one_with_a_landline(CALL_FIRST)
     world = world_of(tmp_path, autojump_clock, trunk, smsc, country=country, speaker=FakeSpeaker())
     async with world.running():
         alert = (await world.send()).id
@@ -73,9 +80,7 @@ async def test_busy_then_the_landline_then_a_text(tmp_path: Path, autojump_clock
 async def test_a_landline_may_be_the_second_to_hear_it(tmp_path: Path, autojump_clock: MockClock, first: Deed) -> None:
     """What the mobile's call came to, nobody told: the next call by the same channel is counted before it leaves."""
     trunk = Exchange(telephones(_0=first))
-    country = register([network(1, CALLS_ONLY)], 1)
-    [member] = country.members
-    country = replace(country, members=(replace(member, landline="+3253000009"),))
+    country = one_with_a_landline(CALLS_ONLY)
     world = world_of(tmp_path, autojump_clock, trunk, country=country, speaker=FakeSpeaker())
     async with world.running():
         alert = (await world.send()).id
@@ -89,13 +94,16 @@ async def test_a_landline_may_be_the_second_at_another_hour(tmp_path: Path, auto
     """At noon a text comes between the two calls (R14: the plan is asked at the hour of each step)."""
     windows = (Window("00:00", "12:00", ("tts",)), Window("12:00", "24:00", ("sms", "tts")))
     trunk, smsc = Exchange(telephones(_0=UNPROVED_CALL)), FarEnd("smsc", UNPROVED)
-    country = register([network(1, windows)], 1)
-    [member] = country.members
-    country = replace(country, members=(replace(member, landline="+3253000009"),))
     world = World(
-        tmp_path, autojump_clock, [trunk, smsc], country, carriers={"trunk": {"channels": ("voice", "tts")}},
-        calls=None, speaker=FakeSpeaker(), starts_at=Instant(NOON - 10_000),
-    )  # fmt: skip
+        tmp_path,
+        autojump_clock,
+        [trunk, smsc],
+        one_with_a_landline(windows),
+        carriers={"trunk": {"channels": ("voice", "tts")}},
+        calls=None,
+        speaker=FakeSpeaker(),
+        starts_at=Instant(NOON - 10_000),
+    )
     async with world.running():
         alert = (await world.send()).id
         status = await world.over(alert)

@@ -34,3 +34,16 @@ async def test_a_silent_carrier_does_not_stop_the_others(autojump_clock, world_o
         alpha.script = lambda _envelope, _seen: PROVED
         assert 25_000 == (await world.over(sent.id)).reached
         audit(world, sent.id)
+
+
+async def test_an_idle_carrier_keeps_no_more_room_than_a_turn(autojump_clock, world_of) -> None:
+    """Of 100 that may be in doubt one at five a second keeps 1, not its part of 25; a crisis still goes by it."""
+    alpha, beta = FarEnd("alpha", SILENT), FarEnd("beta")
+    carriers = {"alpha": {**QUICK, "lanes": ("warm",)}, "beta": {"rate_per_s": 5.0, "lanes": ("crisis",)}}
+    async with world_of(
+        alpha, beta, members=200, unjournaled_max=100, carriers=carriers, calls=None
+    ).running() as world:
+        await world.send()
+        await world.until(lambda: len(alpha.handed) == 99, within_s=1.0)
+        await world.send("crisis", **{"class": "crisis"}, content={"nl": {"text": "Schuil"}})
+        await world.until(lambda: len(beta.handed) >= 5, within_s=2.0)

@@ -263,7 +263,7 @@ class Desk:
 
         Of half of what all may have, each keeps its share whatever the others hold: a carrier that does not answer
         would else stop every other one until its deadlines pass. It keeps no more than it can use: a tenth of a second
-        of its rate, and without work a turn's worth [kept whole for an idle one, a national alert took 4.8 s, not 4.1].
+        of its rate, and without work a turn's worth [kept whole for idle ones, a national alert took a tenth longer].
         """
         most, fleet = self.settings.dispatch.unjournaled_max, self.fleet(station.drill)
         share = most // (2 * len(fleet))
